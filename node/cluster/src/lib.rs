@@ -1,0 +1,7 @@
+//! Agreement, as state machines: what the cluster agrees on ([`metadata`]) and where partitions go ([`ring`], [`placement`]).
+//! Everything here is pure: no I/O, no clock, no randomness, no async; deterministic containers only.
+
+pub mod membership;
+pub mod metadata;
+pub mod placement;
+pub mod ring;

@@ -1,0 +1,210 @@
+//! The replicated state and its commands. [`Metadata::apply`] is deterministic: same state, same command, same result on
+//! every node; time and randomness enter only as fields of commands. Storage and agreement (Raft) are in the node.
+//!
+//! A node that belongs to no cluster has a [`Metadata::standalone`] of its own: one node that owns every partition.
+
+use crate::placement::Assignment;
+use dcache_protocol::control::ClusterSpec;
+use dcache_protocol::{Addresses, Epoch, Incarnation, NamespaceSpec, NodeId, NodeRecord, NodeState, PartitionId, Slot, namespace};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Version of this struct's serialized form.
+pub const FORMAT: u32 = 1;
+
+/// All that the cluster agrees on. Small (some 60 KB at 1024 partitions), kept whole in memory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Metadata {
+    pub format: u32,
+    /// Random 64 bits made at `cluster init`; none: standalone.
+    pub cluster_id: Option<NodeId>,
+    pub name: String,
+    /// Power of two, 1 to 16384; fixed for the cluster's life.
+    pub partitions: u16,
+    /// Grows with every change.
+    pub epoch: Epoch,
+    pub nodes: BTreeMap<NodeId, NodeRecord>,
+    /// One entry a partition, by number.
+    pub table: Vec<Assignment>,
+    /// By name; `default` is always there.
+    pub namespaces: BTreeMap<String, NamespaceSpec>,
+    /// What `cluster init` was given, to tell a repeat from another request.
+    pub spec: Option<ClusterSpec>,
+}
+
+/// A change of the metadata.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Command {
+    /// First entry of a cluster's log.
+    Form { cluster_id: NodeId, spec: ClusterSpec, nodes: Vec<NodeRecord>, table: Vec<Assignment>, namespaces: Vec<NamespaceSpec> },
+    /// A node says who and where it is now: at its start, when its addresses change, and when it was taken for down.
+    Register { node: NodeRecord },
+    /// The leader saw no heartbeat of this process for a lease.
+    Expire { node: NodeId, incarnation: Incarnation },
+    SetNamespace { spec: NamespaceSpec },
+    DeleteNamespace { name: String },
+}
+
+/// Why a command changed nothing. Deterministic too: it is part of the agreed result.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum Refusal {
+    #[error("the cluster is already formed")]
+    AlreadyFormed,
+    #[error("node name {0:?} is used by another node")]
+    NameInUse(String),
+    #[error("no namespace named {0:?}")]
+    NoSuchNamespace(String),
+    #[error("{0}")]
+    Invalid(String),
+    /// Nothing to change: the state already is as asked.
+    #[error("already so")]
+    NoChange,
+}
+
+impl Metadata {
+    /// What a node that belongs to no cluster acts on.
+    pub fn standalone(node: NodeRecord) -> Metadata {
+        let partitions = dcache_protocol::control::partitions_default();
+        Metadata {
+            format: FORMAT,
+            cluster_id: None,
+            name: "standalone".into(),
+            partitions,
+            epoch: Epoch(1),
+            table: vec![Assignment { primary: Some(node.id), backups: Vec::new() }; usize::from(partitions)],
+            nodes: BTreeMap::from([(node.id, node)]),
+            namespaces: BTreeMap::from([(namespace::DEFAULT.to_string(), NamespaceSpec::default_namespace())]),
+            spec: None,
+        }
+    }
+
+    /// What a member has before its first committed entry: nobody owns anything.
+    pub fn empty() -> Metadata {
+        Metadata {
+            format: FORMAT,
+            cluster_id: None,
+            name: String::new(),
+            partitions: 1,
+            epoch: Epoch(0),
+            nodes: BTreeMap::new(),
+            table: vec![Assignment::default()],
+            namespaces: BTreeMap::from([(namespace::DEFAULT.to_string(), NamespaceSpec::default_namespace())]),
+            spec: None,
+        }
+    }
+
+    pub fn is_formed(&self) -> bool {
+        self.cluster_id.is_some()
+    }
+
+    pub fn primary_of(&self, slot: Slot) -> Option<&NodeRecord> {
+        let assignment = &self.table[PartitionId::of(slot, self.partitions).index()];
+        self.nodes.get(&assignment.primary?)
+    }
+
+    /// Partitions a node is primary of, ascending.
+    pub fn partitions_of(&self, node: NodeId) -> impl Iterator<Item = PartitionId> + '_ {
+        (0..self.partitions).map(PartitionId).filter(move |p| self.table[p.index()].primary == Some(node))
+    }
+
+    /// Applies one command. On a refusal nothing changes, the epoch included.
+    pub fn apply(&mut self, command: &Command) -> Result<Epoch, Refusal> {
+        match command {
+            Command::Form { cluster_id, spec, nodes, table, namespaces } => {
+                self.form(*cluster_id, spec, nodes, table, namespaces)?;
+            }
+            Command::Register { node } => self.register(node)?,
+            Command::Expire { node, incarnation } => self.expire(*node, *incarnation)?,
+            Command::SetNamespace { spec } => self.set_namespace(spec)?,
+            Command::DeleteNamespace { name } => self.delete_namespace(name)?,
+        }
+        self.epoch = Epoch(self.epoch.0 + 1);
+        Ok(self.epoch)
+    }
+
+    fn form(
+        &mut self,
+        cluster_id: NodeId,
+        spec: &ClusterSpec,
+        nodes: &[NodeRecord],
+        table: &[Assignment],
+        namespaces: &[NamespaceSpec],
+    ) -> Result<(), Refusal> {
+        if self.is_formed() {
+            return Err(Refusal::AlreadyFormed);
+        }
+        let ids: BTreeSet<NodeId> = nodes.iter().map(|n| n.id).collect();
+        let placed = table.iter().all(|a| a.primary.is_some_and(|p| ids.contains(&p)));
+        if !spec.partitions.is_power_of_two() || table.len() != usize::from(spec.partitions) || !placed {
+            return Err(Refusal::Invalid("the table does not place every partition on a node of the list".into()));
+        }
+        for namespace in namespaces {
+            namespace.check().map_err(Refusal::Invalid)?;
+        }
+        self.cluster_id = Some(cluster_id);
+        self.name = spec.name.clone();
+        self.partitions = spec.partitions;
+        self.nodes = nodes.iter().map(|n| (n.id, n.clone())).collect();
+        self.table = table.to_vec();
+        self.namespaces = BTreeMap::from([(namespace::DEFAULT.to_string(), NamespaceSpec::default_namespace())]);
+        self.namespaces.extend(namespaces.iter().map(|n| (n.name.clone(), n.clone())));
+        self.spec = Some(spec.clone());
+        Ok(())
+    }
+
+    fn register(&mut self, node: &NodeRecord) -> Result<(), Refusal> {
+        if self.nodes.values().any(|other| other.name == node.name && other.id != node.id) {
+            return Err(Refusal::NameInUse(node.name.clone()));
+        }
+        let mut record = NodeRecord { state: NodeState::Up, ..node.clone() };
+        if let Some(known) = self.nodes.get(&node.id) {
+            // Weight and zone shape the table; a restart with other settings must not change them unseen.
+            record.weight = known.weight;
+            record.zone = known.zone.clone();
+        }
+        if self.nodes.get(&node.id) == Some(&record) {
+            return Err(Refusal::NoChange);
+        }
+        self.nodes.insert(node.id, record);
+        Ok(())
+    }
+
+    fn expire(&mut self, node: NodeId, incarnation: Incarnation) -> Result<(), Refusal> {
+        match self.nodes.get_mut(&node) {
+            Some(record) if record.incarnation == incarnation && record.state == NodeState::Up => {
+                record.state = NodeState::Down;
+                Ok(())
+            }
+            _ => Err(Refusal::NoChange),
+        }
+    }
+
+    fn set_namespace(&mut self, spec: &NamespaceSpec) -> Result<(), Refusal> {
+        spec.check().map_err(Refusal::Invalid)?;
+        let clash = self.namespaces.values().find(|n| n.name != spec.name && n.matches == spec.matches);
+        if let Some(other) = clash {
+            return Err(Refusal::Invalid(format!("namespace `{}` already matches the same keys", other.name)));
+        }
+        if self.namespaces.get(&spec.name) == Some(spec) {
+            return Err(Refusal::NoChange);
+        }
+        if self.namespaces.len() >= namespace::NAMESPACES_MAX && !self.namespaces.contains_key(&spec.name) {
+            return Err(Refusal::Invalid(format!("a cluster has at most {} namespaces", namespace::NAMESPACES_MAX)));
+        }
+        self.namespaces.insert(spec.name.clone(), spec.clone());
+        Ok(())
+    }
+
+    fn delete_namespace(&mut self, name: &str) -> Result<(), Refusal> {
+        if name == namespace::DEFAULT {
+            return Err(Refusal::Invalid("namespace `default` cannot be deleted; it takes what nothing else matches".into()));
+        }
+        self.namespaces.remove(name).map(|_| ()).ok_or_else(|| Refusal::NoSuchNamespace(name.into()))
+    }
+
+    /// Addresses of every node's peers door but one's own.
+    pub fn peers_besides(&self, me: NodeId) -> impl Iterator<Item = (NodeId, &Addresses)> {
+        self.nodes.values().filter(move |n| n.id != me).map(|n| (n.id, &n.addresses))
+    }
+}

@@ -1,0 +1,440 @@
+//! Commands: what one is, how a request finds its row of the [`table`], and what a command may use while it runs.
+//!
+//! [`table`] is the one list; COMMAND, arity checks, key extraction, ACL categories and the gateway's fan-out come from
+//! its rows. The functions are in one file per group and named after the command (`string::get`), subcommands
+//! `container_subcommand` (`key::object_encoding`). Where a request may run is decided before, in `route`.
+
+pub mod cluster;
+pub mod connection;
+pub mod docs;
+pub mod key;
+pub mod server;
+pub mod string;
+pub mod table;
+
+pub use table::COMMANDS;
+
+use crate::Node;
+use crate::session::ClientState;
+use crate::view::View;
+use crate::{glob, number};
+use dcache_engine::{ENTRY_OVERHEAD, EntryRef, Guard, NamespaceId, Value};
+use dcache_protocol::error::WireError;
+use dcache_protocol::resp::parse::Args;
+use dcache_protocol::resp::reply::Reply;
+use dcache_protocol::{NamespaceSpec, Slot, slot_of};
+
+/// How a request reached this node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// A plain client: this node answers for the whole cluster.
+    Gateway,
+    /// A cluster-aware client: this node answers for itself.
+    Cluster,
+    /// Another node's gateway forwarded it: this node answers for itself and nothing is forwarded again.
+    Peer,
+}
+
+/// What a command runs with. The reply goes to `reply`; on `Err` the caller encodes the error instead.
+pub struct Context<'a> {
+    pub node: &'a Node,
+    pub view: &'a View,
+    pub client: &'a mut ClientState,
+    pub door: Door,
+    pub database: u16,
+    /// Unix milliseconds; one reading for the whole command.
+    pub now_ms: u64,
+    /// The whole request, the command's name first.
+    pub args: Args<'a>,
+    pub reply: Reply<'a>,
+}
+
+/// Runs a command whose arity was checked. `Err` only while nothing was written to the reply.
+pub type Run = fn(&mut Context<'_>) -> Result<(), WireError>;
+
+/// One row of the table: a command, or a subcommand right after its container.
+#[derive(Clone, Copy)]
+pub struct Command {
+    /// Lowercase; a subcommand's is `container|subcommand`.
+    pub name: &'static str,
+    /// As Redis counts: the name is included (the subcommand's too); negative means at least that many.
+    pub arity: i16,
+    pub flags: Flags,
+    /// The categories that do not follow from the flags; all of them: [`Command::categories`].
+    pub groups: Categories,
+    pub keys: &'static [KeySpec],
+    /// Hints for cluster-aware clients, as COMMAND INFO prints them.
+    pub tips: &'static [&'static str],
+    pub docs: Docs,
+    pub gateway: Gateway,
+    pub run: Run,
+    /// Position in [`COMMANDS`], for counters kept per command.
+    pub id: u16,
+}
+
+/// What the gateway does with a command, since it answers for the whole cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gateway {
+    /// Needs no key: the node asked answers.
+    Local,
+    /// The owner of the one key answers.
+    Single,
+    /// Each owner answers for its own keys, and the answers become one. Not atomic over several owners.
+    Split(Merge),
+    /// Runs where all keys live, and is refused when no single node has them all.
+    SameSlot,
+    /// Every node answers for its own keys, and the answers become one.
+    Everywhere(Gather),
+}
+
+/// How the answers of a split command become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Merge {
+    /// Integers are added: DEL, UNLINK, EXISTS, TOUCH.
+    Sum,
+    /// Elements go back to the places of their keys: MGET.
+    InOrder,
+    /// `OK` when all are: MSET.
+    Ok,
+}
+
+/// How the answers of all nodes become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gather {
+    /// Integers are added: DBSIZE.
+    Sum,
+    /// `OK` when all are: FLUSHDB, FLUSHALL.
+    Ok,
+    /// Arrays are joined: KEYS.
+    Concat,
+    /// One node after the other, the cursor names which: SCAN.
+    Cursor,
+    /// Any one that is not null: RANDOMKEY.
+    Any,
+}
+
+/// A set of command flags; names and order as COMMAND INFO prints them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flags(u32);
+
+impl Flags {
+    pub const NONE: Flags = Flags(0);
+    pub const WRITE: Flags = Flags(1 << 0);
+    pub const READONLY: Flags = Flags(1 << 1);
+    pub const DENYOOM: Flags = Flags(1 << 2);
+    pub const ADMIN: Flags = Flags(1 << 3);
+    pub const PUBSUB: Flags = Flags(1 << 4);
+    pub const NOSCRIPT: Flags = Flags(1 << 5);
+    pub const BLOCKING: Flags = Flags(1 << 6);
+    pub const LOADING: Flags = Flags(1 << 7);
+    pub const STALE: Flags = Flags(1 << 8);
+    pub const SKIP_MONITOR: Flags = Flags(1 << 9);
+    pub const SKIP_SLOWLOG: Flags = Flags(1 << 10);
+    pub const ASKING: Flags = Flags(1 << 11);
+    pub const FAST: Flags = Flags(1 << 12);
+    pub const NO_AUTH: Flags = Flags(1 << 13);
+    pub const NO_MULTI: Flags = Flags(1 << 14);
+    pub const ALLOW_BUSY: Flags = Flags(1 << 15);
+
+    const NAMES: [&'static str; 16] = [
+        "write", "readonly", "denyoom", "admin", "pubsub", "noscript", "blocking", "loading", "stale", "skip_monitor",
+        "skip_slowlog", "asking", "fast", "no_auth", "no_multi", "allow_busy",
+    ];
+
+    pub const fn or(self, other: Flags) -> Flags {
+        Flags(self.0 | other.0)
+    }
+
+    pub const fn has(self, other: Flags) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    pub fn names(self) -> impl Iterator<Item = &'static str> + Clone {
+        Flags::NAMES.iter().enumerate().filter(move |(bit, _)| self.0 & (1 << bit) != 0).map(|(_, name)| *name)
+    }
+}
+
+/// A set of ACL categories, in Redis's order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Categories(u32);
+
+impl Categories {
+    pub const NONE: Categories = Categories(0);
+    pub const KEYSPACE: Categories = Categories(1 << 0);
+    pub const READ: Categories = Categories(1 << 1);
+    pub const WRITE: Categories = Categories(1 << 2);
+    pub const STRING: Categories = Categories(1 << 3);
+    pub const PUBSUB: Categories = Categories(1 << 4);
+    pub const ADMIN: Categories = Categories(1 << 5);
+    pub const FAST: Categories = Categories(1 << 6);
+    pub const SLOW: Categories = Categories(1 << 7);
+    pub const BLOCKING: Categories = Categories(1 << 8);
+    pub const DANGEROUS: Categories = Categories(1 << 9);
+    pub const CONNECTION: Categories = Categories(1 << 10);
+
+    const NAMES: [&'static str; 11] = [
+        "keyspace", "read", "write", "string", "pubsub", "admin", "fast", "slow", "blocking", "dangerous", "connection",
+    ];
+
+    pub const fn or(self, other: Categories) -> Categories {
+        Categories(self.0 | other.0)
+    }
+
+    pub const fn has(self, other: Categories) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// The category of this name without its `@`, in any case.
+    pub fn named(name: &[u8]) -> Option<Categories> {
+        let bit = Categories::NAMES.iter().position(|known| name.eq_ignore_ascii_case(known.as_bytes()))?;
+        Some(Categories(1 << bit))
+    }
+
+    pub fn names(self) -> impl Iterator<Item = &'static str> + Clone {
+        Categories::NAMES.iter().enumerate().filter(move |(bit, _)| self.0 & (1 << bit) != 0).map(|(_, name)| *name)
+    }
+}
+
+/// Where the keys of a request are, and what happens to them.
+#[derive(Clone, Copy, Debug)]
+pub struct KeySpec {
+    /// Index of the first key in the request.
+    pub first: u8,
+    /// Index of the last: from `first` when not negative, from the request's end (-1: the last argument) when negative.
+    pub last: i8,
+    /// Distance between keys; 2 for key-value pairs.
+    pub step: u8,
+    /// As COMMAND INFO prints them: `RO`, `RW`, `OW` or `RM`, then `access`, `update`, `insert`, `delete`…
+    pub flags: &'static [&'static str],
+    pub notes: Option<&'static str>,
+}
+
+/// What COMMAND DOCS tells.
+#[derive(Clone, Copy, Debug)]
+pub struct Docs {
+    pub summary: &'static str,
+    pub since: &'static str,
+    pub group: &'static str,
+    pub complexity: &'static str,
+    /// Version and replacement.
+    pub deprecated: Option<(&'static str, &'static str)>,
+    pub args: &'static [Arg],
+}
+
+/// One argument as COMMAND DOCS tells it.
+#[derive(Clone, Copy, Debug)]
+pub struct Arg {
+    pub name: &'static str,
+    /// `string`, `integer`, `double`, `key`, `pattern`, `unix-time`, `pure-token`, `oneof` or `block`.
+    pub kind: &'static str,
+    pub key_spec: Option<u8>,
+    pub token: Option<&'static str>,
+    pub since: Option<&'static str>,
+    pub optional: bool,
+    /// May be given several times.
+    pub multiple: bool,
+    /// So may its token.
+    pub multiple_token: bool,
+    pub args: &'static [Arg],
+}
+
+impl Command {
+    /// The rows of this container's subcommands; empty for any other command.
+    pub fn subcommands(&self) -> &'static [Command] {
+        let first = usize::from(self.id) + 1;
+        let is_mine = |row: &Command| row.container() == Some(self.name);
+        let count = COMMANDS[first..].iter().take_while(|row| is_mine(row)).count();
+        &COMMANDS[first..first + count]
+    }
+
+    /// The container's name, for a subcommand.
+    pub fn container(&self) -> Option<&'static str> {
+        self.name.split_once('|').map(|(container, _)| container)
+    }
+
+    /// All its ACL categories: those of its group and those that follow from its flags.
+    pub fn categories(&self) -> Categories {
+        let implied = [
+            (Flags::WRITE, Categories::WRITE),
+            (Flags::READONLY, Categories::READ),
+            (Flags::ADMIN, Categories::ADMIN.or(Categories::DANGEROUS)),
+            (Flags::PUBSUB, Categories::PUBSUB),
+            (Flags::FAST, Categories::FAST),
+            (Flags::BLOCKING, Categories::BLOCKING),
+        ];
+        let all = implied.iter().filter(|(flag, _)| self.flags.has(*flag)).fold(self.groups, |all, (_, c)| all.or(*c));
+        if all.has(Categories::FAST) { all } else { all.or(Categories::SLOW) }
+    }
+
+    pub fn is_write(&self) -> bool {
+        self.flags.has(Flags::WRITE)
+    }
+
+    /// Whether a request of `count` arguments, the name included, is one of this command: its arity, and whole pairs.
+    fn takes(&self, count: usize) -> bool {
+        let wanted = usize::from(self.arity.unsigned_abs());
+        let counts = if self.arity < 0 { count >= wanted } else { count == wanted };
+        let is_whole = |spec: &KeySpec| (count - usize::from(spec.first)).is_multiple_of(usize::from(spec.step));
+        counts && self.keys.iter().all(|spec| spec.last >= 0 || is_whole(spec))
+    }
+}
+
+/// A command by its name, in any case; not a subcommand. Allocates nothing.
+pub fn lookup(name: &[u8]) -> Option<&'static Command> {
+    table::find(name)
+}
+
+/// A subcommand by its own name, in any case.
+pub fn lookup_subcommand(container: &Command, name: &[u8]) -> Option<&'static Command> {
+    let own_name = |row: &Command| row.name.as_bytes()[container.name.len() + 1..].eq_ignore_ascii_case(name);
+    container.subcommands().iter().find(|row| own_name(row))
+}
+
+/// The row a request asks for, its arity checked. `args` is never empty.
+pub fn resolve(args: Args<'_>) -> Result<&'static Command, WireError> {
+    let name = args.get(0).unwrap_or_default();
+    let Some(mut command) = lookup(name) else { return Err(unknown_command(args)) };
+    if !command.subcommands().is_empty() && let Some(subcommand) = args.get(1) {
+        match lookup_subcommand(command, subcommand) {
+            Some(row) => command = row,
+            // COMMAND alone is a command of its own; `COMMAND x` is not.
+            None => return Err(unknown_subcommand(command, subcommand)),
+        }
+    }
+    if command.takes(args.len()) { Ok(command) } else { Err(wrong_arity(command)) }
+}
+
+pub fn wrong_arity(command: &Command) -> WireError {
+    WireError::WrongArity { command: command.name.into() }
+}
+
+pub fn unknown_subcommand(container: &Command, subcommand: &[u8]) -> WireError {
+    WireError::UnknownSubcommand { command: container.name.to_ascii_uppercase(), subcommand: text(subcommand, 128) }
+}
+
+/// Names at most 128 bytes of the command and of its arguments, as Redis does.
+fn unknown_command(args: Args<'_>) -> WireError {
+    let mut shown = Vec::new();
+    let mut bytes = 0;
+    for arg in args.iter().skip(1) {
+        if bytes >= 128 {
+            break;
+        }
+        let arg = text(arg, 128 - bytes);
+        bytes += arg.len() + 3;
+        shown.push(arg);
+    }
+    WireError::UnknownCommand { command: text(args.get(0).unwrap_or_default(), 128), args: shown }
+}
+
+/// At most `bytes_max` bytes of a client's argument, for an error text.
+fn text(arg: &[u8], bytes_max: usize) -> String {
+    String::from_utf8_lossy(&arg[..arg.len().min(bytes_max)]).into_owned()
+}
+
+/// Indexes of a request's keys, in ascending order within each key spec.
+pub fn key_indexes(command: &'static Command, count: usize) -> impl Iterator<Item = usize> + Clone {
+    command.keys.iter().flat_map(move |spec| {
+        let first = usize::from(spec.first);
+        let last = match usize::try_from(spec.last) {
+            Ok(from_first) => first + from_first,
+            Err(_) => (count + 1).saturating_sub(usize::from(spec.last.unsigned_abs()) + 1),
+        };
+        (first..(last + 1).min(count)).step_by(usize::from(spec.step))
+    })
+}
+
+/// The keys of a request whose arity was checked.
+pub fn keys_of<'a>(command: &'static Command, args: Args<'a>) -> impl Iterator<Item = &'a [u8]> + Clone {
+    key_indexes(command, args.len()).filter_map(move |index| args.get(index))
+}
+
+/// The bytes of a string value.
+pub fn string_of(value: &Value) -> Result<&[u8], WireError> {
+    match value {
+        Value::String(bytes) => Ok(bytes),
+        _ => Err(WireError::WrongType),
+    }
+}
+
+impl<'a> Context<'a> {
+    /// The argument at `index`; empty when there is none, which an arity check rules out.
+    pub fn arg(&self, index: usize) -> &'a [u8] {
+        self.args.get(index).unwrap_or_default()
+    }
+
+    pub fn namespace_of(&self, key: &[u8]) -> NamespaceId {
+        self.view.namespace_of(self.database, key)
+    }
+
+    pub fn namespace(&self, id: NamespaceId) -> &'a NamespaceSpec {
+        self.view.namespace(id)
+    }
+
+    /// Locks a key's slot for reading, or for a change that needs no room.
+    pub fn lock(&self, key: &[u8]) -> Guard<'a> {
+        self.node.engine().lock(slot_of(key).number())
+    }
+
+    /// Locks a key's slot once there is room for a value of `value_bytes` under it.
+    pub fn lock_with_room(&self, key: &[u8], namespace: NamespaceId, value_bytes: usize) -> Result<Guard<'a>, WireError> {
+        let bytes = (key.len() + value_bytes) as u64 + ENTRY_OVERHEAD;
+        let guard = self.node.engine().lock_with_room(slot_of(key).number(), namespace, bytes, self.now_ms);
+        guard.map_err(|_| WireError::OutOfMemory)
+    }
+
+    /// The entry of a key, for a command that answers from it: counts a hit or a miss, and as a use of the key unless the
+    /// client asked not to (`CLIENT NO-TOUCH`).
+    pub fn read<'g>(&self, guard: &'g mut Guard<'_>, key: &[u8], namespace: NamespaceId) -> Option<EntryRef<'g>> {
+        if self.client.no_touch {
+            guard.peek(self.database, key, self.now_ms)
+        } else {
+            guard.get(self.database, key, namespace, self.now_ms)
+        }
+    }
+
+    /// Puts a value for which the guard has room. One that has expired already deletes the key instead.
+    pub fn put(
+        &self,
+        guard: &mut Guard<'_>,
+        key: &[u8],
+        value: Value,
+        expires_at_ms: Option<u64>,
+        namespace: NamespaceId,
+    ) {
+        if expires_at_ms.is_some_and(|at| at <= self.now_ms) {
+            guard.remove(self.database, key, self.now_ms);
+        } else {
+            guard.set(self.database, key, value, expires_at_ms, namespace, self.now_ms);
+        }
+    }
+
+    /// Gives an existing key this expiry, or none. One in the past deletes the key.
+    pub fn expire(&self, guard: &mut Guard<'_>, key: &[u8], expires_at_ms: Option<u64>) {
+        if expires_at_ms.is_some_and(|at| at <= self.now_ms) {
+            guard.remove(self.database, key, self.now_ms);
+        } else {
+            guard.set_expiry(self.database, key, expires_at_ms, self.now_ms);
+        }
+    }
+
+    /// Whether this node serves the slot; it may still hold entries of slots it lost.
+    pub fn is_mine(&self, slot: u16) -> bool {
+        Slot::new(slot).is_some_and(|slot| self.view.is_mine(slot))
+    }
+
+    /// When a write with this expiry, or none, expires: the namespace's default TTL fills in, its maximum cuts.
+    pub fn expiry_of_write(&self, namespace: NamespaceId, asked_ms: Option<u64>) -> Option<u64> {
+        let default = self.namespace(namespace).default_ttl_ms.map(|ttl| self.now_ms.saturating_add(ttl));
+        self.expiry_within(namespace, asked_ms.or(default))
+    }
+
+    /// An expiry, or none, cut to the namespace's maximum TTL.
+    pub fn expiry_within(&self, namespace: NamespaceId, asked_ms: Option<u64>) -> Option<u64> {
+        let longest = self.namespace(namespace).max_ttl_ms.map(|ttl| self.now_ms.saturating_add(ttl));
+        match (asked_ms, longest) {
+            (Some(asked), Some(longest)) => Some(asked.min(longest)),
+            (asked, longest) => asked.or(longest),
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! What the tests of this crate stand on: a clock they turn, metadata of a few nodes, and clusters of nodes in one process
+//! whose forwarded requests are carried by function calls.
+
+use crate::command::Door;
+use crate::gateway::{Fanout, ForwardError, Outcome, Part};
+use crate::session::{Session, Step};
+use crate::{Clock, Config, Node};
+use dcache_cluster::metadata::Metadata;
+use dcache_cluster::placement::Assignment;
+use dcache_protocol::peer::{DataHeader, DataStatus};
+use dcache_protocol::resp::value::encode_request;
+use dcache_protocol::{Addresses, Epoch, Incarnation, NodeId, NodeRecord, NodeState, Slot, slot_of};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+/// Where the wall clock of every test begins.
+pub const UNIX_MS: u64 = 1_700_000_000_000;
+
+pub const PARTITIONS: u16 = 16;
+
+thread_local! {
+    static ELAPSED: Cell<Duration> = const { Cell::new(Duration::from_secs(100)) };
+}
+
+/// Turns this test's clocks on.
+pub fn pass(time: Duration) {
+    ELAPSED.set(ELAPSED.get() + time);
+}
+
+pub fn clock() -> Clock {
+    Clock {
+        monotonic: || ELAPSED.get(),
+        unix_ms: || UNIX_MS + ELAPSED.get().as_millis() as u64 - 100_000,
+    }
+}
+
+pub fn id(number: usize) -> NodeId {
+    NodeId(0x1111 * (number as u64 + 1))
+}
+
+pub fn record(number: usize) -> NodeRecord {
+    let address = |port: u16| format!("10.0.0.{}:{port}", number + 1);
+    NodeRecord {
+        id: id(number),
+        name: format!("n{}", number + 1),
+        zone: "z1".into(),
+        weight: NodeRecord::WEIGHT_DEFAULT,
+        addresses: Addresses {
+            gateway: address(6379),
+            cluster: address(7400),
+            control: address(7401),
+            peers: address(7402),
+        },
+        incarnation: Incarnation(77 + number as u64),
+        state: NodeState::Up,
+        version: "0.1.0".into(),
+        memory_bytes: 64 << 20,
+    }
+}
+
+/// A formed cluster in which `nodes` nodes own the partitions in contiguous, nearly equal blocks.
+pub fn metadata(nodes: usize) -> Metadata {
+    let primary = |partition: usize| Some(id(partition * nodes / usize::from(PARTITIONS)));
+    Metadata {
+        cluster_id: Some(NodeId(0xc1)),
+        name: "test".into(),
+        partitions: PARTITIONS,
+        epoch: Epoch(5),
+        nodes: (0..nodes).map(|number| (id(number), record(number))).collect(),
+        table: (0..usize::from(PARTITIONS)).map(|p| Assignment { primary: primary(p), backups: Vec::new() }).collect(),
+        ..Metadata::standalone(record(0))
+    }
+}
+
+pub fn config(number: usize) -> Config {
+    Config {
+        id: id(number),
+        workers: 1,
+        memory_bytes: 64 << 20,
+        clock: clock(),
+        clients_max: 100,
+        seed: number as u64,
+        process_id: 4242,
+    }
+}
+
+pub fn node(number: usize, metadata: &Metadata) -> Arc<Node> {
+    Arc::new(Node::new(config(number), Arc::new(metadata.clone())))
+}
+
+/// A key whose slot node `number` of `nodes` owns; another one for each `salt`.
+pub fn key_of(number: usize, nodes: usize, salt: usize) -> String {
+    let metadata = metadata(nodes);
+    let owned = |key: &String| metadata.primary_of(slot_of(key.as_bytes())).is_some_and(|node| node.id == id(number));
+    (0..).map(|n| format!("key:{n}")).filter(owned).nth(salt).expect("there is no end of keys")
+}
+
+/// Nodes that reach each other by function calls.
+pub struct Cluster {
+    pub nodes: Vec<Arc<Node>>,
+    /// Nodes that do not answer, and how.
+    pub broken: RefCell<BTreeMap<NodeId, ForwardError>>,
+    /// Parts carried so far.
+    pub carried: Cell<usize>,
+}
+
+impl Cluster {
+    pub fn new(count: usize) -> Cluster {
+        let metadata = metadata(count);
+        Cluster {
+            nodes: (0..count).map(|number| node(number, &metadata)).collect(),
+            broken: RefCell::default(),
+            carried: Cell::new(0),
+        }
+    }
+
+    pub fn publish(&self, metadata: &Metadata) {
+        self.nodes.iter().for_each(|node| node.publish(Arc::new(metadata.clone()), None));
+    }
+
+    /// A client of one node.
+    pub fn client(&self, number: usize, door: Door) -> Caller<'_> {
+        Caller::new(self, number, door)
+    }
+
+    /// Has one part answered by the node it is for.
+    pub fn carry(&self, part: &Part) -> Result<Vec<u8>, ForwardError> {
+        self.carried.set(self.carried.get() + 1);
+        if let Some(error) = self.broken.borrow().get(&part.to) {
+            return Err(*error);
+        }
+        let node = self.nodes.iter().find(|node| node.config().id == part.to).expect("parts go to nodes of the cluster");
+        let header = DataHeader { id: 9, database: part.database, resp: part.resp };
+        let mut reply = Vec::new();
+        match node.serve_peer(0, header, &part.request, &mut reply) {
+            DataStatus::Answered => Ok(reply),
+            DataStatus::NotOwner => {
+                assert!(reply.is_empty());
+                Err(ForwardError::NotOwner)
+            }
+        }
+    }
+
+    /// Carries a fan-out to its end.
+    pub fn finish(&self, node: &Node, mut fanout: Fanout, out: &mut Vec<u8>) {
+        for attempt in 0.. {
+            assert!(attempt < 2, "a fan-out is asked again at most once");
+            assert_eq!(fanout.barrier, attempt > 0);
+            assert!(fanout.parts.iter().all(|part| part.to != node.config().id), "a part for the node itself");
+            let replies = fanout.parts.iter().map(|part| self.carry(part)).collect();
+            match fanout.finish(node, replies, out) {
+                Outcome::Done => return,
+                Outcome::Again(again) => fanout = again,
+            }
+        }
+    }
+}
+
+/// A client with its session.
+pub struct Caller<'a> {
+    pub cluster: &'a Cluster,
+    pub node: Arc<Node>,
+    pub session: Session,
+    pub closed: bool,
+    pub woken: Arc<AtomicUsize>,
+    waiting: Vec<u8>,
+}
+
+impl<'a> Caller<'a> {
+    fn new(cluster: &'a Cluster, number: usize, door: Door) -> Caller<'a> {
+        let node = Arc::clone(&cluster.nodes[number]);
+        let woken = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&woken);
+        let wake = Arc::new(move || {
+            counter.fetch_add(1, Relaxed);
+        });
+        let port = 40_000 + node.clients().total();
+        let local = if door == Door::Gateway { "10.0.0.1:6379" } else { "10.0.0.1:7400" };
+        let session = Session::new(&node, door, 0, format!("192.0.2.1:{port}"), local.into(), wake);
+        Caller { cluster, node, session, closed: false, woken, waiting: Vec::new() }
+    }
+
+    /// Sends bytes; answers all replies to them.
+    pub fn send(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut replies = Vec::new();
+        self.waiting.extend_from_slice(bytes);
+        loop {
+            let mut out = Vec::new();
+            let advance = self.session.advance(&self.node, &self.waiting, &mut out);
+            self.waiting.drain(..advance.consumed);
+            replies.append(&mut out);
+            match advance.step {
+                Step::NeedInput { wanted } => {
+                    assert!(wanted > 0);
+                    return replies;
+                }
+                Step::OutputFull => {}
+                Step::Forward(fanout) => self.cluster.finish(&self.node, fanout, &mut replies),
+                Step::Close => {
+                    self.closed = true;
+                    return replies;
+                }
+            }
+        }
+    }
+
+    /// Sends one request; answers its reply as text.
+    pub fn call(&mut self, args: &[&str]) -> String {
+        let mut request = Vec::new();
+        encode_request(args, &mut request);
+        String::from_utf8(self.send(&request)).expect("replies of these tests are text")
+    }
+
+    /// Sends a line as an inline command; answers its reply as text.
+    pub fn say(&mut self, line: &str) -> String {
+        String::from_utf8(self.send(format!("{line}\r\n").as_bytes())).expect("replies of these tests are text")
+    }
+}
+
+/// The first slot that node `number` of `nodes` owns.
+pub fn first_slot_of(number: usize, nodes: usize) -> Slot {
+    let metadata = metadata(nodes);
+    Slot::all().find(|slot| metadata.primary_of(*slot).is_some_and(|n| n.id == id(number))).expect("every node owns slots")
+}

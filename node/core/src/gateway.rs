@@ -1,0 +1,681 @@
+//! One request, several nodes: who is asked what, and how their answers become one reply.
+//!
+//! A plain client at the gateway door sees one standalone node. When a request's keys live elsewhere, a [`Fanout`] says what
+//! to send where; the connection sends the parts, collects the answers and calls [`Fanout::finish`]. What this node owns of
+//! the request has run by then: a piece that stays here is served exactly like a piece that came from a peer ([`serve`]).
+//!
+//! ```text
+//! MGET a b c d ─┬─ a c ─► here, at once          ─┐
+//!               ├─ b   ─► part 0 ─► node n2 ───── ├─► in the order of the keys ─► *4 …
+//!               └─ d   ─► part 1 ─► node n3 ───── ┘
+//! ```
+//!
+//! A slot may change hands between the look at the view and the part's arrival: the receiver then says so and has run
+//! nothing. If this node has a newer view by then, the part is planned anew, once. Nothing else is ever retried here: after
+//! a broken link or a missed deadline nobody knows whether the request ran, and the error says so.
+//!
+//! Split writes are not atomic over several nodes. `SCAN` walks the nodes in the order of their tags, with the tag in bits
+//! 40 to 51 of the cursor, so a cursor stays below 2^52, which every client's number type holds.
+
+use crate::Node;
+use crate::command::{self, Command, Context, Door, Gather, Merge};
+use crate::route::{self, Route};
+use crate::session::ClientState;
+use crate::stats::Outcome as Counted;
+use crate::view::{Owner, TAG_MAX, View, ViewNode};
+use dcache_protocol::error::WireError;
+use dcache_protocol::peer::DataStatus;
+use dcache_protocol::resp::parse::{Args, Limits, Parser, Progress};
+use dcache_protocol::resp::reply::{Reply, Version};
+use dcache_protocol::resp::value::{encode_request, skip_value};
+use dcache_protocol::{Epoch, NodeId, slot_of};
+use std::time::Duration;
+
+/// Bits of a gateway cursor that are the node's own cursor.
+const CURSOR_BITS: u32 = 40;
+
+/// A request under way at other nodes.
+#[derive(Debug)]
+pub struct Fanout {
+    /// What to send where. Never to this node itself: what is its own already ran. Leave them in place: a part that reached
+    /// the wrong node is planned anew from its request.
+    pub parts: Vec<Part>,
+    /// The caller must not advance the session again before this is finished.
+    pub barrier: bool,
+    plan: Plan,
+    origin: Origin,
+}
+
+/// One request for one node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    pub to: NodeId,
+    pub database: u16,
+    /// RESP version of the client, 2 or 3, which the answer must be in.
+    pub resp: u8,
+    pub request: Vec<u8>,
+}
+
+/// Why a part has no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForwardError {
+    /// The receiver does not own the slot under its view; nothing ran.
+    NotOwner,
+    /// It was never sent; certainly nothing ran.
+    Unreachable,
+    /// The link broke after it was sent; whether it ran is unknown.
+    LinkLost,
+    /// No answer within the deadline; whether it ran is unknown.
+    TimedOut,
+    /// Too many requests wait for this node already; it was never sent.
+    Overloaded,
+}
+
+/// What became of a finished fan-out.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The reply is written.
+    Done,
+    /// Ownership changed meanwhile: carry this one out in its place.
+    Again(Fanout),
+}
+
+/// The client's request that a fan-out answers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin {
+    pub command: &'static Command,
+    pub worker: usize,
+    pub database: u16,
+    pub version: Version,
+    /// The client wants no reply to this one.
+    pub is_silent: bool,
+    /// Monotonic.
+    pub started: Duration,
+    /// Of the view it was planned under.
+    pub epoch: Epoch,
+    pub is_retry: bool,
+}
+
+#[derive(Debug)]
+enum Plan {
+    /// The one part's answer is the reply.
+    Whole,
+    /// The request's keys in pieces, one a node.
+    Split { merge: Merge, pieces: Vec<Piece> },
+    /// All nodes, each for all it has. `unreached` is a node that is down.
+    Everywhere { gather: Gather, here: Option<Vec<u8>>, unreached: Option<String> },
+    /// `SCAN` on the node with this tag.
+    Cursor { tag: u16 },
+}
+
+/// The keys of a split request that one node has.
+#[derive(Debug)]
+struct Piece {
+    /// Their places among the request's keys, ascending.
+    places: Vec<usize>,
+    answer: Answer,
+}
+
+#[derive(Debug)]
+enum Answer {
+    Have(Vec<u8>),
+    /// That of the part with this index.
+    OfPart(usize),
+}
+
+/// Where a piece goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Target {
+    Here,
+    There(NodeId),
+}
+
+impl Fanout {
+    /// The whole request, for another node.
+    pub(crate) fn whole(origin: Origin, to: &ViewNode, args: Args<'_>) -> Fanout {
+        let args: Vec<&[u8]> = args.iter().collect();
+        let part = origin.part(to.id, &args);
+        Fanout { parts: vec![part], barrier: false, plan: Plan::Whole, origin }
+    }
+
+    /// Turns the parts' answers, in their order, into the client's reply, appended to `out`.
+    pub fn finish(self, node: &Node, replies: Vec<Result<Vec<u8>, ForwardError>>, out: &mut Vec<u8>) -> Outcome {
+        let origin = self.origin;
+        let stats = node.stats().worker(origin.worker);
+        stats.forward_errors.add(replies.iter().filter(|reply| reply.is_err()).count() as u64);
+        let mark = out.len();
+        let result = self.settle(node, replies, out);
+        match result {
+            Ok(Some(again)) => {
+                stats.forwarded.add(again.parts.len() as u64);
+                return Outcome::Again(again);
+            }
+            Ok(None) => {}
+            Err(error) => {
+                out.truncate(mark);
+                Reply::new(out, origin.version).error(&error);
+            }
+        }
+        let failed = out.get(mark) == Some(&b'-');
+        if failed {
+            stats.record_error(&out[mark..]);
+        }
+        let counted = if failed { Counted::Failed } else { Counted::Answered };
+        stats.record(usize::from(origin.command.id), node.now().saturating_sub(origin.started), counted);
+        if origin.is_silent {
+            out.truncate(mark);
+        }
+        stats.bytes_out.add((out.len() - mark) as u64);
+        Outcome::Done
+    }
+
+    /// Writes the reply, or answers what must be asked again.
+    fn settle(
+        self,
+        node: &Node,
+        replies: Vec<Result<Vec<u8>, ForwardError>>,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Fanout>, WireError> {
+        let view = node.view();
+        let Fanout { parts, plan, origin, .. } = self;
+        let asked = Asked { node, view: &view, parts: &parts, origin };
+        match plan {
+            Plan::Whole => asked.settle_whole(replies, out),
+            Plan::Split { merge, pieces } => asked.settle_split(merge, pieces, replies, out),
+            Plan::Everywhere { gather, here, unreached } => {
+                let mut answers: Vec<Vec<u8>> = here.into_iter().collect();
+                for (index, reply) in replies.into_iter().enumerate() {
+                    answers.push(reply.map_err(|error| asked.explain(index, error))?);
+                }
+                gathered(node, gather, &answers, origin.version, out)?;
+                match unreached {
+                    Some(name) => Err(WireError::ClusterDown {
+                        reason: format!("node {name} is down: done on all other nodes, but not for its keys"),
+                    }),
+                    None => Ok(None),
+                }
+            }
+            Plan::Cursor { tag } => {
+                let reply = replies.into_iter().next().unwrap_or(Err(ForwardError::Unreachable));
+                let reply = reply.map_err(|error| asked.explain(0, error))?;
+                scanned(&view, tag, &reply, origin.version, out).map(|()| None)
+            }
+        }
+    }
+}
+
+impl Origin {
+    fn part(&self, to: NodeId, args: &[&[u8]]) -> Part {
+        let mut request = Vec::with_capacity(args.iter().map(|arg| arg.len() + 16).sum());
+        encode_request(args, &mut request);
+        Part { to, database: self.database, resp: self.version.number(), request }
+    }
+
+    /// Runs a piece on this node, which owns its keys.
+    fn run_here(&self, node: &Node, view: &View, args: &[&[u8]]) -> Vec<u8> {
+        let mut request = Vec::new();
+        encode_request(args, &mut request);
+        let mut reply = Vec::new();
+        serve(node, view, self.worker, self.database, self.version, &request, &mut reply);
+        reply
+    }
+}
+
+/// A fan-out whose answers are being looked at.
+struct Asked<'a> {
+    node: &'a Node,
+    view: &'a View,
+    parts: &'a [Part],
+    origin: Origin,
+}
+
+impl Asked<'_> {
+    fn settle_whole(
+        &self,
+        replies: Vec<Result<Vec<u8>, ForwardError>>,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Fanout>, WireError> {
+        match replies.into_iter().next().unwrap_or(Err(ForwardError::Unreachable)) {
+            Ok(reply) => {
+                out.extend_from_slice(&reply);
+                Ok(None)
+            }
+            Err(ForwardError::NotOwner) if self.may_ask_again(0) => {
+                let request = &self.parts[0].request;
+                let mut parser = Parser::new(Limits::default());
+                let args = own_request(&mut parser, request);
+                match route::route(self.view, Door::Gateway, self.origin.command, args)? {
+                    Route::There(to) => Ok(Some(Fanout::whole(self.retried(), to, args).with_barrier())),
+                    _ => {
+                        let Origin { worker, database, version, .. } = self.origin;
+                        serve(self.node, self.view, worker, database, version, request, out);
+                        Ok(None)
+                    }
+                }
+            }
+            Err(error) => Err(self.explain(0, error)),
+        }
+    }
+
+    fn settle_split(
+        &self,
+        merge: Merge,
+        pieces: Vec<Piece>,
+        replies: Vec<Result<Vec<u8>, ForwardError>>,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Fanout>, WireError> {
+        let mut replies: Vec<Option<Result<Vec<u8>, ForwardError>>> = replies.into_iter().map(Some).collect();
+        let mut again = Split { origin: self.retried(), parts: Vec::new(), pieces: Vec::new() };
+        for piece in pieces {
+            let index = match piece.answer {
+                Answer::Have(reply) => {
+                    again.pieces.push(Piece { places: piece.places, answer: Answer::Have(reply) });
+                    continue;
+                }
+                Answer::OfPart(index) => index,
+            };
+            let reply = replies.get_mut(index).and_then(Option::take).unwrap_or(Err(ForwardError::Unreachable));
+            match reply {
+                Ok(reply) => again.pieces.push(Piece { places: piece.places, answer: Answer::Have(reply) }),
+                Err(ForwardError::NotOwner) if self.may_ask_again(index) => {
+                    let mut parser = Parser::new(Limits::default());
+                    let args = own_request(&mut parser, &self.parts[index].request);
+                    again.add(self.node, self.view, args, &piece.places)?;
+                }
+                Err(error) => return Err(self.explain(index, error)),
+            }
+        }
+        if again.parts.is_empty() {
+            merged(merge, &again.pieces, self.origin.version, out)?;
+            return Ok(None);
+        }
+        Ok(Some(again.into_fanout(merge).with_barrier()))
+    }
+
+    /// Whether a part that reached the wrong node can be planned anew: once, and only with news about who owns what.
+    fn may_ask_again(&self, part: usize) -> bool {
+        let has_request = self.parts.get(part).is_some_and(|part| !part.request.is_empty());
+        !self.origin.is_retry && self.view.epoch() != self.origin.epoch && has_request
+    }
+
+    fn retried(&self) -> Origin {
+        Origin { is_retry: true, epoch: self.view.epoch(), ..self.origin }
+    }
+
+    fn explain(&self, part: usize, error: ForwardError) -> WireError {
+        let id = self.parts.get(part).map(|part| part.to);
+        let name = match id.and_then(|id| self.view.node(id)) {
+            Some(node) => node.name.clone(),
+            None => id.map_or_else(String::new, |id| id.to_string()),
+        };
+        let others = if self.parts.len() > 1 { "; other nodes may have run their share" } else { "" };
+        match error {
+            ForwardError::NotOwner => {
+                WireError::TryAgain { reason: format!("Hash slot is changing hands: node {name} did not run the request{others}") }
+            }
+            ForwardError::Overloaded => {
+                WireError::TryAgain { reason: format!("too many requests wait for node {name}: it did not run this one{others}") }
+            }
+            ForwardError::Unreachable => WireError::ClusterDown {
+                reason: format!("Hash slot not served: node {name} cannot be reached and did not run the request{others}"),
+            },
+            ForwardError::LinkLost => WireError::ClusterDown {
+                reason: format!("Hash slot not served: the link to node {name} broke, outcome unknown{others}"),
+            },
+            ForwardError::TimedOut => WireError::ClusterDown {
+                reason: format!("Hash slot not served: node {name} did not answer in time, outcome unknown{others}"),
+            },
+        }
+    }
+}
+
+impl Fanout {
+    /// A part asked again must not be overtaken by the same client's later requests for the same key.
+    fn with_barrier(self) -> Fanout {
+        Fanout { barrier: true, ..self }
+    }
+}
+
+/// Plans a request whose keys live on several nodes; this node's share runs at once.
+pub(crate) fn split(
+    node: &Node,
+    view: &View,
+    origin: Origin,
+    merge: Merge,
+    args: Args<'_>,
+) -> Result<Fanout, WireError> {
+    let keys = command::key_indexes(origin.command, args.len()).count();
+    if (args.len() - 1) % keys.max(1) != 0 {
+        return Err(command::wrong_arity(origin.command));
+    }
+    let mut split = Split { origin, parts: Vec::new(), pieces: Vec::new() };
+    split.add(node, view, args, &(0..keys).collect::<Vec<usize>>())?;
+    Ok(split.into_fanout(merge))
+}
+
+/// A split request while it is being planned.
+struct Split {
+    origin: Origin,
+    parts: Vec<Part>,
+    pieces: Vec<Piece>,
+}
+
+impl Split {
+    /// Adds a request's keys, each in the piece of its owner. `places` are the keys' places in the client's request. Refused
+    /// as a whole, before anything runs, when nobody serves one of them.
+    fn add(&mut self, node: &Node, view: &View, args: Args<'_>, places: &[usize]) -> Result<(), WireError> {
+        let width = (args.len() - 1) / places.len().max(1);
+        let mut groups: Vec<(Target, Vec<usize>)> = Vec::new();
+        for index in 0..places.len() {
+            let key = args.get(1 + index * width).unwrap_or_default();
+            let target = match view.owner(slot_of(key)) {
+                Owner::Me => Target::Here,
+                Owner::Other(owner) => Target::There(owner.id),
+                Owner::Down(owner) => return Err(route::down(owner)),
+                Owner::Nobody => return Err(route::nobody()),
+            };
+            match groups.iter_mut().find(|(known, _)| *known == target) {
+                Some((_, indexes)) => indexes.push(index),
+                None => groups.push((target, vec![index])),
+            }
+        }
+        for (target, indexes) in groups {
+            let name = std::iter::once(args.get(0).unwrap_or_default());
+            let of_key = |index: &usize| (1 + index * width..1 + (index + 1) * width).filter_map(|i| args.get(i));
+            let request: Vec<&[u8]> = name.chain(indexes.iter().flat_map(of_key)).collect();
+            let answer = match target {
+                Target::Here => Answer::Have(self.origin.run_here(node, view, &request)),
+                Target::There(id) => {
+                    self.parts.push(self.origin.part(id, &request));
+                    Answer::OfPart(self.parts.len() - 1)
+                }
+            };
+            self.pieces.push(Piece { places: indexes.iter().map(|&index| places[index]).collect(), answer });
+        }
+        Ok(())
+    }
+
+    fn into_fanout(self, merge: Merge) -> Fanout {
+        let plan = Plan::Split { merge, pieces: self.pieces };
+        Fanout { parts: self.parts, barrier: false, plan, origin: self.origin }
+    }
+}
+
+/// Plans a request that every node answers for its own keys. None: it is answered already, in `out`.
+pub(crate) fn everywhere(
+    node: &Node,
+    view: &View,
+    origin: Origin,
+    gather: Gather,
+    args: Args<'_>,
+    out: &mut Vec<u8>,
+) -> Result<Option<Fanout>, WireError> {
+    if gather == Gather::Cursor {
+        return scan(node, view, origin, args, out);
+    }
+    let owners = view.owners_by_tag();
+    let is_down = |owner: &&&ViewNode| !owner.is_up && owner.id != view.me;
+    let unreached = owners.iter().find(is_down).map(|owner| owner.name.clone());
+    let unreached = match (gather, unreached) {
+        (Gather::Sum | Gather::Concat, Some(name)) => {
+            return Err(WireError::ClusterDown { reason: format!("node {name} is down: its keys cannot be told") });
+        }
+        (Gather::Any, _) => None,
+        (_, unreached) => unreached,
+    };
+    let request: Vec<&[u8]> = args.iter().collect();
+    let owns_slots = owners.iter().any(|owner| owner.id == view.me);
+    let here = owns_slots.then(|| origin.run_here(node, view, &request));
+    let others = owners.iter().filter(|owner| owner.id != view.me && owner.is_up);
+    let parts = others.map(|owner| origin.part(owner.id, &request)).collect();
+    let fanout = Fanout { parts, barrier: false, plan: Plan::Everywhere { gather, here, unreached }, origin };
+    if fanout.parts.is_empty() {
+        return fanout.settle(node, Vec::new(), out);
+    }
+    Ok(Some(fanout))
+}
+
+/// `SCAN` of the whole cluster: the cursor says on which node to go on.
+fn scan(
+    node: &Node,
+    view: &View,
+    origin: Origin,
+    args: Args<'_>,
+    out: &mut Vec<u8>,
+) -> Result<Option<Fanout>, WireError> {
+    let cursor = std::str::from_utf8(args.get(1).unwrap_or_default()).ok().and_then(|text| text.parse::<u64>().ok());
+    let cursor = cursor.ok_or(WireError::InvalidCursor)?;
+    let (tag, own_cursor) = (cursor >> CURSOR_BITS, cursor & ((1 << CURSOR_BITS) - 1));
+    let owners = view.owners_by_tag();
+    // A node that has left the cluster took its tag along: what it had is with the others, so go on with the next.
+    let Some(owner) = owners.iter().find(|owner| u64::from(owner.tag) >= tag) else {
+        write_page(0, &empty_array(), origin.version, out);
+        return Ok(None);
+    };
+    if !owner.is_up && owner.id != view.me {
+        let next = next_cursor(&owners, owner.tag);
+        let advice = match next {
+            0 => "all other nodes are scanned".to_string(),
+            next => format!("go on at cursor {next} to leave them out"),
+        };
+        return Err(WireError::ClusterDown { reason: format!("node {} is down: its keys cannot be scanned; {advice}", owner.name) });
+    }
+    let own_cursor = if u64::from(owner.tag) == tag { own_cursor } else { 0 }.to_string();
+    let mut request: Vec<&[u8]> = args.iter().collect();
+    request[1] = own_cursor.as_bytes();
+    if owner.id == view.me {
+        let reply = origin.run_here(node, view, &request);
+        scanned(view, owner.tag, &reply, origin.version, out)?;
+        return Ok(None);
+    }
+    let parts = vec![origin.part(owner.id, &request)];
+    Ok(Some(Fanout { parts, barrier: false, plan: Plan::Cursor { tag: owner.tag }, origin }))
+}
+
+/// Where a cluster-wide scan goes on after a node is through; 0 at the end.
+fn next_cursor(owners: &[&ViewNode], tag: u16) -> u64 {
+    owners.iter().find(|owner| owner.tag > tag).map_or(0, |owner| u64::from(owner.tag) << CURSOR_BITS)
+}
+
+/// Writes one node's `SCAN` page with the cluster's cursor in place of its own.
+fn scanned(view: &View, tag: u16, page: &[u8], version: Version, out: &mut Vec<u8>) -> Result<(), WireError> {
+    if page.first() == Some(&b'-') {
+        out.extend_from_slice(page);
+        return Ok(());
+    }
+    let (cursor, keys) = split_page(page).ok_or_else(malformed)?;
+    debug_assert!(tag <= TAG_MAX && cursor < 1 << CURSOR_BITS);
+    let cursor = match cursor {
+        0 => next_cursor(&view.owners_by_tag(), tag),
+        own => u64::from(tag) << CURSOR_BITS | own & ((1 << CURSOR_BITS) - 1),
+    };
+    write_page(cursor, keys, version, out);
+    Ok(())
+}
+
+fn write_page(cursor: u64, keys: &[u8], version: Version, out: &mut Vec<u8>) {
+    let mut reply = Reply::new(out, version);
+    reply.array(2);
+    reply.bulk(cursor.to_string().as_bytes());
+    out.extend_from_slice(keys);
+}
+
+fn empty_array() -> [u8; 4] {
+    *b"*0\r\n"
+}
+
+/// Cursor and encoded keys of a `SCAN` reply.
+fn split_page(page: &[u8]) -> Option<(u64, &[u8])> {
+    let rest = page.strip_prefix(b"*2\r\n")?;
+    let length = skip_value(rest).ok()??;
+    let (cursor, keys) = rest.split_at_checked(length)?;
+    let digits = cursor.strip_prefix(b"$")?.split(|&b| b == b'\n').nth(1)?;
+    let cursor = std::str::from_utf8(digits).ok()?.trim_end().parse().ok()?;
+    Some((cursor, keys))
+}
+
+/// Makes one reply of the pieces' replies. The first error is the reply when there is one.
+fn merged(merge: Merge, pieces: &[Piece], version: Version, out: &mut Vec<u8>) -> Result<(), WireError> {
+    let answers = pieces.iter().map(|piece| match &piece.answer {
+        Answer::Have(reply) => reply.as_slice(),
+        Answer::OfPart(_) => &[],
+    });
+    if let Some(error) = answers.clone().find(|reply| reply.first() == Some(&b'-')) {
+        out.extend_from_slice(error);
+        return Ok(());
+    }
+    match merge {
+        Merge::Sum => write_sum(answers, version, out),
+        Merge::Ok => {
+            Reply::new(out, version).ok();
+            Ok(())
+        }
+        Merge::InOrder => {
+            let total = pieces.iter().map(|piece| piece.places.len()).sum();
+            let mut elements: Vec<&[u8]> = vec![&[]; total];
+            for (piece, reply) in pieces.iter().zip(answers) {
+                let mut rest = elements_of(reply, piece.places.len()).ok_or_else(malformed)?;
+                for &place in &piece.places {
+                    let length = skip_value(rest).ok().flatten().ok_or_else(malformed)?;
+                    let (element, after) = rest.split_at_checked(length).ok_or_else(malformed)?;
+                    *elements.get_mut(place).ok_or_else(malformed)? = element;
+                    rest = after;
+                }
+            }
+            Reply::new(out, version).array(total);
+            elements.iter().for_each(|element| out.extend_from_slice(element));
+            Ok(())
+        }
+    }
+}
+
+/// Makes one reply of all nodes' replies. The first error is the reply when there is one.
+fn gathered(node: &Node, gather: Gather, answers: &[Vec<u8>], version: Version, out: &mut Vec<u8>) -> Result<(), WireError> {
+    if let Some(error) = answers.iter().find(|reply| reply.first() == Some(&b'-')) {
+        out.extend_from_slice(error);
+        return Ok(());
+    }
+    match gather {
+        Gather::Sum => write_sum(answers.iter().map(Vec::as_slice), version, out),
+        Gather::Ok => {
+            Reply::new(out, version).ok();
+            Ok(())
+        }
+        Gather::Concat => {
+            let counted = |reply: &Vec<u8>| read_length(reply, b'*');
+            let counts: Option<Vec<(usize, usize)>> = answers.iter().map(counted).collect();
+            let counts = counts.ok_or_else(malformed)?;
+            Reply::new(out, version).array(counts.iter().map(|(count, _)| count).sum());
+            for (reply, (_, header)) in answers.iter().zip(counts) {
+                out.extend_from_slice(&reply[header..]);
+            }
+            Ok(())
+        }
+        Gather::Any => {
+            let found: Vec<&Vec<u8>> = answers.iter().filter(|reply| !is_null(reply)).collect();
+            match found.len() {
+                0 => Reply::new(out, version).null(),
+                count => out.extend_from_slice(found[(node.random() % count as u64) as usize]),
+            }
+            Ok(())
+        }
+        Gather::Cursor => Err(malformed()),
+    }
+}
+
+fn write_sum<'a>(answers: impl Iterator<Item = &'a [u8]>, version: Version, out: &mut Vec<u8>) -> Result<(), WireError> {
+    let numbers: Option<Vec<usize>> = answers.map(|reply| Some(read_length(reply, b':')?.0)).collect();
+    let sum: usize = numbers.ok_or_else(malformed)?.iter().sum();
+    Reply::new(out, version).integer(i64::try_from(sum).unwrap_or(i64::MAX));
+    Ok(())
+}
+
+/// What follows an array's header, when it announces `count` elements.
+fn elements_of(reply: &[u8], count: usize) -> Option<&[u8]> {
+    let (length, header) = read_length(reply, b'*')?;
+    (length == count).then(|| &reply[header..])
+}
+
+/// The number of a first line such as `*3` or `:7`, and the line's length with its end.
+fn read_length(reply: &[u8], kind: u8) -> Option<(usize, usize)> {
+    let end = reply.iter().position(|&b| b == b'\r')?;
+    let (&first, digits) = reply[..end].split_first()?;
+    let number = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    (first == kind && reply.get(end + 1) == Some(&b'\n')).then_some((number, end + 2))
+}
+
+fn is_null(reply: &[u8]) -> bool {
+    reply.starts_with(b"_") || reply.starts_with(b"$-1")
+}
+
+/// Only another build of dcache on the other side could cause this.
+fn malformed() -> WireError {
+    WireError::Other("ERR another node answered in a form this one does not understand; are both of one version?".into())
+}
+
+/// The arguments of a request this node encoded itself.
+fn own_request<'a>(parser: &'a mut Parser, request: &'a [u8]) -> Args<'a> {
+    let progress = parser.parse(request);
+    assert!(matches!(progress, Ok(Progress::Request { .. })), "a request this node encoded is whole and valid");
+    parser.args(request)
+}
+
+/// Runs one forwarded request, or a piece that stays here, and appends its reply. Nothing runs unless all its keys are ours.
+pub(crate) fn serve(
+    node: &Node,
+    view: &View,
+    worker: usize,
+    database: u16,
+    version: Version,
+    request: &[u8],
+    out: &mut Vec<u8>,
+) -> DataStatus {
+    let mut parser = Parser::new(Limits::default());
+    let mut state = ClientState::of_peer(database, version);
+    let result = match parser.parse(request) {
+        Ok(Progress::Request { consumed }) if consumed == request.len() => {
+            let args = parser.args(request);
+            match command::resolve(args) {
+                Ok(command) if !route::is_all_mine(view, command, args) => return DataStatus::NotOwner,
+                Ok(command) => run_served(node, view, worker, command, args, &mut state, out),
+                Err(error) => Err(error),
+            }
+        }
+        Ok(_) => Err(WireError::Other("ERR Protocol error: a forwarded frame holds exactly one request".into())),
+        Err(error) => Err(WireError::Other(format!("ERR {error}"))),
+    };
+    if let Err(error) = result {
+        Reply::new(out, version).error(&error);
+    }
+    DataStatus::Answered
+}
+
+fn run_served(
+    node: &Node,
+    view: &View,
+    worker: usize,
+    command: &'static Command,
+    args: Args<'_>,
+    state: &mut ClientState,
+    out: &mut Vec<u8>,
+) -> Result<(), WireError> {
+    if command.gateway == command::Gateway::Local {
+        let text = format!("ERR '{}' is answered by the node it is sent to and is never forwarded", command.name);
+        return Err(WireError::Other(text));
+    }
+    if let Some(key) = command::keys_of(command, args).next() {
+        node.stats().worker(worker).record_partition(view.partition_of(slot_of(key)).index());
+    }
+    let (database, version) = (state.database, state.version);
+    let mut context = Context {
+        node,
+        view,
+        client: state,
+        door: Door::Peer,
+        database,
+        now_ms: node.unix_ms(),
+        args,
+        reply: Reply::new(out, version),
+    };
+    (command.run)(&mut context)
+}

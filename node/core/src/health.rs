@@ -1,0 +1,198 @@
+//! Health of a cluster from what is known of it: a pure judgement with stable check ids, so that the command line, the
+//! dashboard and a script say the same.
+//!
+//! | check | level | when |
+//! |---|---|---|
+//! | NODE-01 | critical | a node with slots is down or does not answer: its slots are not served |
+//! | NODE-02 | warning | a node without slots is down or does not answer |
+//! | META-01 | critical | no quorum: namespaces and nodes cannot be changed, failures not noticed |
+//! | META-02 | warning | one more lost voter would cost the quorum |
+//! | SLOT-01 | critical | slots that no node owns |
+//! | VERS-01 | warning | nodes run different versions |
+//! | MEM-01 | warning | a node refuses writes of a namespace for lack of space |
+
+use dcache_protocol::SlotRange;
+use dcache_protocol::control::{Finding, Health, Level, NodeStatus};
+use std::collections::BTreeSet;
+
+/// What the cluster looks like from one node.
+#[derive(Clone, Copy, Debug)]
+pub struct Sight<'a> {
+    pub nodes: &'a [NodeStatus],
+    pub quorum: bool,
+    /// Slots without any owner in the table.
+    pub unowned: &'a [SlotRange],
+}
+
+/// Findings, worst first, and the health they add up to.
+pub fn assess(sight: Sight<'_>) -> (Health, Vec<Finding>) {
+    let mut findings = Vec::new();
+    for node in sight.nodes.iter().filter(|node| !is_served(node)) {
+        findings.push(lost(node));
+    }
+    if !sight.unowned.is_empty() {
+        findings.push(Finding {
+            level: Level::Critical,
+            check: "SLOT-01".into(),
+            message: format!("slots {} have no owner", list(sight.unowned)),
+            hint: None,
+            node: None,
+        });
+    }
+    findings.extend(metadata(sight));
+    let versions: BTreeSet<&str> = sight.nodes.iter().map(|node| node.version.as_str()).collect();
+    if versions.len() > 1 {
+        findings.push(Finding {
+            level: Level::Warning,
+            check: "VERS-01".into(),
+            message: format!("nodes run different versions: {}", versions.into_iter().collect::<Vec<_>>().join(", ")),
+            hint: None,
+            node: None,
+        });
+    }
+    findings.extend(sight.nodes.iter().filter_map(refusing));
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
+    let health = match findings.first().map(|finding| finding.level) {
+        Some(Level::Critical) => Health::Critical,
+        Some(Level::Warning) => Health::Degraded,
+        _ => Health::Healthy,
+    };
+    (health, findings)
+}
+
+/// Whether a node serves its slots as far as the collection could see.
+pub fn is_served(node: &NodeStatus) -> bool {
+    node.state == dcache_protocol::NodeState::Up && node.reachable
+}
+
+fn lost(node: &NodeStatus) -> Finding {
+    let what = match node.state {
+        dcache_protocol::NodeState::Down => "is down",
+        dcache_protocol::NodeState::Up => "does not answer",
+    };
+    let (level, check, slots) = match node.slots {
+        0 => (Level::Warning, "NODE-02", String::new()),
+        count => (
+            Level::Critical,
+            "NODE-01",
+            format!("; {count} slots ({}) have no owner that serves them", list(&node.slot_ranges)),
+        ),
+    };
+    Finding {
+        level,
+        check: check.into(),
+        message: format!("{} {what}{slots}", node.name),
+        hint: Some(format!("start it again with its data directory; it was at {}", node.addresses.cluster)),
+        node: Some(node.name.clone()),
+    }
+}
+
+fn metadata(sight: Sight<'_>) -> Option<Finding> {
+    let voters: Vec<&NodeStatus> = sight.nodes.iter().filter(|node| node.voter).collect();
+    let up = voters.iter().filter(|node| is_served(node)).count();
+    if !sight.quorum {
+        return Some(Finding {
+            level: Level::Critical,
+            check: "META-01".into(),
+            message: format!("no quorum ({up} of {} voters answer): metadata cannot change", voters.len()),
+            hint: Some("bring back enough voters; data on nodes that are up is served meanwhile".into()),
+            node: None,
+        });
+    }
+    let majority = voters.len() / 2 + 1;
+    (voters.len() > 1 && up < voters.len() && up <= majority).then(|| Finding {
+        level: Level::Warning,
+        check: "META-02".into(),
+        message: format!("{up} of {} voters are up; one more lost and metadata cannot change", voters.len()),
+        hint: None,
+        node: None,
+    })
+}
+
+fn refusing(node: &NodeStatus) -> Option<Finding> {
+    let report = node.report.as_ref()?;
+    let full: Vec<&str> = report
+        .namespaces
+        .iter()
+        .filter(|n| n.refused > 0)
+        .filter(|n| {
+            let limit = n.memory_max_bytes.unwrap_or(report.memory_limit_bytes).min(report.memory_limit_bytes);
+            n.memory_used_bytes.saturating_mul(100) >= limit.saturating_mul(95)
+        })
+        .map(|n| n.name.as_str())
+        .collect();
+    (!full.is_empty()).then(|| Finding {
+        level: Level::Warning,
+        check: "MEM-01".into(),
+        message: format!("{} is full and refuses writes in namespace {}", node.name, full.join(", ")),
+        hint: Some("raise its maximum, or let it evict: dcache namespace set NAME --eviction lru".into()),
+        node: Some(node.name.clone()),
+    })
+}
+
+/// At most eight ranges in words.
+fn list(ranges: &[SlotRange]) -> String {
+    let mut text: Vec<String> = ranges.iter().take(8).map(ToString::to_string).collect();
+    if ranges.len() > 8 {
+        text.push(format!("and {} more ranges", ranges.len() - 8));
+    }
+    text.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dcache_protocol::{Addresses, NodeId, NodeState, Slot};
+
+    fn node(name: &str, state: NodeState, reachable: bool, slots: u16) -> NodeStatus {
+        let slot = |n| Slot::new(n).expect("below 16384");
+        NodeStatus {
+            id: NodeId(1),
+            name: name.into(),
+            zone: String::new(),
+            weight: 100,
+            version: "0.1.0".into(),
+            addresses: Addresses::default(),
+            state,
+            reachable,
+            leader: false,
+            voter: true,
+            partitions: 1,
+            slots,
+            slot_ranges: if slots == 0 { vec![] } else { vec![SlotRange { first: slot(0), last: slot(slots - 1) }] },
+            memory_limit_bytes: 0,
+            report: None,
+            error: None,
+        }
+    }
+
+    fn checks(nodes: &[NodeStatus], quorum: bool) -> (Health, Vec<String>) {
+        let (health, findings) = assess(Sight { nodes, quorum, unowned: &[] });
+        (health, findings.into_iter().map(|f| f.check).collect())
+    }
+
+    #[test]
+    fn a_lost_node_is_named_with_its_slots() {
+        let nodes = [
+            node("n1", NodeState::Up, true, 100),
+            node("n2", NodeState::Down, false, 100),
+            node("n3", NodeState::Up, true, 0),
+        ];
+        let (health, findings) = assess(Sight { nodes: &nodes, quorum: true, unowned: &[] });
+        assert_eq!(health, Health::Critical);
+        assert_eq!(findings[0].check, "NODE-01");
+        assert_eq!(findings[0].node.as_deref(), Some("n2"));
+        assert!(findings[0].message.contains("0-99"), "{}", findings[0].message);
+        assert_eq!(findings[1].check, "META-02");
+    }
+
+    #[test]
+    fn levels_add_up() {
+        let up = node("n1", NodeState::Up, true, 100);
+        assert_eq!(checks(std::slice::from_ref(&up), true), (Health::Healthy, vec![]));
+        assert_eq!(checks(std::slice::from_ref(&up), false).0, Health::Critical);
+        let idle = node("n4", NodeState::Up, false, 0);
+        let voters = [up.clone(), up.clone(), up, NodeStatus { voter: false, ..idle }];
+        assert_eq!(checks(&voters, true), (Health::Degraded, vec!["NODE-02".to_string()]));
+    }
+}

@@ -1,0 +1,406 @@
+//! A whole node without I/O: sessions, commands, routing, and what a node knows of itself.
+//!
+//! The world drives it by function calls. [`Node`] is shared by all workers; a worker gives a client's bytes to its
+//! [`Session`] and writes what comes out; the control loop publishes each new state of the metadata; a timer has bounded
+//! background work done. Time comes from the [`Clock`] it is given, randomness from its seed, and nothing here waits.
+//!
+//! ```text
+//! connection ─ bytes ─► Session::advance ─► bytes | Fanout ─ parts ─► links ─► Node::serve_peer on their owners
+//! control    ─ Arc<Metadata> ─► Node::publish ─► one View, swapped; workers load it once a batch
+//! timers     ─► Node::maintain (10 ms, every worker its share) · Node::sample (1 s)
+//! ```
+//!
+//! Who owns what: the engine's shards, each under its lock, held for one command; the view, replaced as a whole; counters,
+//! each written by one worker; clients' names and the background work's lists, under small locks of their own.
+
+pub mod clients;
+pub mod command;
+pub mod gateway;
+pub mod history;
+pub mod route;
+pub mod session;
+pub mod stats;
+pub mod view;
+
+#[cfg(test)]
+mod fixture;
+mod glob;
+mod number;
+mod upkeep;
+
+pub use command::Door;
+pub use gateway::{Fanout, ForwardError, Outcome, Part};
+pub use session::{Advance, Session, Step};
+pub use view::View;
+
+use clients::Clients;
+use dcache_cluster::metadata::Metadata;
+use dcache_engine::{Engine, NamespaceConfig, Policy};
+use dcache_protocol::control::{CommandFigures, NamespaceFigures, NodeReport, Traffic};
+use dcache_protocol::peer::{DataHeader, DataStatus};
+use dcache_protocol::resp::reply::Version;
+use dcache_protocol::{Eviction, NodeId, SLOTS, Slot};
+use history::{History, Totals};
+use parking_lot::{Mutex, RwLock};
+use stats::{Latencies, Stats};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+use upkeep::Upkeep;
+use view::NamespaceIds;
+
+/// Lock stripes of the engine: enough that workers seldom meet at one.
+const ENGINE_SHARDS: usize = 64;
+
+/// The only way core learns time.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    /// Time since an arbitrary moment; never goes back.
+    pub monotonic: fn() -> Duration,
+    /// Milliseconds since 1970; may jump.
+    pub unix_ms: fn() -> u64,
+}
+
+/// What a node is made with and keeps for its life.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub id: NodeId,
+    /// Threads that will drive sessions; their numbers are 0 to `workers - 1`.
+    pub workers: usize,
+    /// Limit of the cache's memory, keys and overhead included.
+    pub memory_bytes: u64,
+    pub clock: Clock,
+    /// Most clients connected at once.
+    pub clients_max: usize,
+    /// Where random choices start from; any number.
+    pub seed: u64,
+    /// Of the operating system, for `INFO`.
+    pub process_id: u32,
+}
+
+/// One node: memory, view, clients and counters. Shared by all workers.
+#[derive(Debug)]
+pub struct Node {
+    config: Config,
+    started: Duration,
+    engine: Engine,
+    view: RwLock<Arc<View>>,
+    namespace_ids: Mutex<NamespaceIds>,
+    clients: Clients,
+    stats: Stats,
+    history: Mutex<History>,
+    upkeep: Upkeep,
+    random: AtomicU64,
+    resident_bytes: AtomicU64,
+    buffer_bytes: AtomicU64,
+    /// What `CONFIG RESETSTAT` subtracts from what `INFO` shows.
+    pub(crate) info_base: Mutex<command::server::InfoBase>,
+}
+
+/// This node's own figures by partition number, in columns.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PartitionFigures {
+    pub ops: Vec<u64>,
+    pub items: Vec<u64>,
+    pub memory_bytes: Vec<u64>,
+}
+
+impl Node {
+    /// A node that acts on `metadata` at once.
+    pub fn new(config: Config, metadata: Arc<Metadata>) -> Node {
+        let engine = Engine::new(dcache_engine::Config {
+            memory_bytes: config.memory_bytes,
+            slots: SLOTS,
+            shards: ENGINE_SHARDS,
+        });
+        let started = (config.clock.monotonic)();
+        let mut namespace_ids = NamespaceIds::new();
+        let view = View::new(metadata.clone(), None, config.id, namespace_ids.assign(metadata.namespaces.keys()));
+        configure(&engine, &view);
+        Node {
+            started,
+            engine,
+            view: RwLock::new(Arc::new(view)),
+            namespace_ids: Mutex::new(namespace_ids),
+            clients: Clients::new(config.clients_max),
+            stats: Stats::new(config.workers, command::COMMANDS.len()),
+            history: Mutex::new(History::new(started, command::COMMANDS.len())),
+            upkeep: Upkeep::default(),
+            random: AtomicU64::new(config.seed),
+            resident_bytes: AtomicU64::new(0),
+            buffer_bytes: AtomicU64::new(0),
+            info_base: Mutex::default(),
+            config,
+        }
+    }
+
+    /// Acts on a new state of the metadata. Called by one thread at a time, with states in the order they were agreed.
+    ///
+    /// Entries of slots this node lost are dropped in the background. A slot it gains begins empty: what may be left in it
+    /// from an earlier ownership is stale.
+    pub fn publish(&self, metadata: Arc<Metadata>, leader: Option<NodeId>) {
+        let before = self.view();
+        let next = {
+            let mut ids = self.namespace_ids.lock();
+            View::new(metadata.clone(), leader, self.config.id, ids.assign(metadata.namespaces.keys()))
+        };
+        if before.metadata.partitions != next.metadata.partitions {
+            self.stats.reset_partition_ops();
+        }
+        configure(&self.engine, &next);
+        self.upkeep.about_to_publish(&before, &next, &self.engine);
+        let next = Arc::new(next);
+        *self.view.write() = Arc::clone(&next);
+        self.upkeep.published(&before, &next, self.now());
+    }
+
+    /// The view of this moment. Load it once for a batch of work.
+    pub fn view(&self) -> Arc<View> {
+        Arc::clone(&self.view.read())
+    }
+
+    /// One bounded step of background work, of about a millisecond at most: expiry of this worker's share of the memory,
+    /// dropping lost slots, sorting entries into changed namespaces. Every worker calls it every 10 ms.
+    pub fn maintain(&self, worker: usize, workers: usize) {
+        self.upkeep.step(self, worker, workers);
+    }
+
+    /// Takes the samples behind recent rates and latencies. Called once a second by one thread.
+    pub fn sample(&self) {
+        let totals = self.totals();
+        self.history.lock().push(self.now(), totals, &self.stats);
+        self.upkeep.look_for_strays(self);
+    }
+
+    /// What the process as a whole takes, which core cannot see: resident memory and client buffers, in bytes, for `INFO`.
+    pub fn set_process_memory(&self, resident_bytes: u64, buffer_bytes: u64) {
+        self.resident_bytes.store(resident_bytes, Relaxed);
+        self.buffer_bytes.store(buffer_bytes, Relaxed);
+    }
+
+    /// This node's figures for the control API.
+    pub fn report(&self, resident_bytes: u64, buffer_bytes: u64) -> NodeReport {
+        self.set_process_memory(resident_bytes, buffer_bytes);
+        let view = self.view();
+        NodeReport {
+            id: self.config.id,
+            name: view.my_node().map(|node| node.name.clone()).unwrap_or_default(),
+            at_unix_ms: self.unix_ms(),
+            uptime_ms: clients::millis(self.uptime()),
+            epoch: view.epoch(),
+            memory_used_bytes: self.engine.used_bytes(),
+            memory_limit_bytes: self.engine.limit_bytes(),
+            resident_bytes,
+            items: self.items(),
+            connections: self.clients.count() as u64,
+            connections_total: self.clients.total(),
+            connections_rejected: self.clients.rejected(),
+            buffer_bytes,
+            traffic: self.traffic(),
+            latency: self.history.lock().latencies_of_all().report(),
+            commands: self.command_figures(),
+            namespaces: self.namespace_figures(),
+            windows: self.history.lock().windows(),
+        }
+    }
+
+    /// Totals since the start. Keys' figures are of the keys this node holds, whoever asked for them; commands' and bytes' are
+    /// of the clients connected to it.
+    pub fn traffic(&self) -> Traffic {
+        let workers = self.stats.totals();
+        let mut traffic = Traffic {
+            commands: workers.commands,
+            errors: workers.errors,
+            bytes_in: workers.bytes_in,
+            bytes_out: workers.bytes_out,
+            forwarded: workers.forwarded,
+            forward_errors: workers.forward_errors,
+            served_for_peers: workers.served_for_peers,
+            ..Traffic::default()
+        };
+        for figures in self.engine.figures() {
+            traffic.gets += figures.hits + figures.misses;
+            traffic.sets += figures.sets;
+            traffic.deletes += figures.deletes;
+            traffic.hits += figures.hits;
+            traffic.misses += figures.misses;
+            traffic.evictions += figures.evictions;
+            traffic.expirations += figures.expirations;
+        }
+        traffic
+    }
+
+    /// Per command, those called at least once, most called first, with latencies of the last ten seconds.
+    pub fn command_figures(&self) -> Vec<CommandFigures> {
+        let history = self.history.lock();
+        let totals = command::COMMANDS.iter().zip(self.stats.commands());
+        let mut figures: Vec<CommandFigures> = totals
+            .filter(|(_, totals)| totals.received() > 0)
+            .map(|(command, totals)| CommandFigures {
+                name: command.name.into(),
+                calls: totals.received(),
+                errors: totals.errors(),
+                latency: history.latencies(usize::from(command.id)).report(),
+            })
+            .collect();
+        figures.sort_by(|a, b| b.calls.cmp(&a.calls).then_with(|| a.name.cmp(&b.name)));
+        figures
+    }
+
+    /// Per namespace, the default first.
+    pub fn namespace_figures(&self) -> Vec<NamespaceFigures> {
+        let view = self.view();
+        let by_id = self.engine.figures();
+        let figures = view.namespaces().map(|(id, spec)| {
+            let mut figures = NamespaceFigures {
+                name: spec.name.clone(),
+                memory_max_bytes: spec.memory_max_bytes,
+                ..NamespaceFigures::default()
+            };
+            if let Some(engine) = by_id.get(usize::from(id.0)) {
+                figures.items = engine.items;
+                figures.memory_used_bytes = engine.bytes;
+                figures.hits = engine.hits;
+                figures.misses = engine.misses;
+                figures.sets = engine.sets;
+                figures.deletes = engine.deletes;
+                figures.evictions = engine.evictions;
+                figures.expirations = engine.expirations;
+                figures.refused = engine.refused;
+            }
+            figures
+        });
+        figures.collect()
+    }
+
+    /// Latencies of every command that was called, since the start: name and counts by bucket.
+    pub fn latencies_by_command(&self) -> Vec<(&'static str, stats::CommandTotals, Latencies)> {
+        let of = |command: &'static command::Command| {
+            let id = usize::from(command.id);
+            Some((command.name, self.stats.command(id), self.stats.latencies(id)?))
+        };
+        command::COMMANDS.iter().filter_map(of).collect()
+    }
+
+    /// Requests, entries and bytes of each partition of which this node is primary; zero for the others.
+    pub fn partition_figures(&self) -> PartitionFigures {
+        let view = self.view();
+        let partitions = usize::from(view.metadata.partitions);
+        let mut figures = PartitionFigures {
+            ops: self.stats.partition_ops(partitions),
+            items: vec![0; partitions],
+            memory_bytes: vec![0; partitions],
+        };
+        for (slot, items, bytes) in self.engine.slot_figures() {
+            if let Some(slot) = Slot::new(slot).filter(|slot| view.is_mine(*slot)) {
+                let partition = view.partition_of(slot).index();
+                figures.items[partition] += items;
+                figures.memory_bytes[partition] += bytes;
+            }
+        }
+        figures
+    }
+
+    /// Entries held now, those of lost slots that are not dropped yet included.
+    pub fn items(&self) -> u64 {
+        self.engine.figures().iter().map(|figures| figures.items).sum()
+    }
+
+    /// Whether any slot is served by a node that is up, so that requests have somewhere to go.
+    pub fn is_serving(&self) -> bool {
+        self.view().slots_served() > 0
+    }
+
+    /// Runs one request that another node forwarded, and appends its RESP reply to `out`; nothing when this node does not own
+    /// its keys.
+    pub fn serve_peer(&self, worker: usize, header: DataHeader, request: &[u8], out: &mut Vec<u8>) -> DataStatus {
+        self.stats.worker(worker).served_for_peers.add(1);
+        let version = if header.resp == 3 { Version::Resp3 } else { Version::Resp2 };
+        gateway::serve(self, &self.view(), worker, header.database, version, request, out)
+    }
+
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub fn clients(&self) -> &Clients {
+        &self.clients
+    }
+
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// Since the node was made.
+    pub fn uptime(&self) -> Duration {
+        self.now().saturating_sub(self.started)
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    pub(crate) fn now(&self) -> Duration {
+        (self.config.clock.monotonic)()
+    }
+
+    pub(crate) fn unix_ms(&self) -> u64 {
+        (self.config.clock.unix_ms)()
+    }
+
+    /// A number that follows from the seed and how often this was called (splitmix64).
+    pub(crate) fn random(&self) -> u64 {
+        let mut z = self.random.fetch_add(0x9E37_79B9_7F4A_7C15, Relaxed).wrapping_add(0x9E37_79B9_7F4A_7C15);
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        self.resident_bytes.load(Relaxed)
+    }
+
+    pub(crate) fn buffer_bytes(&self) -> u64 {
+        self.buffer_bytes.load(Relaxed)
+    }
+
+    /// No entry carries the id of a namespace that is gone.
+    pub(crate) fn settle_namespaces(&self) {
+        self.namespace_ids.lock().settle();
+    }
+
+    pub(crate) fn history(&self) -> &Mutex<History> {
+        &self.history
+    }
+
+    fn totals(&self) -> Totals {
+        let traffic = self.traffic();
+        Totals {
+            commands: traffic.commands,
+            errors: traffic.errors,
+            hits: traffic.hits,
+            misses: traffic.misses,
+            evictions: traffic.evictions,
+            expirations: traffic.expirations,
+            bytes_in: traffic.bytes_in,
+            bytes_out: traffic.bytes_out,
+        }
+    }
+}
+
+/// Tells the engine what the operator said about each namespace.
+fn configure(engine: &Engine, view: &View) {
+    let mut configs = vec![None; 1];
+    for (id, spec) in view.namespaces() {
+        let index = usize::from(id.0);
+        configs.resize(configs.len().max(index + 1), None);
+        let policy = match spec.eviction {
+            Eviction::Lru => Policy::Lru,
+            Eviction::Lfu => Policy::Lfu,
+            Eviction::Fifo => Policy::Fifo,
+            Eviction::None => Policy::None,
+        };
+        configs[index] = Some(NamespaceConfig { policy, memory_max_bytes: spec.memory_max_bytes });
+    }
+    engine.configure(&configs);
+}

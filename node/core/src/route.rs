@@ -1,0 +1,106 @@
+//! May this request run here? The one place that turns a request's keys into serve, pass on, or refuse.
+//!
+//! Each door has its own rule. *Cluster*: as Redis Cluster, all keys in one slot and the slot ours, else `CROSSSLOT`,
+//! `MOVED` or `CLUSTERDOWN`. *Gateway*: as the command's row says ([`Gateway`]); what is elsewhere goes there. *Peer*: what
+//! another node sent us is ours, or it is told so and nothing runs. What becomes of a request that goes elsewhere is in
+//! [`crate::gateway`].
+
+use crate::command::{Command, Door, Gateway, Gather, Merge, keys_of};
+use crate::view::{Owner, View, ViewNode};
+use dcache_protocol::error::WireError;
+use dcache_protocol::resp::parse::Args;
+use dcache_protocol::{Slot, slot_of};
+
+/// Where a request runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route<'a> {
+    /// On this node; with the slot of its first key, if it has keys.
+    Here(Option<Slot>),
+    /// As it is, on another node.
+    There(&'a ViewNode),
+    /// On several nodes, each for its own keys.
+    Split(Merge),
+    /// On every node that owns slots.
+    Everywhere(Gather),
+}
+
+/// Decides for a client's request. The error is the reply.
+pub fn route<'a>(view: &'a View, door: Door, command: &'static Command, args: Args<'_>) -> Result<Route<'a>, WireError> {
+    match door {
+        Door::Cluster => route_cluster(view, command, args),
+        Door::Gateway => route_gateway(view, command, args),
+        Door::Peer => Ok(Route::Here(keys_of(command, args).next().map(slot_of))),
+    }
+}
+
+/// Whether this node owns every key of the request, so that it may run for a peer.
+pub fn is_all_mine(view: &View, command: &'static Command, args: Args<'_>) -> bool {
+    keys_of(command, args).all(|key| view.is_mine(slot_of(key)))
+}
+
+fn route_cluster<'a>(view: &'a View, command: &'static Command, args: Args<'_>) -> Result<Route<'a>, WireError> {
+    let mut keys = keys_of(command, args);
+    let Some(first) = keys.next() else { return Ok(Route::Here(None)) };
+    let slot = slot_of(first);
+    if keys.any(|key| slot_of(key) != slot) {
+        return Err(WireError::CrossSlot);
+    }
+    match view.owner(slot) {
+        Owner::Me => Ok(Route::Here(Some(slot))),
+        Owner::Other(node) => Err(WireError::Moved { slot, address: format!("{}:{}", node.host, node.port) }),
+        Owner::Down(node) => Err(down(node)),
+        Owner::Nobody => Err(nobody()),
+    }
+}
+
+fn route_gateway<'a>(view: &'a View, command: &'static Command, args: Args<'_>) -> Result<Route<'a>, WireError> {
+    match command.gateway {
+        Gateway::Local => Ok(Route::Here(None)),
+        Gateway::Everywhere(_) if view.owns_everything() => Ok(Route::Here(None)),
+        Gateway::Everywhere(gather) => Ok(Route::Everywhere(gather)),
+        Gateway::Single => match keys_of(command, args).next() {
+            Some(key) => to_owner(view, slot_of(key)),
+            None => Ok(Route::Here(None)),
+        },
+        Gateway::Split(merge) => Ok(to_common_owner(view, command, args)?.unwrap_or(Route::Split(merge))),
+        Gateway::SameSlot => to_common_owner(view, command, args)?.ok_or(WireError::CrossSlot),
+    }
+}
+
+fn to_owner(view: &View, slot: Slot) -> Result<Route<'_>, WireError> {
+    match view.owner(slot) {
+        Owner::Me => Ok(Route::Here(Some(slot))),
+        Owner::Other(node) => Ok(Route::There(node)),
+        Owner::Down(node) => Err(down(node)),
+        Owner::Nobody => Err(nobody()),
+    }
+}
+
+/// Where all keys live, if that is one node. A key that nobody serves refuses the whole request before any of it ran.
+fn to_common_owner<'a>(view: &'a View, command: &'static Command, args: Args<'_>) -> Result<Option<Route<'a>>, WireError> {
+    if view.owns_everything() {
+        return Ok(Some(Route::Here(keys_of(command, args).next().map(slot_of))));
+    }
+    let mut common: Option<Route<'a>> = None;
+    let mut differ = false;
+    for key in keys_of(command, args) {
+        let route = to_owner(view, slot_of(key))?;
+        match (common, route) {
+            (None, route) => common = Some(route),
+            (Some(Route::Here(_)), Route::Here(_)) => {}
+            (Some(Route::There(one)), Route::There(other)) if one.id == other.id => {}
+            _ => differ = true,
+        }
+    }
+    Ok(if differ { None } else { Some(common.unwrap_or(Route::Here(None))) })
+}
+
+/// The reply for a slot whose owner the cluster took for down.
+pub fn down(node: &ViewNode) -> WireError {
+    WireError::ClusterDown { reason: format!("Hash slot not served: node {} is down", node.name) }
+}
+
+/// The reply for a slot the metadata gives to no node.
+pub fn nobody() -> WireError {
+    WireError::ClusterDown { reason: "Hash slot not served: it has no owner yet".into() }
+}

@@ -1,0 +1,154 @@
+//! Background work of a node, in steps small enough to stand between two requests: expiring, dropping the entries of slots
+//! it lost, and sorting entries into the namespaces they belong to since those changed.
+//!
+//! A session may still act on the view before this one while its batch runs: it may write into a lost slot after it was
+//! dropped, or under a namespace's old id after its slot was sorted. Hence sorting begins [`GRACE`] after the view was
+//! swapped, and a look over all slots once a second finds strays in lost ones.
+//!
+//! One slot is the smallest piece of dropping and sorting: a slot holds one 16384th of the keys, unless a hash tag gathers
+//! more of them there.
+
+use crate::Node;
+use crate::view::View;
+use dcache_engine::Engine;
+use dcache_protocol::{SLOTS, Slot};
+use parking_lot::Mutex;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// How long a session's batch may go on acting on the view before this one.
+const GRACE: Duration = Duration::from_millis(200);
+
+/// Time a step may take before it stops at the next opportunity.
+const STEP_MAX: Duration = Duration::from_millis(1);
+
+/// Entries one visit of a shard expires at most.
+const EXPIRE_BATCH: usize = 32;
+
+/// Visits of all a worker's shards in one step at most, whatever the clock says.
+const EXPIRE_ROUNDS: usize = 32;
+
+/// Slots sorted or dropped in one step at most.
+const SLOTS_A_STEP: usize = 64;
+
+/// Entries sorted in one step at most, within a slot's.
+const SORTED_A_STEP: usize = 2000;
+
+/// What is still to be done.
+#[derive(Debug, Default)]
+pub(crate) struct Upkeep {
+    /// Slots whose entries are not this node's any more.
+    lost: Mutex<BTreeSet<u16>>,
+    sorting: Mutex<Option<Sorting>>,
+}
+
+/// A walk over all slots that sorts their entries into namespaces.
+#[derive(Clone, Copy, Debug)]
+struct Sorting {
+    next: u16,
+    not_before: Duration,
+}
+
+impl Upkeep {
+    /// Before `next` is swapped in: slots it gives to this node begin empty, and nothing is going to drop them any more.
+    pub fn about_to_publish(&self, before: &View, next: &View, engine: &Engine) {
+        let mut lost = self.lost.lock();
+        lost.retain(|slot| Slot::new(*slot).is_some_and(|slot| !next.is_mine(slot)));
+        for slot in Slot::all().filter(|slot| next.is_mine(*slot) && !before.is_mine(*slot)) {
+            engine.clear_slot(slot.number());
+        }
+    }
+
+    /// After `next` was swapped in: notes what it leaves to do.
+    pub fn published(&self, before: &View, next: &View, now: Duration) {
+        self.lost.lock().extend(Slot::all().filter(|s| before.is_mine(*s) && !next.is_mine(*s)).map(Slot::number));
+        if !before.classifies_as(next) {
+            *self.sorting.lock() = Some(Sorting { next: 0, not_before: now + GRACE });
+        }
+    }
+
+    pub fn step(&self, node: &Node, worker: usize, workers: usize) {
+        let begun = node.now();
+        let is_over = || node.now().saturating_sub(begun) >= STEP_MAX;
+        self.expire(node, worker, workers.max(1), &is_over);
+        self.drop_lost(node, &is_over);
+        self.sort(node, begun, &is_over);
+    }
+
+    /// Expires in turns over the worker's shards, so that one full of expired entries does not hold up the others.
+    fn expire(&self, node: &Node, worker: usize, workers: usize, is_over: &dyn Fn() -> bool) {
+        let now_ms = node.unix_ms();
+        for _ in 0..EXPIRE_ROUNDS {
+            let mut expired = 0;
+            for shard in (worker..node.engine().shards()).step_by(workers) {
+                expired += node.engine().expire_step(shard, now_ms, EXPIRE_BATCH);
+            }
+            if expired == 0 || is_over() {
+                return;
+            }
+        }
+    }
+
+    fn drop_lost(&self, node: &Node, is_over: &dyn Fn() -> bool) {
+        for _ in 0..SLOTS_A_STEP {
+            // LOCK: held while the slot is cleared, or a view that gives the slot back could be swapped in between.
+            let mut lost = self.lost.lock();
+            let Some(slot) = lost.pop_first() else { return };
+            if Slot::new(slot).is_some_and(|slot| !node.view().is_mine(slot)) {
+                node.engine().clear_slot(slot);
+            }
+            drop(lost);
+            if is_over() {
+                return;
+            }
+        }
+    }
+
+    fn sort(&self, node: &Node, now: Duration, is_over: &dyn Fn() -> bool) {
+        let mut sorted = 0;
+        for _ in 0..SLOTS_A_STEP {
+            let Some(slot) = self.next_to_sort(now) else { return };
+            let view = node.view();
+            sorted += node.engine().reclassify_slot(slot, &|database, key| view.namespace_of(database, key));
+            if slot == SLOTS - 1 {
+                self.sorted_last(node);
+            }
+            if sorted >= SORTED_A_STEP || is_over() {
+                return;
+            }
+        }
+    }
+
+    /// Takes the next slot of the walk. Workers walk together, each slot by one of them.
+    fn next_to_sort(&self, now: Duration) -> Option<u16> {
+        let mut sorting = self.sorting.lock();
+        let walk = sorting.as_mut().filter(|walk| walk.next < SLOTS && walk.not_before <= now)?;
+        walk.next += 1;
+        Some(walk.next - 1)
+    }
+
+    /// Another worker may still be at an earlier slot; ids of gone namespaces rest until the next walk ends if one began.
+    fn sorted_last(&self, node: &Node) {
+        let mut sorting = self.sorting.lock();
+        if sorting.is_some_and(|walk| walk.next >= SLOTS) {
+            *sorting = None;
+            drop(sorting);
+            node.settle_namespaces();
+        }
+    }
+
+    /// Finds entries written into lost slots by sessions that acted on an older view.
+    pub fn look_for_strays(&self, node: &Node) {
+        let view = node.view();
+        let strays = node.engine().slot_figures().into_iter().filter(|(slot, items, _)| {
+            *items > 0 && Slot::new(*slot).is_some_and(|slot| !view.is_mine(slot))
+        });
+        self.lost.lock().extend(strays.map(|(slot, ..)| slot));
+    }
+
+    /// Whether nothing is left to drop or to sort.
+    #[cfg(test)]
+    pub fn is_idle(&self) -> bool {
+        self.lost.lock().is_empty() && self.sorting.lock().is_none()
+    }
+}

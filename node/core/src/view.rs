@@ -1,0 +1,466 @@
+//! The immutable routing and namespaces of this moment: what a worker looks at, once a batch.
+//!
+//! A [`View`] is made from one state of the metadata and replaced as a whole. It answers three questions without
+//! allocating: who owns a slot, which namespace a key is in, and what the cluster looks like to a cluster-aware client
+//! (bytes made once an epoch, in [`crate::command::cluster`]). Two nodes with the same metadata differ only in who "me" is.
+//!
+//! ```text
+//! slot ──► partition (shift) ──► owners[partition] ──► nodes[index]: me | up | down
+//! key  ──► prefixes, sorted: the greatest one ≤ key, or the longest of its own prefixes ──► namespace id
+//! ```
+//!
+//! Namespace ids are a node's own business ([`NamespaceIds`]): they index the engine's counters and stay with a name while
+//! it exists.
+
+use crate::command::cluster::Topology;
+use dcache_cluster::metadata::Metadata;
+use dcache_engine::NamespaceId;
+use dcache_protocol::namespace::{self, DATABASES};
+use dcache_protocol::{Epoch, Match, NamespaceSpec, NodeId, NodeState, PartitionId, SLOTS, Slot, SlotRange};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Highest tag a node has in a gateway's `SCAN` cursor: 12 bits.
+pub const TAG_MAX: u16 = 4095;
+
+const NOBODY: u16 = u16::MAX;
+
+/// What workers act on, from one epoch to the next.
+#[derive(Debug)]
+pub struct View {
+    pub metadata: Arc<Metadata>,
+    /// Who leads the metadata log, as far as this node knows.
+    pub leader: Option<NodeId>,
+    /// This node.
+    pub me: NodeId,
+    nodes: Box<[ViewNode]>,
+    my_index: u16,
+    /// By partition: an index into `nodes`, or [`NOBODY`].
+    owners: Box<[u16]>,
+    slot_shift: u32,
+    namespaces: Namespaces,
+    pub(crate) topology: Topology,
+}
+
+/// One node of the cluster, as routing sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ViewNode {
+    pub id: NodeId,
+    pub name: String,
+    pub is_up: bool,
+    /// Host of its cluster door, without brackets.
+    pub host: String,
+    /// Port of its cluster door.
+    pub port: u16,
+    /// Port of its peers door.
+    pub peers_port: u16,
+    /// Names it in a gateway's `SCAN` cursor: 1 to [`TAG_MAX`], unique in the cluster; 0 only past that many nodes.
+    pub tag: u16,
+    /// Slots it owns, ascending, fewest ranges.
+    pub slots: Vec<SlotRange>,
+}
+
+/// Who answers for a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner<'a> {
+    Me,
+    Other(&'a ViewNode),
+    /// The cluster took its owner for down: nobody serves it now.
+    Down(&'a ViewNode),
+    Nobody,
+}
+
+impl View {
+    pub(crate) fn new(metadata: Arc<Metadata>, leader: Option<NodeId>, me: NodeId, ids: &BTreeMap<String, NamespaceId>) -> View {
+        let mut nodes = nodes_of(&metadata);
+        let index_of: BTreeMap<NodeId, u16> = nodes.iter().zip(0u16..).map(|(node, index)| (node.id, index)).collect();
+        let owner = |primary: Option<NodeId>| primary.and_then(|id| index_of.get(&id)).copied().unwrap_or(NOBODY);
+        let owners: Box<[u16]> = metadata.table.iter().map(|assignment| owner(assignment.primary)).collect();
+        let slot_shift = (SLOTS / metadata.partitions).trailing_zeros();
+        for (node, index) in nodes.iter_mut().zip(0u16..) {
+            node.slots = SlotRange::join(Slot::all().filter(|slot| owners[slot.index() >> slot_shift] == index));
+        }
+        View {
+            leader,
+            me,
+            my_index: index_of.get(&me).copied().unwrap_or(NOBODY),
+            topology: Topology::new(&nodes, metadata.epoch, me),
+            nodes: nodes.into(),
+            owners,
+            slot_shift,
+            namespaces: Namespaces::new(&metadata, ids),
+            metadata,
+        }
+    }
+
+    pub fn epoch(&self) -> Epoch {
+        self.metadata.epoch
+    }
+
+    pub fn partition_of(&self, slot: Slot) -> PartitionId {
+        PartitionId(slot.number() >> self.slot_shift)
+    }
+
+    pub fn owner(&self, slot: Slot) -> Owner<'_> {
+        match self.owners[slot.index() >> self.slot_shift] {
+            NOBODY => Owner::Nobody,
+            index if index == self.my_index => Owner::Me,
+            index => {
+                let node = &self.nodes[usize::from(index)];
+                if node.is_up { Owner::Other(node) } else { Owner::Down(node) }
+            }
+        }
+    }
+
+    /// Whether this node answers for a slot.
+    pub fn is_mine(&self, slot: Slot) -> bool {
+        let owner = self.owners[slot.index() >> self.slot_shift];
+        owner == self.my_index && owner != NOBODY
+    }
+
+    /// Every node of the cluster, by id.
+    pub fn nodes(&self) -> &[ViewNode] {
+        &self.nodes
+    }
+
+    pub fn node(&self, id: NodeId) -> Option<&ViewNode> {
+        self.nodes.binary_search_by_key(&id, |node| node.id).ok().map(|index| &self.nodes[index])
+    }
+
+    /// This node; none while the metadata does not know it.
+    pub fn my_node(&self) -> Option<&ViewNode> {
+        self.nodes.get(usize::from(self.my_index))
+    }
+
+    /// Nodes that own slots, in the order a gateway's `SCAN` visits them: by tag.
+    pub fn owners_by_tag(&self) -> Vec<&ViewNode> {
+        let mut owners: Vec<&ViewNode> = self.nodes.iter().filter(|node| !node.slots.is_empty()).collect();
+        owners.sort_by_key(|node| node.tag);
+        owners
+    }
+
+    /// Whether every slot is this node's: then the whole cluster's answer is this node's own.
+    pub fn owns_everything(&self) -> bool {
+        self.my_index != NOBODY && self.owners.iter().all(|&owner| owner == self.my_index)
+    }
+
+    /// Slots whose owner is up.
+    pub fn slots_served(&self) -> u16 {
+        let count = |node: &ViewNode| node.slots.iter().map(SlotRange::len).sum::<usize>();
+        let served: usize = self.nodes.iter().filter(|node| node.is_up || node.id == self.me).map(count).sum();
+        u16::try_from(served).expect("at most SLOTS slots, each owned once")
+    }
+
+    /// The namespace of a key of a numbered database.
+    pub fn namespace_of(&self, database: u16, key: &[u8]) -> NamespaceId {
+        self.namespaces.of(database, key)
+    }
+
+    /// What the operator said about a namespace. An id that is not in use any more has the default's.
+    pub fn namespace(&self, id: NamespaceId) -> &NamespaceSpec {
+        let used = self.namespaces.specs.get(usize::from(id.0)).and_then(Option::as_ref);
+        used.unwrap_or(&self.namespaces.default)
+    }
+
+    /// Every namespace with its id, the default first.
+    pub fn namespaces(&self) -> impl Iterator<Item = (NamespaceId, &NamespaceSpec)> {
+        (0..=u8::MAX).zip(&self.namespaces.specs).filter_map(|(id, spec)| Some((NamespaceId(id), spec.as_ref()?)))
+    }
+
+    /// Whether keys may be in other namespaces under `other` than under this view.
+    pub(crate) fn classifies_as(&self, other: &View) -> bool {
+        self.namespaces.prefixes == other.namespaces.prefixes && self.namespaces.databases == other.namespaces.databases
+    }
+}
+
+fn nodes_of(metadata: &Metadata) -> Vec<ViewNode> {
+    let tags = tags(metadata.nodes.keys().copied());
+    let node = |record: &dcache_protocol::NodeRecord| {
+        let (host, port) = split_address(&record.addresses.cluster);
+        ViewNode {
+            id: record.id,
+            name: record.name.clone(),
+            is_up: record.state == NodeState::Up,
+            host: host.into(),
+            port,
+            peers_port: split_address(&record.addresses.peers).1,
+            tag: tags.get(&record.id).copied().unwrap_or(0),
+            slots: Vec::new(),
+        }
+    };
+    metadata.nodes.values().map(node).collect()
+}
+
+/// Host and port of `host:port` or `[v6]:port`; port 0 when there is none.
+fn split_address(address: &str) -> (&str, u16) {
+    let (host, port) = address.rsplit_once(':').unwrap_or((address, ""));
+    (host.trim_start_matches('[').trim_end_matches(']'), port.parse().unwrap_or(0))
+}
+
+/// A tag for every node, from its id alone where no other node's id says the same; the lower id keeps the tag they share.
+fn tags(ids: impl Iterator<Item = NodeId>) -> BTreeMap<NodeId, u16> {
+    let mut taken = BTreeSet::new();
+    let mut tags = BTreeMap::new();
+    for id in ids {
+        // The multiplier of splitmix64 spreads ids that differ in few bits over the upper ones.
+        let wish = (id.0.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 52) as u16 % TAG_MAX;
+        let free = (0..TAG_MAX).map(|step| (wish + step) % TAG_MAX + 1).find(|tag| !taken.contains(tag));
+        if let Some(tag) = free {
+            taken.insert(tag);
+            tags.insert(id, tag);
+        }
+    }
+    tags
+}
+
+#[derive(Debug)]
+struct Namespaces {
+    /// By id.
+    specs: Vec<Option<NamespaceSpec>>,
+    default: NamespaceSpec,
+    prefixes: Vec<Prefix>,
+    databases: [NamespaceId; DATABASES as usize],
+}
+
+/// A namespace's prefix; sorted, each with the place of the longest other one that it begins with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Prefix {
+    bytes: Box<[u8]>,
+    id: NamespaceId,
+    shorter: Option<u16>,
+}
+
+impl Namespaces {
+    fn new(metadata: &Metadata, ids: &BTreeMap<String, NamespaceId>) -> Namespaces {
+        let default = metadata.namespaces.get(namespace::DEFAULT);
+        let mut namespaces = Namespaces {
+            specs: vec![None; 1],
+            default: default.cloned().unwrap_or_else(NamespaceSpec::default_namespace),
+            prefixes: Vec::new(),
+            databases: [NamespaceId(0); DATABASES as usize],
+        };
+        namespaces.specs[0] = Some(namespaces.default.clone());
+        let mut prefixes: Vec<(Box<[u8]>, NamespaceId)> = Vec::new();
+        for (name, spec) in &metadata.namespaces {
+            let Some(&id) = ids.get(name).filter(|id| id.0 != 0) else { continue };
+            let index = usize::from(id.0);
+            namespaces.specs.resize(namespaces.specs.len().max(index + 1), None);
+            namespaces.specs[index] = Some(spec.clone());
+            match &spec.matches {
+                Some(Match::Prefix(prefix)) => prefixes.push((prefix.as_bytes().into(), id)),
+                Some(Match::Database(n)) if *n < DATABASES => namespaces.databases[usize::from(*n)] = id,
+                _ => {}
+            }
+        }
+        prefixes.sort();
+        for (bytes, id) in prefixes {
+            let shorter = namespaces.longest(&bytes);
+            namespaces.prefixes.push(Prefix { bytes, id, shorter });
+        }
+        namespaces
+    }
+
+    fn of(&self, database: u16, key: &[u8]) -> NamespaceId {
+        match self.longest(key) {
+            Some(place) => self.prefixes[usize::from(place)].id,
+            None => self.databases.get(usize::from(database)).copied().unwrap_or(NamespaceId(0)),
+        }
+    }
+
+    /// Place of the longest prefix that `key` begins with. It sorts at or before `key`, and whatever sorts between the two
+    /// begins with it too: so it is the greatest one not above `key`, or reached from there over `shorter`.
+    fn longest(&self, key: &[u8]) -> Option<u16> {
+        if self.prefixes.is_empty() {
+            return None;
+        }
+        let after = self.prefixes.partition_point(|prefix| *prefix.bytes <= *key);
+        let mut place = after.checked_sub(1)? as u16;
+        while !key.starts_with(&self.prefixes[usize::from(place)].bytes) {
+            place = self.prefixes[usize::from(place)].shorter?;
+        }
+        Some(place)
+    }
+}
+
+/// Which id each namespace has in this node's engine. Id 0 is the default's for ever; another one goes back to the free
+/// ones only when no entry can carry it any more.
+#[derive(Debug)]
+pub(crate) struct NamespaceIds {
+    used: BTreeMap<String, NamespaceId>,
+    /// Of namespaces that are gone while entries may still carry them.
+    leaving: BTreeSet<u8>,
+}
+
+impl NamespaceIds {
+    pub fn new() -> NamespaceIds {
+        NamespaceIds { used: BTreeMap::from([(namespace::DEFAULT.to_string(), NamespaceId(0))]), leaving: BTreeSet::new() }
+    }
+
+    /// The ids for exactly these names. Names that had one keep it.
+    pub fn assign<'a>(&mut self, names: impl Iterator<Item = &'a String>) -> &BTreeMap<String, NamespaceId> {
+        let names: BTreeSet<&String> = names.collect();
+        let gone: Vec<String> =
+            self.used.keys().filter(|name| *name != namespace::DEFAULT && !names.contains(name)).cloned().collect();
+        for name in gone {
+            let id = self.used.remove(&name).expect("listed just above");
+            self.leaving.insert(id.0);
+        }
+        for name in names {
+            if !self.used.contains_key(name)
+                && let Some(id) = self.free_id()
+            {
+                self.leaving.remove(&id);
+                self.used.insert(name.clone(), NamespaceId(id));
+            }
+        }
+        &self.used
+    }
+
+    /// No entry carries an id of a namespace that is gone.
+    pub fn settle(&mut self) {
+        self.leaving.clear();
+    }
+
+    /// One that no entry can carry, else one whose namespace is gone: its last entries are about to be sorted anew.
+    fn free_id(&self) -> Option<u8> {
+        let used: BTreeSet<u8> = self.used.values().map(|id| id.0).collect();
+        let unused = || (1..=u8::MAX).filter(|id| !used.contains(id));
+        unused().find(|id| !self.leaving.contains(id)).or_else(|| unused().next())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+    use proptest::prelude::*;
+
+    fn spec(name: &str, matches: Match) -> NamespaceSpec {
+        NamespaceSpec { name: name.into(), matches: Some(matches), ..NamespaceSpec::default_namespace() }
+    }
+
+    fn view_with(specs: &[NamespaceSpec]) -> View {
+        let mut metadata = fixture::metadata(1);
+        metadata.namespaces.extend(specs.iter().map(|s| (s.name.clone(), s.clone())));
+        let mut ids = NamespaceIds::new();
+        let ids = ids.assign(metadata.namespaces.keys()).clone();
+        View::new(Arc::new(metadata), None, fixture::id(0), &ids)
+    }
+
+    fn name_of<'a>(view: &'a View, database: u16, key: &[u8]) -> &'a str {
+        &view.namespace(view.namespace_of(database, key)).name
+    }
+
+    #[test]
+    fn the_longest_prefix_wins_then_the_database_then_default() {
+        let view = view_with(&[
+            spec("s", Match::Prefix("session:".into())),
+            spec("sa", Match::Prefix("session:a".into())),
+            spec("z", Match::Prefix("session:a:zzz".into())),
+            spec("d3", Match::Database(3)),
+        ]);
+        for (database, key, expected) in [
+            (0, "session:", "s"),
+            (3, "session:b", "s"),
+            (0, "session:a", "sa"),
+            (0, "session:a:y", "sa"),
+            (0, "session:a:zzz1", "z"),
+            (0, "session:a:zzzz", "z"),
+            (0, "session", "default"),
+            (3, "session", "d3"),
+            (3, "tession:", "d3"),
+            (0, "", "default"),
+            (99, "x", "default"),
+        ] {
+            assert_eq!(name_of(&view, database, key.as_bytes()), expected, "{database} {key}");
+        }
+        let names: Vec<&str> = view.namespaces().map(|(_, spec)| spec.name.as_str()).collect();
+        assert_eq!(names, ["default", "d3", "s", "sa", "z"]);
+    }
+
+    proptest! {
+        #[test]
+        fn prefixes_match_as_a_plain_search_does(
+            prefixes in proptest::collection::btree_set("[ab]{1,5}", 0..12),
+            keys in proptest::collection::vec("[abc]{0,7}", 1..20),
+        ) {
+            let specs: Vec<NamespaceSpec> = prefixes.iter().map(|p| spec(&format!("n-{p}"), Match::Prefix(p.clone()))).collect();
+            let view = view_with(&specs);
+            for key in keys {
+                let plain = prefixes.iter().filter(|p| key.starts_with(p.as_str())).max_by_key(|p| p.len());
+                let expected = plain.map_or("default".to_string(), |p| format!("n-{p}"));
+                prop_assert_eq!(name_of(&view, 0, key.as_bytes()), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn names_keep_their_ids_and_ids_rest_before_they_are_used_again() {
+        let names = |list: &[&str]| list.iter().map(ToString::to_string).collect::<Vec<String>>();
+        let mut ids = NamespaceIds::new();
+        let first = ids.assign(names(&["default", "a", "b"]).iter()).clone();
+        assert_eq!((first["default"], first["a"], first["b"]), (NamespaceId(0), NamespaceId(1), NamespaceId(2)));
+        let second = ids.assign(names(&["default", "b", "c"]).iter()).clone();
+        assert_eq!((second["b"], second["c"]), (NamespaceId(2), NamespaceId(3)), "1 is still on entries of `a`");
+        ids.settle();
+        assert_eq!(ids.assign(names(&["default", "b", "c", "d"]).iter())["d"], NamespaceId(1));
+    }
+
+    #[test]
+    fn every_namespace_the_metadata_allows_gets_an_id() {
+        let mut ids = NamespaceIds::new();
+        let many: Vec<String> =
+            std::iter::once("default".to_string()).chain((1..namespace::NAMESPACES_MAX).map(|n| format!("n{n}"))).collect();
+        assert_eq!(ids.assign(many.iter()).len(), 256);
+        let others: Vec<String> =
+            std::iter::once("default".to_string()).chain((1..namespace::NAMESPACES_MAX).map(|n| format!("m{n}"))).collect();
+        let assigned = ids.assign(others.iter());
+        assert_eq!(assigned.values().map(|id| id.0).collect::<BTreeSet<u8>>().len(), 256);
+    }
+
+    #[test]
+    fn slots_lead_to_their_owners() {
+        let mut metadata = fixture::metadata(3);
+        let down = fixture::id(2);
+        metadata.nodes.get_mut(&down).expect("third").state = NodeState::Down;
+        let ids = NamespaceIds::new().assign(metadata.namespaces.keys()).clone();
+        let view = View::new(Arc::new(metadata.clone()), None, fixture::id(0), &ids);
+        for slot in Slot::all() {
+            let primary = metadata.primary_of(slot).expect("placed").id;
+            match view.owner(slot) {
+                Owner::Me => assert_eq!(primary, fixture::id(0)),
+                Owner::Other(node) => assert_eq!((primary, node.id), (fixture::id(1), fixture::id(1))),
+                Owner::Down(node) => assert_eq!((primary, node.id), (down, down)),
+                Owner::Nobody => panic!("slot {slot} has an owner"),
+            }
+            assert_eq!(view.is_mine(slot), primary == fixture::id(0));
+        }
+        let counts: usize = view.nodes().iter().flat_map(|n| &n.slots).map(SlotRange::len).sum();
+        assert_eq!(counts, usize::from(SLOTS));
+        assert!(view.slots_served() < SLOTS && !view.owns_everything());
+        assert_eq!(view.partition_of(Slot::new(16383).expect("last")), PartitionId(metadata.partitions - 1));
+    }
+
+    #[test]
+    fn before_the_first_entry_nobody_owns_anything() {
+        let ids = NamespaceIds::new().assign(std::iter::empty()).clone();
+        let view = View::new(Arc::new(Metadata::empty()), None, fixture::id(0), &ids);
+        assert!(Slot::all().all(|slot| view.owner(slot) == Owner::Nobody && !view.is_mine(slot)));
+        assert_eq!((view.slots_served(), view.my_node(), view.owns_everything()), (0, None, false));
+    }
+
+    #[test]
+    fn tags_are_unique_and_do_not_depend_on_the_asker() {
+        let ids: Vec<NodeId> = (0..2000).map(|n| NodeId(n * 31)).collect();
+        let tags = tags(ids.iter().copied());
+        assert_eq!(tags.values().collect::<BTreeSet<_>>().len(), ids.len());
+        assert!(tags.values().all(|tag| (1..=TAG_MAX).contains(tag)));
+    }
+
+    #[test]
+    fn addresses_split_at_the_last_colon() {
+        assert_eq!(split_address("127.0.0.1:7400"), ("127.0.0.1", 7400));
+        assert_eq!(split_address("[::1]:7400"), ("::1", 7400));
+        assert_eq!(split_address("cache.example:1"), ("cache.example", 1));
+    }
+}

@@ -1,0 +1,414 @@
+//! Bodies of the HTTP control API, version 1: what `/v1/...` takes and answers, as JSON in camelCase.
+//!
+//! Every answer is an [`Envelope`]: `apiVersion`, `kind`, the body's own fields, `warnings`. Every error is an [`ErrorBody`].
+//! Counters are totals since the node's start, raw (bytes, counts, milliseconds, microseconds where the name says so);
+//! rates over recent time are in [`Window`]s. HTTP itself is in the node; calling it is in the client crate.
+
+use crate::{Addresses, Epoch, NamespaceSpec, NodeId, NodeState, SlotRange};
+use serde::{Deserialize, Serialize};
+
+pub const API_VERSION: &str = "dcache/v1";
+
+/// What every successful answer is wrapped in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Envelope<T> {
+    pub api_version: String,
+    pub kind: String,
+    #[serde(flatten)]
+    pub body: T,
+    #[serde(default)]
+    pub warnings: Vec<String>,
+}
+
+impl<T> Envelope<T> {
+    pub fn new(kind: &str, body: T) -> Envelope<T> {
+        Envelope { api_version: API_VERSION.into(), kind: kind.into(), body, warnings: Vec::new() }
+    }
+}
+
+/// A list answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct List<T> {
+    pub items: Vec<T>,
+}
+
+/// What every failed answer carries, whatever its HTTP status.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorBody {
+    pub error: ApiError,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ApiError {
+    pub code: ErrorCode,
+    /// What failed, one phrase.
+    pub message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<String>,
+}
+
+/// Typed errors of the control API; the command line maps them to exit codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ErrorCode {
+    /// The request itself is wrong. HTTP 400.
+    Invalid,
+    /// HTTP 404.
+    NotFound,
+    /// A precondition failed: already initialised differently, name in use. HTTP 409.
+    Conflict,
+    /// No quorum, no leader, or a node that is needed does not answer. HTTP 503.
+    Unavailable,
+    /// A deadline passed; the outcome may be unknown and the message says so. HTTP 504.
+    Timeout,
+    /// Out of memory or over a fixed bound. HTTP 507.
+    Limit,
+    /// HTTP 500.
+    Internal,
+}
+
+/// `GET /v1/cluster`: the whole cluster as any node sees it. Kind `ClusterStatus`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterStatus {
+    /// `standalone` until `cluster init` formed one.
+    pub name: String,
+    /// 16 hex digits; empty until formed.
+    pub id: String,
+    pub formed: bool,
+    pub epoch: Epoch,
+    /// Name of the metadata leader this node knows of.
+    pub leader: Option<String>,
+    /// Whether metadata can change now: the leader answered within its lease.
+    pub quorum: bool,
+    pub health: Health,
+    pub findings: Vec<Finding>,
+    pub partitions: u16,
+    /// Partitions whose owner is up and answers.
+    pub partitions_served: u16,
+    /// Slots nobody serves now.
+    pub slots_unserved: Vec<SlotRange>,
+    pub nodes: Vec<NodeStatus>,
+    /// Name of the node that made this answer.
+    pub answered_by: String,
+    /// Wall clock of that node, milliseconds since 1970.
+    pub at_unix_ms: u64,
+    /// How long collecting from all nodes took.
+    pub collected_in_ms: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Health {
+    Healthy,
+    /// At least one warning.
+    Degraded,
+    /// At least one critical finding: some slot is not served, or metadata cannot change.
+    Critical,
+}
+
+/// One thing an operator should know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Finding {
+    pub level: Level,
+    /// Stable id, as `NODE-01`.
+    pub check: String,
+    pub message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// Name of the node it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    Info,
+    Warning,
+    Critical,
+}
+
+/// One node of a [`ClusterStatus`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeStatus {
+    pub id: NodeId,
+    pub name: String,
+    pub zone: String,
+    pub weight: u32,
+    pub version: String,
+    pub addresses: Addresses,
+    /// What the cluster agreed on.
+    pub state: NodeState,
+    /// Whether it answered this collection; `state` up and not reachable means: look.
+    pub reachable: bool,
+    /// Holds the metadata lead.
+    pub leader: bool,
+    /// Votes on metadata.
+    pub voter: bool,
+    pub partitions: u16,
+    pub slots: u16,
+    /// Its primary slots, ascending, fewest ranges.
+    pub slot_ranges: Vec<SlotRange>,
+    pub memory_limit_bytes: u64,
+    /// Its figures; none when it did not answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<NodeReport>,
+    /// Why there is no report.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// One node's own figures. Kind `NodeReport` at `GET /v1/report` of that node.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NodeReport {
+    pub id: NodeId,
+    pub name: String,
+    pub at_unix_ms: u64,
+    pub uptime_ms: u64,
+    /// Newest metadata epoch this node acts on.
+    pub epoch: Epoch,
+    pub memory_used_bytes: u64,
+    pub memory_limit_bytes: u64,
+    pub resident_bytes: u64,
+    pub items: u64,
+    pub connections: u64,
+    pub connections_total: u64,
+    pub connections_rejected: u64,
+    /// Client buffers held now.
+    pub buffer_bytes: u64,
+    pub traffic: Traffic,
+    /// Latency of requests over the last 10 seconds.
+    pub latency: Latency,
+    /// Per command, those called at least once, most called first.
+    pub commands: Vec<CommandFigures>,
+    pub namespaces: Vec<NamespaceFigures>,
+    /// Rates over recent time: `now` (last 5 s), `1m`, `1h`, `24h`; a window longer than the uptime is left out, save `now`.
+    pub windows: Vec<Window>,
+}
+
+/// Totals since the node's start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Traffic {
+    /// Commands that came in from clients (at the node they were sent to).
+    pub commands: u64,
+    /// Of these, answered with an error.
+    pub errors: u64,
+    pub gets: u64,
+    pub sets: u64,
+    pub deletes: u64,
+    pub hits: u64,
+    pub misses: u64,
+    pub evictions: u64,
+    pub expirations: u64,
+    pub bytes_in: u64,
+    pub bytes_out: u64,
+    /// Requests this node passed on to their owner.
+    pub forwarded: u64,
+    pub forward_errors: u64,
+    /// Requests of other nodes this one answered.
+    pub served_for_peers: u64,
+}
+
+/// Latency in microseconds, from a request's bytes at hand to its reply encoded.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Latency {
+    pub count: u64,
+    pub p50_us: f64,
+    pub p90_us: f64,
+    pub p99_us: f64,
+    pub p999_us: f64,
+    pub max_us: f64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct CommandFigures {
+    pub name: String,
+    pub calls: u64,
+    pub errors: u64,
+    /// Over the last 10 seconds.
+    pub latency: Latency,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NamespaceFigures {
+    pub name: String,
+    pub items: u64,
+    pub memory_used_bytes: u64,
+    pub memory_max_bytes: Option<u64>,
+    pub hits: u64,
+    pub misses: u64,
+    pub sets: u64,
+    pub deletes: u64,
+    pub evictions: u64,
+    pub expirations: u64,
+    /// Writes refused for lack of space.
+    pub refused: u64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Window {
+    pub name: String,
+    pub seconds: f64,
+    pub ops_per_second: f64,
+    pub hits_per_second: f64,
+    pub misses_per_second: f64,
+    pub errors_per_second: f64,
+    pub evictions_per_second: f64,
+    pub expirations_per_second: f64,
+    pub bytes_in_per_second: f64,
+    pub bytes_out_per_second: f64,
+}
+
+impl Window {
+    /// Hits over lookups, 0 to 1; none without lookups.
+    pub fn hit_ratio(&self) -> Option<f64> {
+        let lookups = self.hits_per_second + self.misses_per_second;
+        (lookups > 0.0).then(|| self.hits_per_second / lookups)
+    }
+}
+
+/// `GET /v1/partitions`: every partition of the cluster, as columns indexed by partition number. Kind `PartitionTable`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PartitionTable {
+    pub epoch: Epoch,
+    /// Node names that the other columns point at.
+    pub nodes: Vec<String>,
+    /// Index into `nodes` of each partition's primary; none: not placed.
+    pub primary: Vec<Option<u16>>,
+    /// Whether that primary is up and answered.
+    pub served: Vec<bool>,
+    /// Requests since the primary's start.
+    pub ops: Vec<u64>,
+    pub items: Vec<u64>,
+    pub memory_bytes: Vec<u64>,
+}
+
+/// A namespace with its figures summed over the nodes that answered. Kind `Namespace`; `NamespaceList` for all.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NamespaceStatus {
+    pub spec: NamespaceSpec,
+    pub figures: NamespaceFigures,
+    /// Names of nodes that did not answer, whose share is missing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
+}
+
+/// `POST /v1/cluster/init`, and the content of `cluster.yaml`. Kind `Cluster` in a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ClusterSpec {
+    pub name: String,
+    /// A power of two, 1 to 16384; fixed for the cluster's life.
+    #[serde(default = "partitions_default")]
+    pub partitions: u16,
+    pub nodes: Vec<ClusterSpecNode>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub namespaces: Vec<NamespaceSpec>,
+}
+
+/// Partitions of a cluster whose creator does not say.
+pub fn partitions_default() -> u16 {
+    1024
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ClusterSpecNode {
+    /// The node's peers door, `host:port`.
+    pub peers: String,
+    /// Checked against the node's own name when given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Overrides the node's own weight when given, 1 to 10000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<u32>,
+    /// Overrides the node's own zone when given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+}
+
+/// Options of `POST /v1/cluster/init` beside the spec.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct InitRequest {
+    pub spec: ClusterSpec,
+    /// Check and plan only.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// Go on although a node already holds keys that its new slots will not cover.
+    #[serde(default)]
+    pub drop_keys: bool,
+}
+
+/// Answer of `POST /v1/cluster/init`. Kind `InitResult`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InitResult {
+    pub outcome: InitOutcome,
+    pub cluster_id: String,
+    /// Name and number of partitions each node gets, in the spec's order.
+    pub plan: Vec<InitShare>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum InitOutcome {
+    Formed,
+    /// The cluster was formed with this spec before; nothing was done.
+    AlreadyFormed,
+    /// Dry run: this is what would be done.
+    Planned,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InitShare {
+    pub node: String,
+    pub zone: String,
+    pub address: String,
+    pub partitions: u16,
+}
+
+/// `GET /v1/node`: who this node is. Kind `Node`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeIdentity {
+    pub id: NodeId,
+    pub name: String,
+    pub zone: String,
+    pub weight: u32,
+    pub version: String,
+    pub addresses: Addresses,
+    pub memory_bytes: u64,
+    pub pid: u32,
+    /// Id of the cluster it belongs to; empty: none.
+    pub cluster_id: String,
+    pub cluster_name: String,
+    pub data_dir: String,
+    /// Keys it holds now.
+    pub items: u64,
+}
+
+/// `GET /v1/locate?key=...` (or `keyBase64`). Kind `Location`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Location {
+    pub slot: u16,
+    pub partition: u16,
+    pub node: Option<String>,
+    pub namespace: String,
+}

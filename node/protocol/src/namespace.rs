@@ -1,0 +1,170 @@
+//! Namespaces: a named set of keys with its own policy. Which namespace a key is in follows from [`Match`]:
+//! the longest matching prefix wins, then the database, and everything else is `default`.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// How entries are chosen when space is needed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Eviction {
+    /// The least recently used entry goes first.
+    #[default]
+    Lru,
+    /// The least frequently used entry goes first; among equals, the oldest.
+    Lfu,
+    /// The entry written first goes first, however often it is read.
+    Fifo,
+    /// Nothing is evicted; a write that does not fit answers `-OOM`.
+    None,
+}
+
+impl Eviction {
+    pub const ALL: [Eviction; 4] = [Eviction::Lru, Eviction::Lfu, Eviction::Fifo, Eviction::None];
+
+    /// The nearest `maxmemory-policy` of Redis, for clients that read it.
+    pub fn redis_policy(self) -> &'static str {
+        match self {
+            Eviction::Lru | Eviction::Fifo => "allkeys-lru",
+            Eviction::Lfu => "allkeys-lfu",
+            Eviction::None => "noeviction",
+        }
+    }
+}
+
+impl fmt::Display for Eviction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Eviction::Lru => "lru",
+            Eviction::Lfu => "lfu",
+            Eviction::Fifo => "fifo",
+            Eviction::None => "none",
+        })
+    }
+}
+
+/// Which keys belong to a namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Match {
+    /// Keys of any database that start with these bytes (UTF-8, 1 to 256 bytes).
+    Prefix(String),
+    /// All keys of this numbered database (`SELECT n`), 1 to 15.
+    Database(u16),
+}
+
+impl fmt::Display for Match {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Match::Prefix(prefix) => write!(f, "prefix {prefix}"),
+            Match::Database(number) => write!(f, "database {number}"),
+        }
+    }
+}
+
+/// What an operator says about a namespace; the same struct in the request, in Raft, in the view and in answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NamespaceSpec {
+    /// 1 to 64 letters, digits, `-`, `_` or `.`.
+    pub name: String,
+    /// `None` only for `default`.
+    #[serde(default, rename = "match", skip_serializing_if = "Option::is_none")]
+    pub matches: Option<Match>,
+    #[serde(default)]
+    pub eviction: Eviction,
+    /// Most bytes its entries may take on each node, keys, values and overhead; none: only the node's own limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_max_bytes: Option<u64>,
+    /// Time to live of a write that gives none, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_ttl_ms: Option<u64>,
+    /// Longest time to live, in milliseconds; longer ones, and none at all, are cut to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_ttl_ms: Option<u64>,
+}
+
+/// Name of the namespace of every key that no other namespace matches. It always exists.
+pub const DEFAULT: &str = "default";
+
+/// Namespaces a cluster may have, `default` included.
+pub const NAMESPACES_MAX: usize = 256;
+
+/// Numbered databases (`SELECT 0` to `SELECT 15`).
+pub const DATABASES: u16 = 16;
+
+impl NamespaceSpec {
+    /// The namespace every cluster begins with.
+    pub fn default_namespace() -> NamespaceSpec {
+        NamespaceSpec {
+            name: DEFAULT.into(),
+            matches: None,
+            eviction: Eviction::default(),
+            memory_max_bytes: None,
+            default_ttl_ms: None,
+            max_ttl_ms: None,
+        }
+    }
+
+    /// What is wrong with this spec, in words for an operator.
+    pub fn check(&self) -> Result<(), String> {
+        if !is_name(&self.name) {
+            return Err(format!("name {:?} must be 1 to 64 letters, digits, '-', '_' or '.'", self.name));
+        }
+        match (&self.matches, self.name == DEFAULT) {
+            (Some(_), true) => {
+                return Err("namespace `default` takes every key nothing else matches; it has no match".into());
+            }
+            (None, false) => return Err(format!("namespace `{}` needs a match: a prefix or a database", self.name)),
+            (Some(Match::Prefix(p)), _) if p.is_empty() || p.len() > 256 => {
+                return Err("a prefix has 1 to 256 bytes".into());
+            }
+            (Some(Match::Database(n)), _) if !(1..DATABASES).contains(n) => {
+                return Err(format!("database {n} is not in 1 to {} (0 belongs to `default`)", DATABASES - 1));
+            }
+            _ => {}
+        }
+        if self.memory_max_bytes == Some(0) {
+            return Err("memory maximum must be above 0; leave it out for no maximum".into());
+        }
+        if self.default_ttl_ms == Some(0) || self.max_ttl_ms == Some(0) {
+            return Err("a time to live must be above 0; leave it out for none".into());
+        }
+        if let (Some(default), Some(max)) = (self.default_ttl_ms, self.max_ttl_ms)
+            && default > max
+        {
+            return Err(format!("default TTL {default} ms is above the maximum TTL {max} ms"));
+        }
+        Ok(())
+    }
+}
+
+/// Names of nodes, clusters and namespaces: 1 to 64 ASCII letters, digits, `-`, `_`, `.`.
+pub fn is_name(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_what_the_operator_writes() {
+        let spec: NamespaceSpec = serde_json::from_str(
+            r#"{"name":"sessions","match":{"prefix":"session:"},"eviction":"lfu","memoryMaxBytes":1048576,"defaultTtlMs":60000}"#,
+        )
+        .expect("valid");
+        assert_eq!(spec.matches, Some(Match::Prefix("session:".into())));
+        assert_eq!(spec.check(), Ok(()));
+        assert!(serde_json::from_str::<NamespaceSpec>(r#"{"name":"a","evction":"lru"}"#).is_err());
+    }
+
+    #[test]
+    fn wrong_specs_say_why() {
+        let spec = NamespaceSpec::default_namespace();
+        assert!(NamespaceSpec { name: "a b".into(), ..spec.clone() }.check().is_err());
+        assert!(NamespaceSpec { name: "x".into(), ..spec.clone() }.check().is_err());
+        assert!(NamespaceSpec { matches: Some(Match::Database(0)), name: "x".into(), ..spec.clone() }.check().is_err());
+        assert!(NamespaceSpec { default_ttl_ms: Some(2), max_ttl_ms: Some(1), ..spec }.check().is_err());
+    }
+}

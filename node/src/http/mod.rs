@@ -1,0 +1,205 @@
+//! The control API as one router, readable as its index. Bodies are `dcache_protocol::control`; errors become HTTP in `error.rs`.
+//!
+//! Runs on its own thread: a slow scrape must not delay a heartbeat or a client.
+
+mod error;
+mod metrics;
+
+use crate::cluster::Cluster;
+use axum::Router;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use dcache_cluster::metadata::{Command, Refusal};
+use dcache_protocol::NamespaceSpec;
+use dcache_protocol::control::{
+    ClusterStatus, Envelope, ErrorCode, InitRequest, InitResult, List, Location, NamespaceStatus, NodeIdentity, NodeReport,
+    PartitionTable,
+};
+use error::{Failure, Json};
+use serde::Deserialize;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Largest request body: a cluster specification of 1000 nodes and 256 namespaces.
+const BODY_BYTES_MAX: usize = 1 << 20;
+
+type Answer<T> = Result<axum::Json<Envelope<T>>, Failure>;
+type App = State<Arc<Cluster>>;
+
+fn router(cluster: Arc<Cluster>) -> Router {
+    Router::new()
+        .route("/v1/cluster", get(cluster_status))
+        .route("/v1/cluster/init", post(cluster_init))
+        .route("/v1/node", get(node))
+        .route("/v1/report", get(report))
+        .route("/v1/partitions", get(partitions))
+        .route("/v1/namespaces", get(namespace_list))
+        .route("/v1/namespaces/{name}", get(namespace_show).put(namespace_set).delete(namespace_delete))
+        .route("/v1/locate", get(locate))
+        .route("/metrics", get(metrics::metrics))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .fallback(error::no_such_path)
+        .method_not_allowed_fallback(error::no_such_method)
+        .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(cluster)
+}
+
+/// Serves the control door until the stop signal.
+pub async fn serve(listener: std::net::TcpListener, cluster: Arc<Cluster>) {
+    let mut stop = cluster.shared.stop.clone();
+    let stopped = async move {
+        // The sender lives as long as the process.
+        let _ = stop.wait_for(|stop| *stop >= crate::shared::Stop::Orderly).await;
+    };
+    let served = async {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        axum::serve(listener, router(cluster)).await
+    };
+    tokio::select! {
+        result = served => if let Err(error) = result {
+            tracing::error!("the control door closed: {error}");
+        },
+        () = stopped => {}
+    }
+}
+
+fn wrap<T>(kind: &str, body: T) -> Answer<T> {
+    Ok(axum::Json(Envelope::new(kind, body)))
+}
+
+async fn cluster_status(State(cluster): App) -> Answer<ClusterStatus> {
+    wrap("ClusterStatus", cluster.status().await)
+}
+
+async fn cluster_init(State(cluster): App, Json(request): Json<InitRequest>) -> Answer<InitResult> {
+    // In a task of its own: a caller that hangs up must not stop it half-way.
+    let forming = tokio::spawn(async move { cluster.init(request).await });
+    let result = forming.await.map_err(|error| crate::cluster::internal(error.to_string()))?;
+    wrap("InitResult", result?)
+}
+
+async fn node(State(cluster): App) -> Answer<NodeIdentity> {
+    wrap("Node", cluster.node_identity())
+}
+
+async fn report(State(cluster): App) -> Answer<NodeReport> {
+    wrap("NodeReport", cluster.report())
+}
+
+async fn partitions(State(cluster): App) -> Answer<PartitionTable> {
+    wrap("PartitionTable", cluster.partition_table().await)
+}
+
+async fn namespace_list(State(cluster): App) -> Answer<List<NamespaceStatus>> {
+    wrap("NamespaceList", List { items: cluster.namespaces().await })
+}
+
+async fn namespace_show(State(cluster): App, Path(name): Path<String>) -> Answer<NamespaceStatus> {
+    wrap("Namespace", cluster.namespace(&name).await?)
+}
+
+async fn namespace_set(
+    State(cluster): App,
+    Path(name): Path<String>,
+    Json(spec): Json<NamespaceSpec>,
+) -> Answer<NamespaceStatus> {
+    if spec.name != name {
+        return Err(Failure::invalid(format!("the path names {name:?}, the body {:?}", spec.name)));
+    }
+    spec.check().map_err(Failure::invalid)?;
+    agree(&cluster, Command::SetNamespace { spec }).await?;
+    wrap("Namespace", cluster.namespace(&name).await?)
+}
+
+async fn namespace_delete(State(cluster): App, Path(name): Path<String>) -> Answer<NamespaceStatus> {
+    let before = cluster.namespace(&name).await?;
+    agree(&cluster, Command::DeleteNamespace { name }).await?;
+    wrap("Namespace", before)
+}
+
+/// Has a change agreed and waits until this node acts on it.
+async fn agree(cluster: &Arc<Cluster>, command: Command) -> Result<(), Failure> {
+    match cluster.propose(command).await? {
+        Ok(epoch) => {
+            let mut acting = cluster.watch_metadata();
+            let caught_up = acting.wait_for(|metadata| metadata.epoch >= epoch);
+            // Past this the change is agreed all the same, and this node will follow.
+            let _ = tokio::time::timeout(Duration::from_secs(2), caught_up).await;
+            Ok(())
+        }
+        Err(Refusal::NoChange) => Ok(()),
+        Err(refusal @ Refusal::NoSuchNamespace(_)) => Err(Failure::new(ErrorCode::NotFound, refusal.to_string())),
+        Err(refusal @ (Refusal::AlreadyFormed | Refusal::NameInUse(_))) => {
+            Err(Failure::new(ErrorCode::Conflict, refusal.to_string()))
+        }
+        Err(Refusal::Invalid(why)) => Err(Failure::invalid(why)),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LocateQuery {
+    key: Option<String>,
+    key_base64: Option<String>,
+}
+
+async fn locate(State(cluster): App, Query(query): Query<LocateQuery>) -> Answer<Location> {
+    let key = match (query.key, query.key_base64) {
+        (Some(key), None) => key.into_bytes(),
+        (None, Some(text)) => decode_base64(&text).ok_or_else(|| Failure::invalid("keyBase64 is not base64".into()))?,
+        _ => return Err(Failure::invalid("give key=TEXT or keyBase64=BASE64, one of them".into())),
+    };
+    wrap("Location", cluster.locate(&key))
+}
+
+/// Standard or URL-safe alphabet, padding optional.
+fn decode_base64(text: &str) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(text.len() / 4 * 3);
+    let (mut bits, mut count) = (0u32, 0);
+    for byte in text.trim_end_matches('=').bytes() {
+        let value = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            _ => return None,
+        };
+        bits = bits << 6 | u32::from(value);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            out.push((bits >> count) as u8);
+        }
+    }
+    Some(out)
+}
+
+/// 200 once the node acts on a table in which every partition has an owner, and metadata has a leader.
+async fn ready(State(cluster): App) -> Response {
+    let metadata = cluster.metadata();
+    let why = if metadata.table.iter().any(|assignment| assignment.primary.is_none()) {
+        "no partition table yet"
+    } else if cluster.lead().leader.is_none() {
+        "no metadata leader"
+    } else {
+        return "ready\n".into_response();
+    };
+    (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n")).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_in_both_alphabets() {
+        assert_eq!(decode_base64("aGVsbG8="), Some(b"hello".to_vec()));
+        assert_eq!(decode_base64("aGVsbG8"), Some(b"hello".to_vec()));
+        assert_eq!(decode_base64("-_8"), Some(vec![0xfb, 0xff]));
+        assert_eq!(decode_base64("a b"), None);
+    }
+}

@@ -1,0 +1,301 @@
+//! A dcache node in the real world: sockets, threads, Raft, HTTP, files. It carries; what is decided is decided in `core` and
+//! `cluster`.
+//!
+//! ```text
+//! thread        runs
+//! main          signals, the order of start and stop (this file)
+//! acceptor      accepts clients on both client doors, hands them to workers
+//! worker-0..n   clients and data links, background work on memory
+//! control       the control loop, the metadata log, control links, the peers door
+//! http          the control API
+//! ```
+
+mod cluster;
+mod collect;
+pub mod config;
+mod connection;
+mod control;
+mod forming;
+mod http;
+mod identity;
+mod link;
+mod peer;
+mod process;
+pub mod raft;
+mod shared;
+mod sockets;
+mod telemetry;
+mod worker;
+
+pub use config::{CheckReport, Config, ConfigError, StartOptions, check, distance, load_yaml};
+
+use anyhow::Context as _;
+use cluster::Cluster;
+use dcache_cluster::metadata::Metadata;
+use dcache_core::control::Input;
+use dcache_core::{Clock, Door};
+use dcache_protocol::control::API_VERSION;
+use dcache_protocol::size::format_size;
+use dcache_protocol::{Addresses, NodeRecord, NodeState, VERSION};
+use identity::Identity;
+use shared::{AddressBook, Buffers, CutCounters, Shared, Stop};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+
+/// File descriptors kept for what is not a client: links, files, listeners.
+const FILES_RESERVED: u64 = 256;
+
+/// Most clients a node takes, however many files it may open.
+const CLIENTS_MAX: u64 = 100_000;
+
+/// Why a node did not start or run.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("the node failed: {0:#}")]
+    Failed(anyhow::Error),
+}
+
+/// Starts a node and runs it until a signal ends it.
+pub fn run(options: StartOptions) -> Result<(), StartError> {
+    let begun = Instant::now();
+    let config = Config::load(&options)?;
+    process::monotonic();
+    telemetry::start(config.log);
+    let doors = Doors::bind(&config)?;
+    let identity = Identity::open(&config.data_dir)?;
+    let files = process::raise_open_files();
+    serve(config, doors, identity, files, begun).map_err(StartError::Failed)
+}
+
+/// The four listeners, bound before anything else is done.
+struct Doors {
+    gateway: TcpListener,
+    cluster: TcpListener,
+    control: TcpListener,
+    peers: TcpListener,
+}
+
+impl Doors {
+    fn bind(config: &Config) -> Result<Doors, ConfigError> {
+        Ok(Doors {
+            gateway: sockets::bind("gateway", "gateway", config.gateway)?,
+            cluster: sockets::bind("cluster", "listen", config.cluster)?,
+            control: sockets::bind("control", "control", config.control)?,
+            peers: sockets::bind("peers", "peers", config.peers)?,
+        })
+    }
+
+    fn addresses(&self, announce: Option<&str>) -> std::io::Result<Addresses> {
+        let told = |listener: &TcpListener| {
+            let address = listener.local_addr()?;
+            Ok::<String, std::io::Error>(match announce {
+                Some(host) => format!("{host}:{}", address.port()),
+                None => address.to_string(),
+            })
+        };
+        Ok(Addresses {
+            gateway: told(&self.gateway)?,
+            cluster: told(&self.cluster)?,
+            control: told(&self.control)?,
+            peers: told(&self.peers)?,
+        })
+    }
+}
+
+fn serve(config: Config, doors: Doors, identity: Identity, files: u64, begun: Instant) -> anyhow::Result<()> {
+    let me = NodeRecord {
+        id: identity.state.id,
+        name: config.name.clone(),
+        zone: config.zone.clone(),
+        weight: config.weight,
+        addresses: doors.addresses(config.announce.as_deref()).context("reading the bound addresses")?,
+        incarnation: identity.incarnation,
+        state: NodeState::Up,
+        version: VERSION.into(),
+        memory_bytes: config.memory_bytes,
+    };
+    let metadata = Arc::new(first_metadata(&identity, &me, &config));
+    let (stop, stopping) = watch::channel(Stop::No);
+    let clients_max = files.saturating_sub(FILES_RESERVED).clamp(16, CLIENTS_MAX) as usize;
+    let core = dcache_core::Node::new(
+        dcache_core::Config {
+            id: me.id,
+            workers: config.workers,
+            memory_bytes: config.memory_bytes,
+            clock: Clock { monotonic: process::monotonic, unix_ms: process::unix_ms },
+            clients_max,
+            seed: identity::random_u64().context("reading random numbers")?,
+        },
+        metadata.clone(),
+    );
+    let book = AddressBook::default();
+    for (id, addresses) in identity.state.known.iter().filter(|(id, _)| **id != me.id) {
+        book.learn(*id, addresses);
+    }
+    let shared = Arc::new(Shared {
+        core: Arc::new(core),
+        id: me.id,
+        book,
+        buffers: Buffers::new(config.memory_bytes),
+        cut: CutCounters::default(),
+        stop: stopping,
+    });
+    let (hands, workers) = worker::start(&shared, config.workers, clients_max).context("starting the workers")?;
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let control_runtime = runtime().context("making the control runtime")?;
+    let (inputs, control_inputs) = mpsc::unbounded_channel::<Input>();
+    let handle = control_runtime.handle().clone();
+    let cluster = Cluster::new(shared.clone(), identity, me.clone(), metadata, inputs, handle);
+    banner(&config, &me, &cluster);
+
+    let mut threads = Vec::new();
+    let Doors { gateway, cluster: cluster_door, control: control_door, peers } = doors;
+    let (control_cluster, control_hands, join) = (cluster.clone(), hands.clone(), config.join.clone());
+    let control_thread = spawn("control", move || {
+        control_runtime.block_on(control_thread(control_cluster, control_hands, peers, control_inputs, join));
+    })?;
+    let http_cluster = cluster.clone();
+    let http_runtime = runtime().context("making the HTTP runtime")?;
+    threads.push(spawn("http", move || http_runtime.block_on(http::serve(control_door, http_cluster)))?);
+    let accept_runtime = runtime().context("making the acceptor's runtime")?;
+    let accept_shared = shared.clone();
+    threads.push(spawn("acceptor", move || {
+        accept_runtime.block_on(async {
+            let gateway = worker::accept(gateway, Door::Gateway, hands.clone(), accept_shared.clone());
+            let cluster = worker::accept(cluster_door, Door::Cluster, hands.clone(), accept_shared.clone());
+            tokio::join!(gateway, cluster);
+        });
+    })?);
+    tracing::info!(
+        node = me.name,
+        partitions = cluster.metadata().partitions_of(me.id).count(),
+        "node ready in {} ms",
+        begun.elapsed().as_millis()
+    );
+    let main_runtime = runtime().context("making the signal runtime")?;
+    main_runtime.block_on(wait_and_stop(stop, &shared, threads.into_iter().chain(workers).collect()))?;
+    cluster.remember_addresses();
+    if let Some(log) = cluster.log() {
+        main_runtime.block_on(async {
+            // What was agreed is on disk; a log that does not stop in time is left to the process's end.
+            let _ = tokio::time::timeout(Duration::from_secs(1), log.shutdown()).await;
+        });
+    }
+    // The control thread carries no clients; it ends with the process.
+    drop(control_thread);
+    tracing::info!(node = me.name, "stopped, bye");
+    Ok(())
+}
+
+fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> anyhow::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name(name.into()).spawn(body).with_context(|| format!("starting thread {name}"))
+}
+
+/// What the node acts on before its log says more.
+fn first_metadata(identity: &Identity, me: &NodeRecord, config: &Config) -> Metadata {
+    if identity.state.cluster.is_some() || !config.join.is_empty() {
+        return Metadata::empty();
+    }
+    match &identity.state.standalone {
+        Some(before) => {
+            let mut metadata = before.clone();
+            metadata.nodes.insert(me.id, me.clone());
+            metadata
+        }
+        None => Metadata::standalone(me.clone()),
+    }
+}
+
+async fn control_thread(
+    cluster: Arc<Cluster>,
+    hands: worker::Hands,
+    peers: TcpListener,
+    inputs: mpsc::UnboundedReceiver<Input>,
+    join: Vec<String>,
+) {
+    tokio::spawn(peer::accept(peers, cluster.clone(), hands));
+    if cluster.is_member() {
+        if let Err(error) = cluster.open_log().await {
+            // Serving without the log would be serving a table that may be long outdated.
+            tracing::error!("{}; this node serves nothing until that is mended", error.message);
+        }
+    }
+    if !join.is_empty() {
+        let cluster = cluster.clone();
+        tokio::spawn(async move { cluster.find_cluster(join).await });
+    }
+    control::run(cluster, inputs).await;
+}
+
+/// Waits for the first signal, stops in order; a second signal ends the process at once.
+async fn wait_and_stop(
+    stop: watch::Sender<Stop>,
+    shared: &Shared,
+    threads: Vec<JoinHandle<()>>,
+) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
+    tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+    let clients = shared.core.clients_connected();
+    tracing::info!(clients, "stopping (SIGTERM or Ctrl-C again to force)");
+    stop.send_replace(Stop::Orderly);
+    let ended = tokio::task::spawn_blocking(move || {
+        for thread in threads {
+            // A thread that panicked has said so on stderr.
+            let _ = thread.join();
+        }
+    });
+    tokio::select! {
+        _ = ended => {}
+        _ = terminate.recv() => force(),
+        _ = interrupt.recv() => force(),
+    }
+    Ok(())
+}
+
+fn force() {
+    tracing::warn!("stopped at once on a second signal");
+    std::process::exit(130);
+}
+
+/// First lines an operator reads, on stderr as all talk.
+fn banner(config: &Config, me: &NodeRecord, cluster: &Cluster) {
+    let identity = cluster.identify();
+    let role = match identity.cluster_id {
+        Some(_) => format!("cluster {:?}", identity.cluster_name),
+        None if !config.join.is_empty() => "joining".into(),
+        None => "single node".into(),
+    };
+    let share = if config.memory_is_default { " (25 % of this machine)" } else { "" };
+    let banner = format!(
+        "dcache {VERSION}  {role}  {:?}  memory {}{share}  {} workers\n  gateway   {}   any Redis client\n  cluster   {}   cluster-aware Redis clients\n  control   http://{}   {API_VERSION}\n  peers     {}\n  data      {}",
+        me.name,
+        format_size(config.memory_bytes),
+        config.workers,
+        me.addresses.gateway,
+        me.addresses.cluster,
+        me.addresses.control,
+        me.addresses.peers,
+        config.data_dir.display(),
+    );
+    for line in banner.lines() {
+        tracing::info!("{line}");
+    }
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let open: Vec<&SocketAddr> = [&config.gateway, &config.cluster, &config.control, &config.peers]
+        .into_iter()
+        .filter(|address| !address.ip().is_loopback())
+        .collect();
+    match open.is_empty() {
+        true => tracing::info!("only this machine is served and no login is needed"),
+        false => tracing::warn!("INSECURE: reachable from the network without encryption or login: {open:?}"),
+    }
+}

@@ -1,0 +1,81 @@
+//! Arbitrary requests to a whole node: no panic, no endless loop, whole replies only, and the memory limit holds.
+//! Input is taken as words; half of them become commands of the table, so that arguments are reached.
+#![no_main]
+
+use dcache_cluster::metadata::Metadata;
+use dcache_core::{Clock, Config, Door, Node, Session, Step};
+use dcache_protocol::resp::value::skip_value;
+use dcache_protocol::{Addresses, Incarnation, NodeId, NodeRecord, NodeState};
+use libfuzzer_sys::fuzz_target;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+const MEMORY_BYTES: u64 = 4 << 20;
+
+fn node() -> &'static Arc<Node> {
+    static NODE: OnceLock<Arc<Node>> = OnceLock::new();
+    NODE.get_or_init(|| {
+        let id = NodeId(1);
+        let record = NodeRecord {
+            id,
+            name: "n1".into(),
+            zone: String::new(),
+            weight: 100,
+            addresses: Addresses::default(),
+            incarnation: Incarnation(1),
+            state: NodeState::Up,
+            version: dcache_protocol::VERSION.into(),
+            memory_bytes: MEMORY_BYTES,
+        };
+        let clock = Clock { monotonic: || Duration::from_secs(1), unix_ms: || 1_700_000_000_000 };
+        let config = Config { id, workers: 1, memory_bytes: MEMORY_BYTES, clock, clients_max: 16, seed: 7 };
+        Arc::new(Node::new(config, Arc::new(Metadata::standalone(record))))
+    })
+}
+
+fn requests(input: &[u8]) -> Vec<u8> {
+    let names: Vec<&str> = dcache_core::command::names().collect();
+    let mut bytes = Vec::new();
+    for line in input.split(|&b| b == b'\n') {
+        let mut words: Vec<Vec<u8>> = line.split(|&b| b == b' ').map(<[u8]>::to_vec).collect();
+        if let Some(first) = words.first_mut()
+            && let [pick, ..] = first[..]
+            && pick >= 128
+        {
+            *first = names[usize::from(pick) % names.len()].as_bytes().to_vec();
+        }
+        bytes.extend_from_slice(format!("*{}\r\n", words.len()).as_bytes());
+        for word in words {
+            bytes.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
+            bytes.extend_from_slice(&word);
+            bytes.extend_from_slice(b"\r\n");
+        }
+    }
+    bytes
+}
+
+fuzz_target!(|input: (bool, bool, &[u8])| {
+    let (door, raw, bytes) = input;
+    let node = node();
+    let door = if door { Door::Gateway } else { Door::Cluster };
+    let mut session = Session::new(node, door, 0, "127.0.0.1:1".into(), "127.0.0.1:2".into(), Arc::new(|| {}));
+    let bytes = if raw { bytes.to_vec() } else { requests(bytes) };
+    let mut out = Vec::new();
+    let mut at = 0;
+    loop {
+        let advance = session.advance(node, &bytes[at..], &mut out);
+        at += advance.consumed;
+        assert!(at <= bytes.len());
+        match advance.step {
+            Step::NeedInput { .. } | Step::Close => break,
+            Step::OutputFull => out.clear(),
+            Step::Forward(_) => panic!("a single node has nobody to forward to"),
+        }
+    }
+    let mut rest = &out[..];
+    while !rest.is_empty() {
+        let length = skip_value(rest).expect("well-formed replies").expect("whole replies");
+        rest = &rest[length..];
+    }
+    assert!(node.report(0, 0).memory_used_bytes <= MEMORY_BYTES);
+});
