@@ -21,6 +21,9 @@ use tokio::sync::{mpsc, watch};
 /// How long a change may take to be agreed, elections included.
 pub const PROPOSE_DEADLINE: Duration = Duration::from_secs(5);
 
+/// A leader that did not answer a heartbeat for this long counts as lost.
+const LEADER_STALE: Duration = Duration::from_secs(2);
+
 /// Pause between two tries to reach the leader.
 const RETRY_EVERY: Duration = Duration::from_millis(50);
 
@@ -37,6 +40,8 @@ pub struct Cluster {
     /// One forming or joining at a time.
     pub(crate) forming: tokio::sync::Mutex<()>,
     runtime: tokio::runtime::Handle,
+    /// When the leader last answered, or was first heard of.
+    leader_heard: Mutex<Instant>,
 }
 
 /// Who leads, as this node knows it.
@@ -68,6 +73,7 @@ impl Cluster {
             inputs,
             forming: tokio::sync::Mutex::new(()),
             runtime,
+            leader_heard: Mutex::new(Instant::now()),
         })
     }
 
@@ -101,7 +107,11 @@ impl Cluster {
             None => Lead { leader: Some(self.shared.id), quorum: true, voters: vec![self.shared.id] },
             Some(log) => {
                 let leadership = log.leadership().borrow().clone();
-                let quorum = leadership.has_quorum();
+                // Only the leader knows its quorum; others know whether it answers them, and it answers as leader with one only.
+                let quorum = match leadership.is_me {
+                    true => log.leads_with_quorum(),
+                    false => leadership.leader.is_some() && self.leader_heard.lock().elapsed() < LEADER_STALE,
+                };
                 Lead { leader: leadership.leader, quorum, voters: leadership.voters.into_iter().collect() }
             }
         }
@@ -121,7 +131,12 @@ impl Cluster {
             loop {
                 tokio::select! {
                     changed = committed.changed() => if changed.is_err() { return },
-                    changed = leadership.changed() => if changed.is_err() { return },
+                    changed = leadership.changed() => {
+                        if changed.is_err() {
+                            return;
+                        }
+                        *cluster.leader_heard.lock() = Instant::now();
+                    }
                 }
                 let (metadata, lead) = (committed.borrow_and_update().clone(), leadership.borrow_and_update().clone());
                 cluster.feed(&metadata, &lead);
@@ -235,7 +250,8 @@ impl Cluster {
             // The control loop ends only with the process.
             let _ = self.inputs.send(Input::Heartbeat { cluster_id, node });
         }
-        Answer::Heartbeat { leader: self.lead().leader, known: self.known() }
+        let lead = self.lead();
+        Answer::Heartbeat { leader: lead.leader.filter(|_| lead.quorum), known: self.known() }
     }
 
     /// Every address this node knows, its own included.
@@ -254,6 +270,7 @@ impl Cluster {
                 self.shared.book.learn(*node, addresses);
             }
             if leader == Some(to) {
+                *self.leader_heard.lock() = Instant::now();
                 // The control loop ends only with the process.
                 let _ = self.inputs.send(Input::HeartbeatAnswered);
             }

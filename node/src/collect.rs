@@ -51,7 +51,7 @@ impl Cluster {
         let metadata = self.metadata();
         let lead = self.lead();
         let mut nodes = Vec::new();
-        let asked = metadata.nodes.values().map(|node| async { (node, self.report_of(node).await) });
+        let asked = metadata.nodes.values().map(|node| async move { (node, self.report_of(node).await) });
         for (node, report) in join_all(asked).await {
             let is_leader = lead.leader == Some(node.id);
             nodes.push(node_status(&metadata, node, report, is_leader, lead.voters.contains(&node.id)));
@@ -97,7 +97,7 @@ impl Cluster {
     pub async fn partition_table(self: &Arc<Cluster>) -> PartitionTable {
         let metadata = self.metadata();
         let records: Vec<&NodeRecord> = metadata.nodes.values().collect();
-        let asked = records.iter().map(|node| async {
+        let asked = records.iter().map(|node| async move {
             if node.id == self.shared.id {
                 return Some(self.own_partitions());
             }
@@ -133,7 +133,7 @@ impl Cluster {
     /// `GET /v1/namespaces`: every namespace with its figures summed over the nodes that answered.
     pub async fn namespaces(self: &Arc<Cluster>) -> Vec<NamespaceStatus> {
         let metadata = self.metadata();
-        let asked = metadata.nodes.values().map(|node| async { (node.name.clone(), self.report_of(node).await) });
+        let asked = metadata.nodes.values().map(|node| async move { (node.name.clone(), self.report_of(node).await) });
         let reports = join_all(asked).await;
         let missing: Vec<String> = reports.iter().filter(|(_, r)| r.is_err()).map(|(name, _)| name.clone()).collect();
         let of = |name: &str| {

@@ -131,6 +131,7 @@ fn serve(config: Config, doors: Doors, identity: Identity, files: u64, begun: In
             clock: Clock { monotonic: process::monotonic, unix_ms: process::unix_ms },
             clients_max,
             seed: identity::random_u64().context("reading random numbers")?,
+            process_id: std::process::id(),
         },
         metadata.clone(),
     );
@@ -242,7 +243,7 @@ async fn wait_and_stop(
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
     tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-    let clients = shared.core.clients_connected();
+    let clients = shared.core.clients().count();
     tracing::info!(clients, "stopping (SIGTERM or Ctrl-C again to force)");
     stop.send_replace(Stop::Orderly);
     let ended = tokio::task::spawn_blocking(move || {

@@ -89,21 +89,22 @@ pub struct Links {
 
 impl Links {
     /// Sends every part. Parts that cannot be sent are answered at once.
-    pub fn send(&self, mut fanout: Fanout, notify: Arc<Notify>, worker: &Rc<Worker>) -> Rc<RefCell<OpenFanout>> {
-        let parts = std::mem::take(&mut fanout.parts);
+    pub fn send(&self, fanout: Fanout, notify: Arc<Notify>, worker: &Rc<Worker>) -> Rc<RefCell<OpenFanout>> {
+        let count = fanout.parts.len();
         let open = Rc::new(RefCell::new(OpenFanout {
             is_barrier: fanout.barrier,
-            fanout: Some(fanout),
-            replies: parts.iter().map(|_| None).collect(),
-            missing: parts.len(),
+            fanout: None,
+            replies: (0..count).map(|_| None).collect(),
+            missing: count,
             notify,
         }));
-        if parts.is_empty() {
+        if count == 0 {
             open.borrow().notify.notify_one();
         }
-        for (index, part) in parts.into_iter().enumerate() {
+        for (index, part) in fanout.parts.iter().enumerate() {
             self.link(part.to, worker).send(part, index, &open);
         }
+        open.borrow_mut().fanout = Some(fanout);
         open
     }
 
@@ -153,7 +154,7 @@ impl Link {
         self.failed_at.get().is_some_and(|at| at.elapsed() >= RETRY_AFTER)
     }
 
-    fn send(&self, part: Part, index: usize, fanout: &Rc<RefCell<OpenFanout>>) {
+    fn send(&self, part: &Part, index: usize, fanout: &Rc<RefCell<OpenFanout>>) {
         if self.failed_at.get().is_some() {
             fanout.borrow_mut().answer(index, Err(ForwardError::Unreachable));
             return;

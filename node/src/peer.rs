@@ -92,8 +92,6 @@ pub enum CallError {
     Unreachable { address: String, why: String },
     #[error("no answer from {address} within {deadline:?}")]
     TimedOut { address: String, deadline: Duration },
-    #[error("{address} answered with something else than asked")]
-    Unexpected { address: String },
 }
 
 impl CallError {

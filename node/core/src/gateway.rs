@@ -562,7 +562,8 @@ fn gathered(node: &Node, gather: Gather, answers: &[Vec<u8>], version: Version, 
             Ok(())
         }
         Gather::Concat => {
-            let counted = |reply: &Vec<u8>| read_length(reply, b'*');
+            let is_whole = |reply: &[u8]| skip_value(reply) == Ok(Some(reply.len()));
+            let counted = |reply: &Vec<u8>| read_length(reply, b'*').filter(|_| is_whole(reply));
             let counts: Option<Vec<(usize, usize)>> = answers.iter().map(counted).collect();
             let counts = counts.ok_or_else(malformed)?;
             Reply::new(out, version).array(counts.iter().map(|(count, _)| count).sum());
@@ -630,7 +631,7 @@ pub(crate) fn serve(
     request: &[u8],
     out: &mut Vec<u8>,
 ) -> DataStatus {
-    let mut parser = Parser::new(Limits::default());
+    let mut parser = node.spare_parser(worker).lock();
     let mut state = ClientState::of_peer(database, version);
     let result = match parser.parse(request) {
         Ok(Progress::Request { consumed }) if consumed == request.len() => {
@@ -641,8 +642,13 @@ pub(crate) fn serve(
                 Err(error) => Err(error),
             }
         }
-        Ok(_) => Err(WireError::Other("ERR Protocol error: a forwarded frame holds exactly one request".into())),
-        Err(error) => Err(WireError::Other(format!("ERR {error}"))),
+        unusable => {
+            *parser = Parser::new(Limits::default());
+            Err(WireError::Other(match unusable {
+                Ok(_) => "ERR Protocol error: a forwarded frame holds exactly one request".into(),
+                Err(error) => format!("ERR {error}"),
+            }))
+        }
     };
     if let Err(error) = result {
         Reply::new(out, version).error(&error);
@@ -679,3 +685,6 @@ fn run_served(
     };
     (command.run)(&mut context)
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,9 @@
 
 pub mod clients;
 pub mod command;
+pub mod control;
 pub mod gateway;
+pub mod health;
 pub mod history;
 pub mod route;
 pub mod session;
@@ -26,6 +28,8 @@ pub mod view;
 mod fixture;
 mod glob;
 mod number;
+#[cfg(test)]
+mod tests;
 mod upkeep;
 
 pub use command::Door;
@@ -38,6 +42,7 @@ use dcache_cluster::metadata::Metadata;
 use dcache_engine::{Engine, NamespaceConfig, Policy};
 use dcache_protocol::control::{CommandFigures, NamespaceFigures, NodeReport, Traffic};
 use dcache_protocol::peer::{DataHeader, DataStatus};
+use dcache_protocol::resp::parse::{Limits, Parser};
 use dcache_protocol::resp::reply::Version;
 use dcache_protocol::{Eviction, NodeId, SLOTS, Slot};
 use history::{History, Totals};
@@ -93,6 +98,8 @@ pub struct Node {
     random: AtomicU64,
     resident_bytes: AtomicU64,
     buffer_bytes: AtomicU64,
+    /// One a worker, for requests of other nodes, so that a warm one allocates nothing.
+    parsers: Box<[Mutex<Parser>]>,
     /// What `CONFIG RESETSTAT` subtracts from what `INFO` shows.
     pub(crate) info_base: Mutex<command::server::InfoBase>,
 }
@@ -129,6 +136,7 @@ impl Node {
             random: AtomicU64::new(config.seed),
             resident_bytes: AtomicU64::new(0),
             buffer_bytes: AtomicU64::new(0),
+            parsers: (0..config.workers.max(1)).map(|_| Mutex::new(Parser::new(Limits::default()))).collect(),
             info_base: Mutex::default(),
             config,
         }
@@ -362,6 +370,10 @@ impl Node {
 
     pub(crate) fn buffer_bytes(&self) -> u64 {
         self.buffer_bytes.load(Relaxed)
+    }
+
+    pub(crate) fn spare_parser(&self, worker: usize) -> &Mutex<Parser> {
+        &self.parsers[worker.min(self.parsers.len() - 1)]
     }
 
     /// No entry carries the id of a namespace that is gone.

@@ -349,7 +349,15 @@ mod tests {
     /// The right sides are replies of a Redis server on x86-64.
     #[test]
     fn floats_read_and_print_as_redis_does() {
-        let same = [("3.0e3", "3000"), ("5.", "5"), (".5", "0.5"), ("+1", "1"), ("-0", "0"), ("0x10", "16"), ("0x1p-1", "0.5")];
+        let same = [
+            ("3.0e3", "3000"),
+            ("5.", "5"),
+            (".5", "0.5"),
+            ("+1", "1"),
+            ("-0", "0"),
+            ("0x10", "16"),
+            ("0x1p-1", "0.5"),
+        ];
         let rounded = [
             ("0.1", "0.1"),
             ("1e-17", "0.00000000000000001"),
@@ -366,7 +374,9 @@ mod tests {
         for (text, printed) in same.into_iter().chain(rounded) {
             assert_eq!(text_of(text).as_deref(), Some(printed), "{text}");
         }
-        for text in ["", ".", "-", "1e", "1e+", " 1", "1 ", "nan", "-nan", "1e5000", "1e-4960", "0x", "1..2", "1e3.0", "abc"] {
+        for text in
+            ["", ".", "-", "1e", "1e+", " 1", "1 ", "nan", "-nan", "1e5000", "1e-4960", "0x", "1..2", "1e3.0", "abc"]
+        {
             assert_eq!(text_of(text), None, "{text}");
         }
         for text in ["inf", "-Infinity"] {

@@ -79,33 +79,23 @@ fn node_figures(text: &mut Text, cluster: &Cluster, report: &NodeReport) {
 }
 
 fn command_figures(text: &mut Text, cluster: &Cluster) {
-    let stats = cluster.shared.core.stats();
-    let called: Vec<(usize, &str)> = dcache_core::command::names()
-        .enumerate()
-        .filter(|(number, _)| stats.command(*number).received() > 0)
-        .collect();
+    let called = cluster.shared.core.latencies_by_command();
     text.head("dcache_requests_total", "counter", "Requests of clients by command and result.");
-    for (number, name) in &called {
-        let totals = stats.command(*number);
-        for (result, value) in [
-            ("ok", totals.calls - totals.failed.min(totals.calls)),
-            ("error", totals.failed),
-            ("rejected", totals.rejected),
-        ] {
-            text.line("dcache_requests_total", &[("command", name), ("result", result)], value);
+    for (command, totals, _) in &called {
+        let ok = totals.calls - totals.failed.min(totals.calls);
+        for (result, value) in [("ok", ok), ("error", totals.failed), ("rejected", totals.rejected)] {
+            text.line("dcache_requests_total", &[("command", command), ("result", result)], value);
         }
     }
     let name = "dcache_request_duration_seconds";
     text.head(name, "histogram", "From a request's bytes at hand to its reply encoded, forwarding included.");
     let bounds = LATENCY_BOUNDS.map(|(_, bound)| bound);
-    for (number, command) in &called {
-        let Some(latencies) = stats.latencies(*number) else { continue };
+    for (command, totals, latencies) in &called {
         for ((bound, _), count) in LATENCY_BOUNDS.iter().zip(latencies.cumulative(&bounds)) {
             text.line(&format!("{name}_bucket"), &[("command", command), ("le", bound)], count);
         }
         text.line(&format!("{name}_bucket"), &[("command", command), ("le", "+Inf")], latencies.count());
-        let seconds = stats.command(*number).nanoseconds as f64 / 1e9;
-        text.line(&format!("{name}_sum"), &[("command", command)], seconds);
+        text.line(&format!("{name}_sum"), &[("command", command)], totals.nanoseconds as f64 / 1e9);
         text.line(&format!("{name}_count"), &[("command", command)], latencies.count());
     }
 }

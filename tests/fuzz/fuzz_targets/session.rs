@@ -28,13 +28,13 @@ fn node() -> &'static Arc<Node> {
             memory_bytes: MEMORY_BYTES,
         };
         let clock = Clock { monotonic: || Duration::from_secs(1), unix_ms: || 1_700_000_000_000 };
-        let config = Config { id, workers: 1, memory_bytes: MEMORY_BYTES, clock, clients_max: 16, seed: 7 };
+        let config = Config { id, workers: 1, memory_bytes: MEMORY_BYTES, clock, clients_max: 16, seed: 7, process_id: 1 };
         Arc::new(Node::new(config, Arc::new(Metadata::standalone(record))))
     })
 }
 
 fn requests(input: &[u8]) -> Vec<u8> {
-    let names: Vec<&str> = dcache_core::command::names().collect();
+    let names: Vec<&str> = dcache_core::command::COMMANDS.iter().map(|command| command.name).collect();
     let mut bytes = Vec::new();
     for line in input.split(|&b| b == b'\n') {
         let mut words: Vec<Vec<u8>> = line.split(|&b| b == b' ').map(<[u8]>::to_vec).collect();

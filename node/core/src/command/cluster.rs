@@ -154,26 +154,26 @@ fn require_cluster(context: &Context<'_>) -> Result<(), WireError> {
     }
 }
 
-pub fn slots(context: &mut Context<'_>) -> Result<(), WireError> {
+pub fn cluster_slots(context: &mut Context<'_>) -> Result<(), WireError> {
     require_cluster(context)?;
     context.reply.raw(context.view.topology.slots.of(context.reply.version()));
     Ok(())
 }
 
-pub fn shards(context: &mut Context<'_>) -> Result<(), WireError> {
+pub fn cluster_shards(context: &mut Context<'_>) -> Result<(), WireError> {
     require_cluster(context)?;
     context.reply.raw(context.view.topology.shards.of(context.reply.version()));
     Ok(())
 }
 
-pub fn nodes(context: &mut Context<'_>) -> Result<(), WireError> {
+pub fn cluster_nodes(context: &mut Context<'_>) -> Result<(), WireError> {
     require_cluster(context)?;
     context.reply.verbatim("txt", &context.view.topology.nodes);
     Ok(())
 }
 
 /// As Redis with `cluster-require-full-coverage no`: the state is ok while this node serves requests.
-pub fn info(context: &mut Context<'_>) -> Result<(), WireError> {
+pub fn cluster_info(context: &mut Context<'_>) -> Result<(), WireError> {
     require_cluster(context)?;
     let view = context.view;
     let count = |node: &ViewNode| node.slots.iter().map(SlotRange::len).sum::<usize>();
@@ -202,24 +202,24 @@ pub fn info(context: &mut Context<'_>) -> Result<(), WireError> {
     Ok(())
 }
 
-pub fn myid(context: &mut Context<'_>) -> Result<(), WireError> {
+pub fn cluster_myid(context: &mut Context<'_>) -> Result<(), WireError> {
     require_cluster(context)?;
     context.reply.bulk(context.view.me.redis_id().as_bytes());
     Ok(())
 }
 
 /// Every node is a shard of its own, so its id names the shard too.
-pub fn myshardid(context: &mut Context<'_>) -> Result<(), WireError> {
-    myid(context)
+pub fn cluster_myshardid(context: &mut Context<'_>) -> Result<(), WireError> {
+    cluster_myid(context)
 }
 
-pub fn keyslot(context: &mut Context<'_>) -> Result<(), WireError> {
+pub fn cluster_keyslot(context: &mut Context<'_>) -> Result<(), WireError> {
     require_cluster(context)?;
     context.reply.integer(i64::from(slot_of(context.arg(2)).number()));
     Ok(())
 }
 
-pub fn countkeysinslot(context: &mut Context<'_>) -> Result<(), WireError> {
+pub fn cluster_countkeysinslot(context: &mut Context<'_>) -> Result<(), WireError> {
     require_cluster(context)?;
     let slot = slot_arg(context.arg(2), "Invalid slot")?;
     let count = if context.view.is_mine(slot) { context.node.engine().count_in_slot(slot.number(), 0) } else { 0 };
@@ -227,7 +227,7 @@ pub fn countkeysinslot(context: &mut Context<'_>) -> Result<(), WireError> {
     Ok(())
 }
 
-pub fn getkeysinslot(context: &mut Context<'_>) -> Result<(), WireError> {
+pub fn cluster_getkeysinslot(context: &mut Context<'_>) -> Result<(), WireError> {
     require_cluster(context)?;
     let slot = slot_arg(context.arg(2), "Invalid slot or number of keys")?;
     let most = number::parse_integer(context.arg(3)).ok_or(WireError::NotInteger)?;
@@ -250,7 +250,7 @@ fn slot_arg(arg: &[u8], error: &str) -> Result<Slot, WireError> {
 }
 
 /// No node shows replicas, so there are none to list; only an unknown id is an error.
-pub fn replicas(context: &mut Context<'_>) -> Result<(), WireError> {
+pub fn cluster_replicas(context: &mut Context<'_>) -> Result<(), WireError> {
     require_cluster(context)?;
     let id = String::from_utf8_lossy(context.arg(2)).into_owned();
     if !context.view.nodes().iter().any(|node| node.id.redis_id() == id) {
@@ -260,15 +260,8 @@ pub fn replicas(context: &mut Context<'_>) -> Result<(), WireError> {
     Ok(())
 }
 
-/// Links between nodes are not shown to clients: there is no full mesh of them as in Redis.
-pub fn links(context: &mut Context<'_>) -> Result<(), WireError> {
-    require_cluster(context)?;
-    context.reply.array(0);
-    Ok(())
-}
-
 /// `CLUSTER MEET`, `ADDSLOTS`, `SETSLOT`, `MIGRATE` and the others that change the cluster: operators do that with `dcache`.
-pub fn use_verb(context: &mut Context<'_>) -> Result<(), WireError> {
+pub fn cluster_operator(context: &mut Context<'_>) -> Result<(), WireError> {
     let name = String::from_utf8_lossy(context.arg(0)).to_ascii_uppercase();
     if name != "CLUSTER" {
         return Err(WireError::UseVerb { what: name, verb: VERB_TO_LOOK });
@@ -299,7 +292,7 @@ const OPERATOR_VERBS: &[(&str, &str)] = &[
     ("SETSLOT", "dcache cluster status -o wide"),
 ];
 
-pub fn help(context: &mut Context<'_>) -> Result<(), WireError> {
+pub fn cluster_help(context: &mut Context<'_>) -> Result<(), WireError> {
     require_cluster(context)?;
     super::server::help(
         context,
@@ -338,4 +331,231 @@ pub fn readwrite(context: &mut Context<'_>) -> Result<(), WireError> {
     require_cluster(context)?;
     context.reply.ok();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{self, Cluster, id, key_of};
+    use dcache_protocol::NodeState;
+    use dcache_protocol::resp::parse::Limits;
+    use dcache_protocol::resp::value::{Value, parse_value};
+    use std::sync::Arc;
+
+    fn value_of(reply: &str) -> Value {
+        parse_value(reply.as_bytes(), &Limits::default()).expect("a reply").expect("a whole reply").0
+    }
+
+    fn array_of(value: &Value) -> &[Value] {
+        value.as_slice().expect("an array")
+    }
+
+    fn with_second_down() -> dcache_cluster::metadata::Metadata {
+        let mut metadata = fixture::metadata(3);
+        metadata.nodes.get_mut(&id(1)).expect("a member").state = NodeState::Down;
+        metadata
+    }
+
+    #[test]
+    fn slots_are_told_as_redis_does() {
+        let cluster = Cluster::new(2);
+        let mut client = cluster.client(0, Door::Cluster);
+        let node = |number: usize, map: &str| {
+            format!("*4\r\n$8\r\n10.0.0.{}\r\n:7400\r\n$40\r\n{}\r\n{map}\r\n", number + 1, id(number).redis_id())
+        };
+        let expected = |map: &str| {
+            format!("*2\r\n*3\r\n:0\r\n:8191\r\n{}*3\r\n:8192\r\n:16383\r\n{}", node(0, map), node(1, map))
+        };
+        assert_eq!(client.say("CLUSTER SLOTS"), expected("*0"));
+        client.say("HELLO 3");
+        assert_eq!(client.say("CLUSTER SLOTS"), expected("%0"));
+    }
+
+    #[test]
+    fn shards_are_told_as_redis_does() {
+        let cluster = Cluster::new(1);
+        let mut client = cluster.client(0, Door::Cluster);
+        let expected = |outer: &str, inner: &str| {
+            format!(
+                "*1\r\n{outer}\r\n$5\r\nslots\r\n*2\r\n:0\r\n:16383\r\n$5\r\nnodes\r\n*1\r\n{inner}\r\n\
+                 $2\r\nid\r\n$40\r\n{}\r\n$4\r\nport\r\n:7400\r\n$2\r\nip\r\n$8\r\n10.0.0.1\r\n$8\r\nendpoint\r\n$8\r\n10.0.0.1\r\n\
+                 $4\r\nrole\r\n$6\r\nmaster\r\n$18\r\nreplication-offset\r\n:0\r\n$6\r\nhealth\r\n$6\r\nonline\r\n",
+                id(0).redis_id()
+            )
+        };
+        assert_eq!(client.say("CLUSTER SHARDS"), expected("*4", "*14"));
+        client.say("HELLO 3");
+        assert_eq!(client.say("CLUSTER SHARDS"), expected("%2", "%7"));
+    }
+
+    #[test]
+    fn all_nodes_tell_the_same_bytes_and_cover_every_slot() {
+        let cluster = Cluster::new(3);
+        for metadata in [fixture::metadata(3), with_second_down()] {
+            cluster.publish(&metadata);
+            for line in ["CLUSTER SLOTS", "CLUSTER SHARDS"] {
+                for hello in ["HELLO 2", "HELLO 3"] {
+                    let told: Vec<String> = (0..3)
+                        .map(|number| {
+                            let mut client = cluster.client(number, Door::Cluster);
+                            client.say(hello);
+                            client.say(line)
+                        })
+                        .collect();
+                    assert!(told.iter().all(|reply| *reply == told[0]), "{line} {hello}");
+                }
+            }
+            let slots = value_of(&cluster.client(1, Door::Cluster).say("CLUSTER SLOTS"));
+            let mut next = 0;
+            for entry in array_of(&slots) {
+                let entry = array_of(entry);
+                assert_eq!(entry[0].as_integer(), Some(next));
+                next = entry[1].as_integer().expect("last slot") + 1;
+                assert_eq!(entry.len(), 3, "one node a range");
+            }
+            assert_eq!(next, 16384);
+        }
+    }
+
+    #[test]
+    fn nodes_are_lines_of_masters_and_one_is_myself() {
+        let cluster = Cluster::new(3);
+        let mut metadata = with_second_down();
+        let mut idle = fixture::record(3);
+        idle.addresses.cluster = "cache-4.example:7400".into();
+        metadata.nodes.insert(idle.id, idle);
+        cluster.publish(&metadata);
+        let lines = |number: usize| {
+            let reply = cluster.client(number, Door::Cluster).say("CLUSTER NODES");
+            let text = value_of(&reply).as_bytes().expect("text").to_vec();
+            String::from_utf8(text).expect("text").lines().map(String::from).collect::<Vec<String>>()
+        };
+        let expected = |me: usize| {
+            let line = |number: usize, flags: &str, link: &str, slots: &str| {
+                let myself = if number == me { "myself," } else { "" };
+                let address = format!("10.0.0.{}:7400@7402", number + 1);
+                format!("{} {address} {myself}{flags} - 0 0 5 {link}{slots}", id(number).redis_id())
+            };
+            vec![
+                line(0, "master", "connected", " 0-6143"),
+                line(1, "master,fail", "disconnected", " 6144-11263"),
+                line(2, "master", "connected", " 11264-16383"),
+                format!("{} cache-4.example:7400@7402,cache-4.example master - 0 0 5 connected", id(3).redis_id()),
+            ]
+        };
+        assert_eq!(lines(0), expected(0));
+        assert_eq!(lines(2), expected(2));
+        let slots = cluster.client(0, Door::Cluster).say("CLUSTER SLOTS");
+        let shards = cluster.client(0, Door::Cluster).say("CLUSTER SHARDS");
+        assert!(!slots.contains("cache-4") && !shards.contains("cache-4"), "nodes without slots are in NODES only");
+        assert!(shards.contains("$6\r\nhealth\r\n$4\r\nfail\r\n"));
+    }
+
+    #[test]
+    fn info_says_what_is_served() {
+        let cluster = Cluster::new(3);
+        let mut client = cluster.client(0, Door::Cluster);
+        let head = |reply: String| reply.lines().skip(1).take(9).map(String::from).collect::<Vec<String>>();
+        let expected = |served: u32| {
+            [
+                "cluster_state:ok".to_string(),
+                "cluster_slots_assigned:16384".into(),
+                format!("cluster_slots_ok:{served}"),
+                "cluster_slots_pfail:0".into(),
+                format!("cluster_slots_fail:{}", 16384 - served),
+                "cluster_known_nodes:3".into(),
+                "cluster_size:3".into(),
+                "cluster_current_epoch:5".into(),
+                "cluster_my_epoch:5".into(),
+            ]
+        };
+        assert_eq!(head(client.say("CLUSTER INFO")), expected(16384));
+        cluster.publish(&with_second_down());
+        assert_eq!(head(client.say("CLUSTER INFO")), expected(16384 - 5120));
+        cluster.nodes[0].publish(Arc::new(dcache_cluster::metadata::Metadata::empty()), None);
+        assert!(client.say("CLUSTER INFO").contains("cluster_state:fail\r\ncluster_slots_assigned:0\r\n"));
+    }
+
+    #[test]
+    fn keys_elsewhere_are_redirected() {
+        let cluster = Cluster::new(2);
+        let mut client = cluster.client(0, Door::Cluster);
+        let [mine, other] = [0, 1].map(|number| key_of(number, 2, 0));
+        assert_eq!(client.call(&["SET", &mine, "v"]), "+OK\r\n");
+        let slot = slot_of(other.as_bytes());
+        assert_eq!(client.call(&["SET", &other, "v"]), format!("-MOVED {slot} 10.0.0.2:7400\r\n"));
+        let cross = "-CROSSSLOT Keys in request don't hash to the same slot\r\n";
+        assert_eq!(client.call(&["MGET", &mine, &other]), cross);
+        assert_eq!(client.call(&["DEL", &mine, &key_of(0, 2, 1)]), cross, "even if one node has both");
+        let tagged = format!("{{{mine}}}.2");
+        assert_eq!(client.call(&["MGET", &mine, &tagged]), "*2\r\n$1\r\nv\r\n$-1\r\n");
+        assert_eq!(client.call(&["DBSIZE"]), ":1\r\n");
+        assert_eq!(cluster.carried.get(), 0, "nothing is forwarded from this door");
+        assert_eq!(client.node.stats().errors().get("MOVED"), Some(&1));
+    }
+
+    #[test]
+    fn slots_keys_are_counted_and_listed() {
+        let cluster = Cluster::new(2);
+        let mut client = cluster.client(0, Door::Cluster);
+        let key = key_of(0, 2, 0);
+        let slot = slot_of(key.as_bytes());
+        client.call(&["SET", &key, "v"]);
+        client.call(&["SET", &format!("{{{key}}}2"), "v"]);
+        assert_eq!(client.call(&["CLUSTER", "KEYSLOT", &key]), format!(":{slot}\r\n"));
+        assert_eq!(client.say(&format!("CLUSTER COUNTKEYSINSLOT {slot}")), ":2\r\n");
+        assert_eq!(array_of(&value_of(&client.say(&format!("CLUSTER GETKEYSINSLOT {slot} 10")))).len(), 2);
+        assert_eq!(array_of(&value_of(&client.say(&format!("CLUSTER GETKEYSINSLOT {slot} 1")))).len(), 1);
+        assert_eq!(client.say("CLUSTER COUNTKEYSINSLOT 16384"), "-ERR Invalid slot\r\n");
+        assert_eq!(client.say("CLUSTER COUNTKEYSINSLOT x"), "-ERR value is not an integer or out of range\r\n");
+        assert_eq!(client.say("CLUSTER GETKEYSINSLOT 0 -1"), "-ERR Invalid slot or number of keys\r\n");
+        assert_eq!(client.say("CLUSTER GETKEYSINSLOT -1 1"), "-ERR Invalid slot or number of keys\r\n");
+    }
+
+    #[test]
+    fn ids_are_forty_digits() {
+        let cluster = Cluster::new(2);
+        let mut client = cluster.client(1, Door::Cluster);
+        assert_eq!(client.say("CLUSTER MYID"), format!("$40\r\n{}\r\n", id(1).redis_id()));
+        assert_eq!(client.say("CLUSTER MYSHARDID"), format!("$40\r\n{}\r\n", id(1).redis_id()));
+        assert_eq!(client.say(&format!("CLUSTER REPLICAS {}", id(0).redis_id())), "*0\r\n");
+        assert_eq!(client.say("CLUSTER REPLICAS nobody"), "-ERR Unknown node nobody\r\n");
+        assert_eq!(client.say("CLUSTER BOGUS"), "-ERR unknown subcommand 'BOGUS'. Try CLUSTER HELP.\r\n");
+        assert!(client.say("CLUSTER HELP").starts_with("*"));
+    }
+
+    #[test]
+    fn what_operators_do_names_their_verb() {
+        let cluster = Cluster::new(1);
+        let mut client = cluster.client(0, Door::Cluster);
+        assert_eq!(
+            client.say("CLUSTER MEET 10.0.0.9 7400"),
+            "-ERR CLUSTER MEET is not a client's business in dcache; use: dcache cluster init -f cluster.yaml\r\n"
+        );
+        for line in [
+            "ADDSLOTS 1", "ADDSLOTSRANGE 1 2", "BUMPEPOCH", "DELSLOTS 1", "DELSLOTSRANGE 1 2", "FAILOVER", "FLUSHSLOTS",
+            "FORGET x", "REPLICATE x", "RESET", "SAVECONFIG", "SET-CONFIG-EPOCH 1", "SETSLOT 1 NODE x",
+        ] {
+            let name = line.split(' ').next().expect("a word");
+            let reply = client.say(&format!("cluster {line}"));
+            assert!(reply.starts_with(&format!("-ERR CLUSTER {name} is not a client's business in dcache; use: dcache ")), "{reply}");
+            assert!(OPERATOR_VERBS.iter().any(|(known, _)| *known == name), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_gateway_door_has_no_cluster() {
+        let cluster = Cluster::new(2);
+        let mut client = cluster.client(0, Door::Gateway);
+        for line in [
+            "CLUSTER SLOTS", "CLUSTER SHARDS", "CLUSTER NODES", "CLUSTER INFO", "CLUSTER MYID", "CLUSTER KEYSLOT k",
+            "CLUSTER MEET a 1", "CLUSTER COUNTKEYSINSLOT 1", "CLUSTER GETKEYSINSLOT 1 1", "READONLY", "READWRITE", "ASKING",
+        ] {
+            assert_eq!(client.say(line), "-ERR This instance has cluster support disabled\r\n", "{line}");
+        }
+        let mut client = cluster.client(0, Door::Cluster);
+        for line in ["READONLY", "READWRITE", "ASKING"] {
+            assert_eq!(client.say(line), "+OK\r\n");
+        }
+    }
 }

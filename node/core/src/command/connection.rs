@@ -365,3 +365,213 @@ pub fn client_help(context: &mut Context<'_>) -> Result<(), WireError> {
     );
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{self, Caller, Cluster};
+    use std::time::Duration;
+
+    fn hello_of(head: &str, proto: u8, id: u64, mode: &str) -> String {
+        format!(
+            "{head}\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$5\r\n7.2.5\r\n$5\r\nproto\r\n:{proto}\r\n$2\r\nid\r\n:{id}\r\n\
+             $4\r\nmode\r\n${}\r\n{mode}\r\n$4\r\nrole\r\n$6\r\nmaster\r\n$7\r\nmodules\r\n*0\r\n",
+            mode.len()
+        )
+    }
+
+    #[test]
+    fn hello_greets_in_the_version_it_agrees_on() {
+        let cluster = Cluster::new(1);
+        let mut client = cluster.client(0, Door::Gateway);
+        assert_eq!(client.say("HELLO"), hello_of("*14", 2, 1, "standalone"));
+        assert_eq!(client.say("HELLO 3"), hello_of("%7", 3, 1, "standalone"));
+        assert_eq!(client.say("HELLO"), hello_of("%7", 3, 1, "standalone"));
+        assert_eq!(client.say("GET none"), "_\r\n");
+        assert_eq!(client.say("HELLO 2"), hello_of("*14", 2, 1, "standalone"));
+        let mut client = cluster.client(0, Door::Cluster);
+        assert_eq!(client.say("hello 3 auth default any SetName me"), hello_of("%7", 3, 2, "cluster"));
+        assert_eq!(client.say("CLIENT GETNAME"), "$2\r\nme\r\n");
+    }
+
+    #[test]
+    fn a_wrong_hello_changes_nothing() {
+        let cluster = Cluster::new(1);
+        let mut client = cluster.client(0, Door::Gateway);
+        for (line, error) in [
+            ("HELLO 4", "NOPROTO unsupported protocol version"),
+            ("HELLO 1", "NOPROTO unsupported protocol version"),
+            ("HELLO three", "ERR Protocol version is not an integer or out of range"),
+            ("HELLO 3 FOO", "ERR Syntax error in HELLO option 'FOO'"),
+            ("HELLO 3 AUTH default", "ERR Syntax error in HELLO option 'AUTH'"),
+            ("HELLO 3 SETNAME x AUTH nobody x", "WRONGPASS invalid username-password pair or user is disabled."),
+            ("HELLO 3 SETNAME \"a b\"", "ERR Client names cannot contain spaces, newlines or special characters."),
+        ] {
+            assert_eq!(client.say(line), format!("-{error}\r\n"));
+        }
+        assert_eq!(client.say("CLIENT GETNAME"), "$-1\r\n");
+    }
+
+    #[test]
+    fn there_is_one_user_without_a_password() {
+        let cluster = Cluster::new(1);
+        let mut client = cluster.client(0, Door::Gateway);
+        assert_eq!(
+            client.say("AUTH secret"),
+            "-ERR AUTH <password> called without any password configured for the default user. \
+             Are you sure your configuration is correct?\r\n"
+        );
+        assert_eq!(client.say("AUTH default secret"), "+OK\r\n");
+        assert_eq!(client.say("AUTH root secret"), "-WRONGPASS invalid username-password pair or user is disabled.\r\n");
+        assert_eq!(client.say("AUTH a b c"), "-ERR syntax error\r\n");
+    }
+
+    #[test]
+    fn ping_and_echo() {
+        let cluster = Cluster::new(1);
+        let mut client = cluster.client(0, Door::Gateway);
+        assert_eq!(client.say("PING"), "+PONG\r\n");
+        assert_eq!(client.say("PING hi"), "$2\r\nhi\r\n");
+        assert_eq!(client.say("PING a b"), "-ERR wrong number of arguments for 'ping' command\r\n");
+        assert_eq!(client.call(&["ECHO", "a\r\nb"]), "$4\r\na\r\nb\r\n");
+    }
+
+    #[test]
+    fn databases_are_sixteen_on_the_gateway_and_one_on_the_cluster_door() {
+        let cluster = Cluster::new(1);
+        let mut client = cluster.client(0, Door::Gateway);
+        for (index, reply) in [
+            ("0", "+OK"),
+            ("15", "+OK"),
+            ("16", "-ERR DB index is out of range"),
+            ("-1", "-ERR DB index is out of range"),
+            ("70000", "-ERR DB index is out of range"),
+            ("x", "-ERR value is not an integer or out of range"),
+        ] {
+            assert_eq!(client.call(&["SELECT", index]), format!("{reply}\r\n"));
+        }
+        let mut client = cluster.client(0, Door::Cluster);
+        assert_eq!(client.say("SELECT 0"), "+OK\r\n");
+        assert_eq!(client.say("SELECT 1"), "-ERR SELECT is not allowed in cluster mode\r\n");
+    }
+
+    #[test]
+    fn reset_starts_anew() {
+        let cluster = Cluster::new(1);
+        let mut client = cluster.client(0, Door::Gateway);
+        client.say("HELLO 3 SETNAME me");
+        client.say("SELECT 3");
+        client.say("SET k v");
+        assert_eq!(client.say("RESET"), "+RESET\r\n");
+        assert_eq!(client.say("GET k"), "$-1\r\n");
+        assert_eq!(client.say("CLIENT GETNAME"), "$-1\r\n");
+        let info = client.say("CLIENT INFO");
+        assert!(info.contains(" db=0 ") && info.contains(" resp=2 "), "{info}");
+    }
+
+    #[test]
+    fn a_client_is_listed_as_redis_does() {
+        let cluster = Cluster::new(1);
+        let mut client = cluster.client(0, Door::Gateway);
+        assert_eq!(client.say("CLIENT ID"), ":1\r\n");
+        assert_eq!(client.say("CLIENT SETNAME me"), "+OK\r\n");
+        assert_eq!(client.say("CLIENT SETINFO LIB-NAME redis-py"), "+OK\r\n");
+        assert_eq!(client.say("CLIENT SETINFO lib-ver 5.0.1"), "+OK\r\n");
+        assert_eq!(client.say("CLIENT NO-TOUCH ON"), "+OK\r\n");
+        client.say("SELECT 4");
+        fixture::pass(Duration::from_secs(30));
+        let line = "id=1 addr=192.0.2.1:40000 laddr=10.0.0.1:6379 fd=-1 name=me age=30 idle=0 flags=T db=4 sub=0 psub=0 ssub=0 \
+                    multi=-1 qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r \
+                    cmd=client|info user=default redir=-1 resp=2 lib-name=redis-py lib-ver=5.0.1\n";
+        assert_eq!(client.say("CLIENT INFO"), format!("${}\r\n{line}\r\n", line.len()));
+        let mut second = cluster.client(0, Door::Cluster);
+        let list = second.say("CLIENT LIST");
+        let ids: Vec<&str> = list.lines().skip(1).filter_map(|line| line.split(' ').next()).collect();
+        assert_eq!(ids, ["id=1", "id=2", ""]);
+        assert!(second.say("CLIENT LIST ID 2 7").contains("id=2 ") && !second.say("CLIENT LIST ID 2 7").contains("id=1 "));
+        assert_eq!(second.say("CLIENT LIST TYPE pubsub"), "$0\r\n\r\n");
+        assert!(second.say("CLIENT LIST TYPE normal").contains("id=1 "));
+        assert_eq!(second.say("CLIENT LIST TYPE odd"), "-ERR Unknown client type 'odd'\r\n");
+        assert_eq!(second.say("CLIENT LIST ID x"), "-ERR Invalid client ID\r\n");
+        assert_eq!(second.say("CLIENT LIST BOGUS"), "-ERR syntax error\r\n");
+    }
+
+    #[test]
+    fn names_are_printable_and_bounded() {
+        let cluster = Cluster::new(1);
+        let mut client = cluster.client(0, Door::Gateway);
+        let spaces = "cannot contain spaces, newlines or special characters.";
+        assert_eq!(client.call(&["CLIENT", "SETNAME", "a b"]), format!("-ERR Client names {spaces}\r\n"));
+        assert_eq!(client.call(&["CLIENT", "SETINFO", "lib-name", "a\nb"]), format!("-ERR lib-name {spaces}\r\n"));
+        assert_eq!(client.say("CLIENT SETINFO lib-colour red"), "-ERR Unrecognized option 'lib-colour'\r\n");
+        let long = "x".repeat(NAME_BYTES_MAX + 1);
+        assert_eq!(client.call(&["CLIENT", "SETNAME", &long]), "-ERR Client names cannot be longer than 1024 bytes.\r\n");
+        client.call(&["CLIENT", "SETNAME", "me"]);
+        assert_eq!(client.call(&["CLIENT", "SETNAME", ""]), "+OK\r\n");
+        assert_eq!(client.say("CLIENT GETNAME"), "$-1\r\n", "an empty name takes it back");
+    }
+
+    /// Three clients, and which of them are alive after the first one said `line`.
+    fn after(line: &str) -> (String, [bool; 3]) {
+        let cluster = Cluster::new(1);
+        let mut clients = [Door::Gateway, Door::Gateway, Door::Cluster].map(|door| cluster.client(0, door));
+        let reply = clients[0].say(line);
+        let alive = clients.each_mut().map(|client: &mut Caller<'_>| {
+            client.send(b"PING\r\n") == b"+PONG\r\n"
+        });
+        (reply, alive)
+    }
+
+    #[test]
+    fn clients_are_killed_by_address_id_and_filter() {
+        for (line, reply, alive) in [
+            ("CLIENT KILL 192.0.2.1:40001", "+OK", [true, false, true]),
+            ("CLIENT KILL 192.0.2.1:9", "-ERR No such client", [true; 3]),
+            ("CLIENT KILL ID 2", ":1", [true, false, true]),
+            ("CLIENT KILL ID 1", ":0", [true; 3]),
+            ("CLIENT KILL ID 1 SKIPME no", ":1", [false, true, true]),
+            ("CLIENT KILL ID 0", "-ERR client-id should be greater than 0", [true; 3]),
+            ("CLIENT KILL ID x", "-ERR client-id should be greater than 0", [true; 3]),
+            ("CLIENT KILL TYPE normal", ":2", [true, false, false]),
+            ("CLIENT KILL TYPE pubsub SKIPME no", ":0", [true; 3]),
+            ("CLIENT KILL TYPE odd SKIPME no", "-ERR Unknown client type 'odd'", [true; 3]),
+            ("CLIENT KILL ADDR 192.0.2.1:40002", ":1", [true, true, false]),
+            ("CLIENT KILL LADDR 10.0.0.1:7400", ":1", [true, true, false]),
+            ("CLIENT KILL USER default LADDR 10.0.0.1:6379", ":1", [true, false, true]),
+            ("CLIENT KILL USER nobody ID 2", "-ERR No such user 'nobody'", [true; 3]),
+            ("CLIENT KILL SKIPME maybe", "-ERR syntax error", [true; 3]),
+            ("CLIENT KILL ID 2 ADDR", "-ERR syntax error", [true; 3]),
+            ("CLIENT KILL SKIPME no", ":3", [false; 3]),
+        ] {
+            let (got, survivors) = after(line);
+            assert_eq!((got, survivors), (format!("{reply}\r\n"), alive), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_killed_client_is_woken_and_closes_before_its_next_request() {
+        let cluster = Cluster::new(1);
+        let mut killer = cluster.client(0, Door::Gateway);
+        let mut victim = cluster.client(0, Door::Gateway);
+        assert!(!victim.session.is_killed());
+        killer.say(&format!("CLIENT KILL ID {}", victim.session.id()));
+        assert_eq!(victim.woken.load(Relaxed), 1);
+        assert!(victim.session.is_killed());
+        assert_eq!(victim.say("SET k v"), "");
+        assert!(victim.closed);
+        assert_eq!(killer.say("DBSIZE"), ":0\r\n");
+    }
+
+    #[test]
+    fn switches_are_on_or_off() {
+        let cluster = Cluster::new(1);
+        let mut client = cluster.client(0, Door::Gateway);
+        for name in ["NO-EVICT", "NO-TOUCH"] {
+            assert_eq!(client.call(&["CLIENT", name, "on"]), "+OK\r\n");
+            assert_eq!(client.call(&["CLIENT", name, "OFF"]), "+OK\r\n");
+            assert_eq!(client.call(&["CLIENT", name, "maybe"]), "-ERR syntax error\r\n");
+        }
+        assert_eq!(client.say("CLIENT CAPA redirect"), "+OK\r\n");
+        assert!(client.say("CLIENT HELP").contains("CLIENT <subcommand>"));
+    }
+}

@@ -11,13 +11,14 @@ pub mod key;
 pub mod server;
 pub mod string;
 pub mod table;
+#[cfg(test)]
+pub(crate) mod transcript;
 
 pub use table::COMMANDS;
 
 use crate::Node;
 use crate::session::ClientState;
 use crate::view::View;
-use crate::{glob, number};
 use dcache_engine::{ENTRY_OVERHEAD, EntryRef, Guard, NamespaceId, Value};
 use dcache_protocol::error::WireError;
 use dcache_protocol::resp::parse::Args;
@@ -53,7 +54,7 @@ pub struct Context<'a> {
 pub type Run = fn(&mut Context<'_>) -> Result<(), WireError>;
 
 /// One row of the table: a command, or a subcommand right after its container.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Command {
     /// Lowercase; a subcommand's is `container|subcommand`.
     pub name: &'static str,
@@ -113,7 +114,7 @@ pub enum Gather {
     Any,
 }
 
-/// A set of command flags; names and order as COMMAND INFO prints them.
+/// A set of command flags; names and order as COMMAND INFO prints them. Only those that some command has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flags(u32);
 
@@ -123,22 +124,26 @@ impl Flags {
     pub const READONLY: Flags = Flags(1 << 1);
     pub const DENYOOM: Flags = Flags(1 << 2);
     pub const ADMIN: Flags = Flags(1 << 3);
-    pub const PUBSUB: Flags = Flags(1 << 4);
-    pub const NOSCRIPT: Flags = Flags(1 << 5);
-    pub const BLOCKING: Flags = Flags(1 << 6);
-    pub const LOADING: Flags = Flags(1 << 7);
-    pub const STALE: Flags = Flags(1 << 8);
-    pub const SKIP_MONITOR: Flags = Flags(1 << 9);
-    pub const SKIP_SLOWLOG: Flags = Flags(1 << 10);
-    pub const ASKING: Flags = Flags(1 << 11);
-    pub const FAST: Flags = Flags(1 << 12);
-    pub const NO_AUTH: Flags = Flags(1 << 13);
-    pub const NO_MULTI: Flags = Flags(1 << 14);
-    pub const ALLOW_BUSY: Flags = Flags(1 << 15);
+    pub const NOSCRIPT: Flags = Flags(1 << 4);
+    pub const BLOCKING: Flags = Flags(1 << 5);
+    pub const LOADING: Flags = Flags(1 << 6);
+    pub const STALE: Flags = Flags(1 << 7);
+    pub const FAST: Flags = Flags(1 << 8);
+    pub const NO_AUTH: Flags = Flags(1 << 9);
+    pub const ALLOW_BUSY: Flags = Flags(1 << 10);
 
-    const NAMES: [&'static str; 16] = [
-        "write", "readonly", "denyoom", "admin", "pubsub", "noscript", "blocking", "loading", "stale", "skip_monitor",
-        "skip_slowlog", "asking", "fast", "no_auth", "no_multi", "allow_busy",
+    const NAMES: [&'static str; 11] = [
+        "write",
+        "readonly",
+        "denyoom",
+        "admin",
+        "noscript",
+        "blocking",
+        "loading",
+        "stale",
+        "fast",
+        "no_auth",
+        "allow_busy",
     ];
 
     pub const fn or(self, other: Flags) -> Flags {
@@ -154,7 +159,7 @@ impl Flags {
     }
 }
 
-/// A set of ACL categories, in Redis's order.
+/// A set of ACL categories, in Redis's order. Only those that hold some command.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Categories(u32);
 
@@ -164,17 +169,16 @@ impl Categories {
     pub const READ: Categories = Categories(1 << 1);
     pub const WRITE: Categories = Categories(1 << 2);
     pub const STRING: Categories = Categories(1 << 3);
-    pub const PUBSUB: Categories = Categories(1 << 4);
-    pub const ADMIN: Categories = Categories(1 << 5);
-    pub const FAST: Categories = Categories(1 << 6);
-    pub const SLOW: Categories = Categories(1 << 7);
-    pub const BLOCKING: Categories = Categories(1 << 8);
-    pub const DANGEROUS: Categories = Categories(1 << 9);
-    pub const CONNECTION: Categories = Categories(1 << 10);
+    pub const ADMIN: Categories = Categories(1 << 4);
+    pub const FAST: Categories = Categories(1 << 5);
+    pub const SLOW: Categories = Categories(1 << 6);
+    pub const BLOCKING: Categories = Categories(1 << 7);
+    pub const DANGEROUS: Categories = Categories(1 << 8);
+    pub const CONNECTION: Categories = Categories(1 << 9);
+    pub const ALL: Categories = Categories((1 << 10) - 1);
 
-    const NAMES: [&'static str; 11] = [
-        "keyspace", "read", "write", "string", "pubsub", "admin", "fast", "slow", "blocking", "dangerous", "connection",
-    ];
+    const NAMES: [&'static str; 10] =
+        ["keyspace", "read", "write", "string", "admin", "fast", "slow", "blocking", "dangerous", "connection"];
 
     pub const fn or(self, other: Categories) -> Categories {
         Categories(self.0 | other.0)
@@ -258,12 +262,18 @@ impl Command {
             (Flags::WRITE, Categories::WRITE),
             (Flags::READONLY, Categories::READ),
             (Flags::ADMIN, Categories::ADMIN.or(Categories::DANGEROUS)),
-            (Flags::PUBSUB, Categories::PUBSUB),
             (Flags::FAST, Categories::FAST),
             (Flags::BLOCKING, Categories::BLOCKING),
         ];
         let all = implied.iter().filter(|(flag, _)| self.flags.has(*flag)).fold(self.groups, |all, (_, c)| all.or(*c));
         if all.has(Categories::FAST) { all } else { all.or(Categories::SLOW) }
+    }
+
+    /// First key, last key and step in the way of Redis before key specs: one range over all of them, 0s without keys.
+    pub fn legacy_keys(&self) -> (i64, i64, i64) {
+        let (Some(first), Some(last)) = (self.keys.first(), self.keys.last()) else { return (0, 0, 0) };
+        let end = if last.last < 0 { i64::from(last.last) } else { i64::from(last.first) + i64::from(last.last) };
+        (i64::from(first.first), end, i64::from(first.step))
     }
 
     pub fn is_write(&self) -> bool {
@@ -294,7 +304,9 @@ pub fn lookup_subcommand(container: &Command, name: &[u8]) -> Option<&'static Co
 pub fn resolve(args: Args<'_>) -> Result<&'static Command, WireError> {
     let name = args.get(0).unwrap_or_default();
     let Some(mut command) = lookup(name) else { return Err(unknown_command(args)) };
-    if !command.subcommands().is_empty() && let Some(subcommand) = args.get(1) {
+    if !command.subcommands().is_empty()
+        && let Some(subcommand) = args.get(1)
+    {
         match lookup_subcommand(command, subcommand) {
             Some(row) => command = row,
             // COMMAND alone is a command of its own; `COMMAND x` is not.
@@ -310,6 +322,13 @@ pub fn wrong_arity(command: &Command) -> WireError {
 
 pub fn unknown_subcommand(container: &Command, subcommand: &[u8]) -> WireError {
     WireError::UnknownSubcommand { command: container.name.to_ascii_uppercase(), subcommand: text(subcommand, 128) }
+}
+
+/// What Redis says to a subcommand that counts its arguments itself.
+pub fn unknown_subcommand_or_arity(container: &str, subcommand: &[u8]) -> WireError {
+    let subcommand = text(subcommand, 128);
+    let text = format!("ERR unknown subcommand or wrong number of arguments for '{subcommand}'. Try {container} HELP.");
+    WireError::Other(text)
 }
 
 /// Names at most 128 bytes of the command and of its arguments, as Redis does.
@@ -332,16 +351,21 @@ fn text(arg: &[u8], bytes_max: usize) -> String {
     String::from_utf8_lossy(&arg[..arg.len().min(bytes_max)]).into_owned()
 }
 
-/// Indexes of a request's keys, in ascending order within each key spec.
-pub fn key_indexes(command: &'static Command, count: usize) -> impl Iterator<Item = usize> + Clone {
-    command.keys.iter().flat_map(move |spec| {
-        let first = usize::from(spec.first);
-        let last = match usize::try_from(spec.last) {
-            Ok(from_first) => first + from_first,
-            Err(_) => (count + 1).saturating_sub(usize::from(spec.last.unsigned_abs()) + 1),
+impl KeySpec {
+    /// Indexes of its keys in a request of `count` arguments, ascending.
+    pub fn indexes(&self, count: usize) -> impl Iterator<Item = usize> + Clone + use<> {
+        let first = usize::from(self.first);
+        let end = match usize::try_from(self.last) {
+            Ok(from_first) => first + from_first + 1,
+            Err(_) => (count + 1).saturating_sub(usize::from(self.last.unsigned_abs())),
         };
-        (first..(last + 1).min(count)).step_by(usize::from(spec.step))
-    })
+        (first..end.min(count)).step_by(usize::from(self.step))
+    }
+}
+
+/// Indexes of a request's keys, ascending within each key spec.
+pub fn key_indexes(command: &'static Command, count: usize) -> impl Iterator<Item = usize> + Clone {
+    command.keys.iter().flat_map(move |spec| spec.indexes(count))
 }
 
 /// The keys of a request whose arity was checked.
@@ -351,10 +375,7 @@ pub fn keys_of<'a>(command: &'static Command, args: Args<'a>) -> impl Iterator<I
 
 /// The bytes of a string value.
 pub fn string_of(value: &Value) -> Result<&[u8], WireError> {
-    match value {
-        Value::String(bytes) => Ok(bytes),
-        _ => Err(WireError::WrongType),
-    }
+    value.as_string().ok_or(WireError::WrongType)
 }
 
 impl<'a> Context<'a> {
@@ -377,7 +398,12 @@ impl<'a> Context<'a> {
     }
 
     /// Locks a key's slot once there is room for a value of `value_bytes` under it.
-    pub fn lock_with_room(&self, key: &[u8], namespace: NamespaceId, value_bytes: usize) -> Result<Guard<'a>, WireError> {
+    pub fn lock_with_room(
+        &self,
+        key: &[u8],
+        namespace: NamespaceId,
+        value_bytes: usize,
+    ) -> Result<Guard<'a>, WireError> {
         let bytes = (key.len() + value_bytes) as u64 + ENTRY_OVERHEAD;
         let guard = self.node.engine().lock_with_room(slot_of(key).number(), namespace, bytes, self.now_ms);
         guard.map_err(|_| WireError::OutOfMemory)
@@ -436,5 +462,51 @@ impl<'a> Context<'a> {
             (Some(asked), Some(longest)) => Some(asked.min(longest)),
             (asked, longest) => asked.or(longest),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::transcript::play;
+    use super::*;
+    use crate::fixture::Cluster;
+
+    #[test]
+    fn requests_that_fit_no_row_are_told_so() {
+        let cluster = Cluster::new(1);
+        let long = "x".repeat(300);
+        let shown = &long[..128];
+        play(
+            &mut cluster.client(0, Door::Gateway),
+            &format!(
+                "FOO => -ERR unknown command 'FOO', with args beginning with:
+                 foo a \"b c\" => -ERR unknown command 'foo', with args beginning with: 'a' 'b c'
+                 {long} => -ERR unknown command '{shown}', with args beginning with:
+                 foo {long} b => -ERR unknown command 'foo', with args beginning with: '{shown}'
+                 GET => -ERR wrong number of arguments for 'get' command
+                 get a b => -ERR wrong number of arguments for 'get' command
+                 MSET a 1 b => -ERR wrong number of arguments for 'mset' command
+                 CLIENT => -ERR wrong number of arguments for 'client' command
+                 OBJECT FREQ => -ERR wrong number of arguments for 'object|freq' command
+                 object Foo a => -ERR unknown subcommand 'Foo'. Try OBJECT HELP.
+                 COMMAND {long} => -ERR unknown subcommand '{shown}'. Try COMMAND HELP.
+                 GET|x a => -ERR unknown command 'GET|x', with args beginning with: 'a'
+                 object|freq a => -ERR unknown command 'object|freq', with args beginning with: 'a'"
+            ),
+        );
+    }
+
+    #[test]
+    fn flags_and_categories_are_named_as_redis_does() {
+        let names = |command: &str| {
+            let command = lookup(command.as_bytes()).expect("a command");
+            let categories: Vec<&str> = command.categories().names().collect();
+            (command.flags.names().collect::<Vec<_>>().join(" "), categories.join(" "))
+        };
+        assert_eq!(names("get"), ("readonly fast".into(), "read string fast".into()));
+        assert_eq!(names("set"), ("write denyoom".into(), "write string slow".into()));
+        assert_eq!(names("role"), ("noscript loading stale fast".into(), "admin fast dangerous".into()));
+        assert_eq!(Categories::named(b"FAST"), Some(Categories::FAST));
+        assert_eq!(Categories::named(b"@fast"), None);
     }
 }

@@ -461,3 +461,231 @@ pub fn acl_list(context: &mut Context<'_>) -> Result<(), WireError> {
     context.reply.bulk(b"user default on nopass sanitize-payload ~* &* +@all");
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{self, Caller, Cluster, UNIX_MS, key_of};
+    use dcache_protocol::{Match, NamespaceSpec};
+    use std::time::Duration;
+
+    /// The fields of `INFO`, by name.
+    fn info_of(client: &mut Caller<'_>, sections: &str) -> BTreeMap<String, String> {
+        let reply = client.say(&format!("INFO {sections}"));
+        let fields = reply.lines().filter_map(|line| line.split_once(':'));
+        fields.map(|(field, value)| (field.to_string(), value.to_string())).collect()
+    }
+
+    fn sections_of(reply: &str) -> Vec<&str> {
+        reply.lines().filter_map(|line| line.strip_prefix("# ")).collect()
+    }
+
+    #[test]
+    fn info_has_the_sections_that_are_asked_for() {
+        let cluster = Cluster::new(1);
+        let mut client = cluster.client(0, Door::Gateway);
+        let default = [
+            "Server", "Clients", "Memory", "Persistence", "Stats", "Replication", "Errorstats", "Cluster", "Keyspace", "Namespaces",
+        ];
+        assert_eq!(sections_of(&client.say("INFO")), default);
+        assert_eq!(sections_of(&client.say("INFO default")), default);
+        assert_eq!(sections_of(&client.say("INFO ALL")).len(), SECTIONS.len());
+        assert_eq!(sections_of(&client.say("INFO everything")).len(), SECTIONS.len());
+        assert_eq!(sections_of(&client.say("info server KEYSPACE")), ["Server", "Keyspace"]);
+        assert_eq!(client.say("INFO nosuch"), "$0\r\n\r\n");
+        client.say("HELLO 3");
+        assert!(client.say("INFO replication").starts_with("=") && client.say("INFO replication").contains("txt:# Replication\r\n"));
+    }
+
+    #[test]
+    fn info_has_what_clients_read() {
+        let cluster = Cluster::new(1);
+        let mut client = cluster.client(0, Door::Gateway);
+        let other = cluster.client(0, Door::Cluster);
+        client.node.set_process_memory(9 << 20, 77);
+        client.say("SET k v");
+        client.say("SET t v EX 100");
+        client.say("GET k");
+        client.say("GET none");
+        client.say("BOGUS");
+        fixture::pass(Duration::from_secs(90_000));
+        let info = info_of(&mut client, "");
+        for (field, value) in [
+            ("redis_version", "7.2.5"),
+            ("dcache_version", VERSION),
+            ("redis_mode", "standalone"),
+            ("process_id", "4242"),
+            ("tcp_port", "6379"),
+            ("uptime_in_seconds", "90000"),
+            ("uptime_in_days", "1"),
+            ("availability_zone", "z1"),
+            ("connected_clients", "2"),
+            ("maxclients", "100"),
+            ("used_memory_rss", "9437184"),
+            ("used_memory_rss_human", "9.00M"),
+            ("maxmemory", "67108864"),
+            ("maxmemory_human", "64.00M"),
+            ("maxmemory_policy", "allkeys-lru"),
+            ("mem_clients_normal", "77"),
+            ("loading", "0"),
+            ("total_connections_received", "2"),
+            ("total_commands_processed", "6"),
+            ("keyspace_hits", "1"),
+            ("keyspace_misses", "1"),
+            ("expired_keys", "0"),
+            ("evicted_keys", "0"),
+            ("total_error_replies", "1"),
+            ("errorstat_ERR", "count=1"),
+            ("role", "master"),
+            ("connected_slaves", "0"),
+            ("master_repl_offset", "0"),
+            ("cluster_enabled", "0"),
+            ("db0", "keys=2,expires=1,avg_ttl=0"),
+        ] {
+            assert_eq!(info.get(field).map(String::as_str), Some(value), "{field}");
+        }
+        assert_ne!(info["used_memory"], "0");
+        assert!(info["namespace_default"].starts_with("items=2,bytes="));
+        let mut other = other;
+        let info = info_of(&mut other, "");
+        assert_eq!((info["redis_mode"].as_str(), info["tcp_port"].as_str(), info["cluster_enabled"].as_str()), ("cluster", "7400", "1"));
+    }
+
+    #[test]
+    fn commands_are_counted_and_resetstat_starts_anew() {
+        let cluster = Cluster::new(2);
+        let mut client = cluster.client(0, Door::Gateway);
+        let mine = key_of(0, 2, 0);
+        client.call(&["SET", &mine, "x"]);
+        client.call(&["INCR", &mine]);
+        client.say("CLIENT SETNAME me");
+        let info = info_of(&mut client, "commandstats latencystats");
+        assert_eq!(info["cmdstat_set"], "calls=1,usec=0,usec_per_call=0.00,rejected_calls=0,failed_calls=0");
+        assert_eq!(info["cmdstat_incr"], "calls=1,usec=0,usec_per_call=0.00,rejected_calls=0,failed_calls=1");
+        assert!(info.contains_key("cmdstat_client|setname"));
+        assert!(info.contains_key("latency_percentiles_usec_set") && !info.contains_key("cmdstat_get"));
+        let before = client.node.traffic();
+        assert_eq!(client.say("CONFIG RESETSTAT"), "+OK\r\n");
+        let info = info_of(&mut client, "all");
+        assert!(!info.contains_key("cmdstat_set") && !info.contains_key("errorstat_ERR"));
+        assert!(!info.contains_key("latency_percentiles_usec_set"));
+        assert_eq!(info["total_commands_processed"], "1", "the reset itself ends after its own reading");
+        assert_eq!(info["total_error_replies"], "0");
+        assert!(client.node.traffic().commands > before.commands, "reports never go back");
+    }
+
+    #[test]
+    fn namespaces_have_their_own_figures() {
+        let cluster = Cluster::new(1);
+        let mut metadata = fixture::metadata(1);
+        let spec = NamespaceSpec {
+            name: "sessions".into(),
+            matches: Some(Match::Prefix("session:".into())),
+            memory_max_bytes: Some(1 << 20),
+            eviction: dcache_protocol::Eviction::None,
+            ..NamespaceSpec::default_namespace()
+        };
+        metadata.namespaces.insert(spec.name.clone(), spec);
+        cluster.publish(&metadata);
+        let mut client = cluster.client(0, Door::Gateway);
+        client.say("SET session:1 v");
+        client.say("GET session:1");
+        client.say("GET session:2");
+        client.say("SET other v");
+        let info = info_of(&mut client, "namespaces");
+        let figures = &info["namespace_sessions"];
+        assert!(figures.starts_with("items=1,bytes="), "{figures}");
+        assert!(figures.ends_with(",max_bytes=1048576,hits=1,misses=1,sets=1,deletes=0,evictions=0,expirations=0,refused=0"), "{figures}");
+        assert!(info["namespace_default"].contains(",hits=0,misses=0,sets=1,"));
+        assert_eq!(info_of(&mut client, "memory")["maxmemory_policy"], "allkeys-lru", "the default namespace's");
+    }
+
+    #[test]
+    fn settings_are_read_by_pattern() {
+        let cluster = Cluster::new(1);
+        let mut client = cluster.client(0, Door::Gateway);
+        assert_eq!(client.say("CONFIG GET databases"), "*2\r\n$9\r\ndatabases\r\n$2\r\n16\r\n");
+        assert_eq!(client.say("CONFIG GET timeout"), "*2\r\n$7\r\ntimeout\r\n$1\r\n0\r\n");
+        assert_eq!(client.say("CONFIG GET Slave-Read-Only"), "*2\r\n$15\r\nslave-read-only\r\n$3\r\nyes\r\n");
+        assert_eq!(client.say("CONFIG GET nosuch"), "*0\r\n");
+        assert_eq!(
+            client.say("CONFIG GET maxmemory* save"),
+            "*6\r\n$9\r\nmaxmemory\r\n$8\r\n67108864\r\n$16\r\nmaxmemory-policy\r\n$11\r\nallkeys-lru\r\n$4\r\nsave\r\n$0\r\n\r\n"
+        );
+        client.say("HELLO 3");
+        assert_eq!(client.say("CONFIG GET port"), "%1\r\n$4\r\nport\r\n$4\r\n6379\r\n");
+        assert!(client.say("CONFIG GET *").starts_with("%15\r\n"));
+        let mut client = cluster.client(0, Door::Cluster);
+        assert_eq!(client.say("CONFIG GET port"), "*2\r\n$4\r\nport\r\n$4\r\n7400\r\n");
+        assert_eq!(client.say("CONFIG GET bind"), "*2\r\n$4\r\nbind\r\n$8\r\n10.0.0.1\r\n");
+        assert_eq!(client.say("CONFIG GET cluster-e*"), "*2\r\n$15\r\ncluster-enabled\r\n$3\r\nyes\r\n");
+    }
+
+    #[test]
+    fn settings_change_only_to_what_they_are() {
+        let cluster = Cluster::new(1);
+        let mut client = cluster.client(0, Door::Gateway);
+        for (line, reply) in [
+            ("CONFIG SET maxmemory 64mib", "+OK"),
+            ("CONFIG SET appendonly NO timeout 0", "+OK"),
+            ("CONFIG SET save \"\"", "+OK"),
+            (
+                "CONFIG SET maxmemory 1gb",
+                "-ERR CONFIG SET maxmemory is not a client's business in dcache; use: dcache node start --memory SIZE",
+            ),
+            (
+                "CONFIG SET timeout 0 MaxMemory-Policy noeviction",
+                "-ERR CONFIG SET maxmemory-policy is not a client's business in dcache; \
+                 use: dcache namespace set default --eviction POLICY",
+            ),
+            ("CONFIG SET nosuch 1", "-ERR Unknown option or number of arguments for CONFIG SET - 'nosuch'"),
+            ("CONFIG SET timeout 0 save", "-ERR syntax error"),
+            ("CONFIG SET timeout", "-ERR wrong number of arguments for 'config|set' command"),
+        ] {
+            assert_eq!(client.say(line), format!("{reply}\r\n"), "{line}");
+        }
+        assert!(client.say("CONFIG HELP").starts_with("*9\r\n+CONFIG <subcommand>"));
+    }
+
+    #[test]
+    fn databases_are_counted_and_flushed_each() {
+        let cluster = Cluster::new(1);
+        let mut client = cluster.client(0, Door::Gateway);
+        client.say("SET a v");
+        client.say("SELECT 1");
+        client.say("MSET b v c v");
+        assert_eq!(client.say("DBSIZE"), ":2\r\n");
+        assert_eq!(info_of(&mut client, "keyspace")["db1"], "keys=2,expires=0,avg_ttl=0");
+        assert_eq!(client.say("FLUSHDB NOW"), "-ERR syntax error\r\n");
+        assert_eq!(client.say("FLUSHDB ASYNC"), "+OK\r\n");
+        assert_eq!(client.say("DBSIZE"), ":0\r\n");
+        client.say("SELECT 0");
+        assert_eq!(client.say("DBSIZE"), ":1\r\n");
+        assert_eq!(client.say("FLUSHALL sync"), "+OK\r\n");
+        assert_eq!(client.say("DBSIZE"), ":0\r\n");
+    }
+
+    #[test]
+    fn small_answers() {
+        let cluster = Cluster::new(1);
+        let mut client = cluster.client(0, Door::Gateway);
+        fixture::pass(Duration::from_millis(5));
+        let (seconds, micros) = ((UNIX_MS / 1000).to_string(), "5000");
+        assert_eq!(client.say("TIME"), format!("*2\r\n${}\r\n{seconds}\r\n$4\r\n{micros}\r\n", seconds.len()));
+        assert_eq!(client.say("ROLE"), "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n");
+        assert_eq!(client.say("WAIT 1 100"), ":0\r\n");
+        assert_eq!(client.say("WAIT x 100"), "-ERR value is not an integer or out of range\r\n");
+        assert_eq!(client.say("WAIT 1 x"), "-ERR timeout is not an integer or out of range\r\n");
+        assert_eq!(client.say("WAIT 1 -1"), "-ERR timeout is negative\r\n");
+        assert_eq!(client.say("ACL WHOAMI"), "$7\r\ndefault\r\n");
+        assert_eq!(client.say("ACL USERS"), "*1\r\n$7\r\ndefault\r\n");
+        assert!(client.say("ACL LIST").contains("user default on nopass"));
+    }
+
+    #[test]
+    fn bytes_for_people_are_redis_s() {
+        for (bytes, text) in [(0, "0B"), (1023, "1023B"), (1024, "1.00K"), (1_572_864, "1.50M"), (5 << 30, "5.00G"), (1 << 40, "1.00T")] {
+            assert_eq!(human(bytes), text);
+        }
+    }
+}

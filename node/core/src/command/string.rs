@@ -9,6 +9,7 @@ use crate::number::{Extended, parse_integer};
 use dcache_engine::{ENTRY_OVERHEAD, Guard, NamespaceId, Value};
 use dcache_protocol::error::WireError;
 use dcache_protocol::resp::parse::Args;
+use dcache_protocol::slot_of;
 
 /// Longest string value: Redis's default `proto-max-bulk-len`.
 pub const STRING_BYTES_MAX: usize = 512 << 20;
@@ -163,14 +164,17 @@ pub fn mset(context: &mut Context<'_>) -> Result<(), WireError> {
     Ok(())
 }
 
-/// All keys of one slot: nothing comes between the look and the writes. Several slots, all on this node: slot after slot.
+/// All keys in one slot and namespace: nothing comes between the look and the writes. Otherwise, with all of them on this
+/// node: key after key, and another client may come between.
 pub fn msetnx(context: &mut Context<'_>) -> Result<(), WireError> {
     let args = context.args;
-    let pairs = || (1..args.len()).step_by(2).map(move |at| (&args[at], &args[at + 1]));
+    let arg = move |index| args.get(index).unwrap_or_default();
+    let pairs = || (1..args.len()).step_by(2).map(move |at| (arg(at), arg(at + 1)));
     let first = context.arg(1);
-    let is_one_slot = pairs().all(|(key, _)| dcache_protocol::slot_of(key) == dcache_protocol::slot_of(first));
+    let place = |key: &[u8]| (slot_of(key), context.namespace_of(key));
+    let is_one_place = pairs().all(|(key, _)| place(key) == place(first));
     let is_taken = |guard: &mut Guard<'_>, key: &[u8]| guard.peek(context.database, key, context.now_ms).is_some();
-    if is_one_slot {
+    if is_one_place {
         let namespace = context.namespace_of(first);
         // The room of all pairs but the first key, which `lock_with_room` counts itself.
         let bytes: usize = pairs().map(|(key, value)| key.len() + value.len() + ENTRY_OVERHEAD as usize).sum();
@@ -179,9 +183,8 @@ pub fn msetnx(context: &mut Context<'_>) -> Result<(), WireError> {
             context.reply.integer(0);
             return Ok(());
         }
+        let expires_at_ms = context.expiry_of_write(namespace, None);
         for (key, value) in pairs() {
-            let namespace = context.namespace_of(key);
-            let expires_at_ms = context.expiry_of_write(namespace, None);
             put(context, &mut guard, key, value, expires_at_ms, namespace);
         }
     } else {
@@ -383,9 +386,8 @@ pub fn setrange(context: &mut Context<'_>) -> Result<(), WireError> {
 fn store(context: &Context<'_>, key: &[u8], value: &[u8], asked_ms: Option<u64>) -> Result<(), WireError> {
     let namespace = context.namespace_of(key);
     let expires_at_ms = context.expiry_of_write(namespace, asked_ms);
-    let value = Value::String(value.into());
-    let mut guard = context.lock_with_room(key, namespace, value.bytes() as usize)?;
-    context.put(&mut guard, key, value, expires_at_ms, namespace);
+    let mut guard = context.lock_with_room(key, namespace, value.len())?;
+    put(context, &mut guard, key, value, expires_at_ms, namespace);
     Ok(())
 }
 
@@ -518,3 +520,6 @@ impl<'a> Expiry<'a> {
         Ok(Some(at_ms.ok_or(invalid)?.unsigned_abs()))
     }
 }
+
+#[cfg(test)]
+mod tests;

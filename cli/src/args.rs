@@ -1,0 +1,754 @@
+//! Every verb, flag and help sentence. Parsing, `--help`, `completions/` and `man/` all come from this file; the examples and
+//! the groups of the top help page are in `help.rs`.
+//!
+//! Rules: noun then verb, bare verbs for what is typed a hundred times a day; a flag means the same everywhere; short flags
+//! only for `-o -f -n -c -q -v -y -w`. A verb that does not work yet is not here.
+
+use crate::complete;
+use crate::encoding::KeyEncoding;
+use clap::builder::FalseyValueParser;
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
+use dcache_protocol::Eviction;
+use dcache_protocol::size::{parse_duration_ms, parse_size};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A distributed cache that speaks the Redis protocol: nodes, clusters and the data in them.
+#[derive(Debug, Parser)]
+#[command(name = "dcache", version, disable_help_subcommand = true, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
+}
+
+/// Flags every verb takes.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// Named cluster of the config file; environment: DCACHE_CONTEXT
+    #[arg(short, long, global = true, value_name = "NAME", add = ArgValueCandidates::new(complete::contexts))]
+    pub context: Option<String>,
+
+    /// Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS
+    #[arg(long = "endpoint", global = true, value_name = "HOST:PORT", value_hint = ValueHint::Hostname)]
+    pub endpoints: Vec<String>,
+
+    /// How answers are printed; `help` lists the columns and fields of this command
+    #[arg(short, long, global = true, env = "DCACHE_OUTPUT", value_name = "FORMAT", default_value = "table")]
+    pub output: Format,
+
+    /// Leave out the header line of tables
+    #[arg(long, global = true)]
+    pub no_headers: bool,
+
+    /// Only these columns of a table, in this order
+    #[arg(long, global = true, value_name = "A,B", value_delimiter = ',')]
+    pub columns: Vec<String>,
+
+    /// For the whole command, as 500ms, 10s or 2m
+    #[arg(long, global = true, env = "DCACHE_TIMEOUT", value_name = "DUR", default_value = "10s", value_parser = duration)]
+    pub timeout: Duration,
+
+    /// Answer yes to ordinary questions
+    #[arg(short, long, global = true, env = "DCACHE_YES", value_parser = FalseyValueParser::new())]
+    pub yes: bool,
+
+    /// Confirm what is severe by the name it asks for, where nobody can be asked
+    #[arg(long, global = true, value_name = "NAME")]
+    pub confirm: Option<String>,
+
+    /// Never ask; a question that would be needed is exit code 2
+    #[arg(long, global = true, env = "DCACHE_NO_INPUT", value_parser = FalseyValueParser::new())]
+    pub no_input: bool,
+
+    /// Only data and errors
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+
+    /// Tell each request and how long it took; twice: bodies too
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+
+    /// Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: Colour,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Aligned columns for people
+    Table,
+    /// A table with more columns
+    Wide,
+    /// One JSON object
+    Json,
+    Yaml,
+    /// One JSON object a line
+    Ndjson,
+    /// Names only, one a line
+    Name,
+    /// Lists the columns and fields of this command
+    Help,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Colour {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Print the value of a key, exactly its bytes
+    Get(Get),
+    /// Get many keys at once
+    Mget(Mget),
+    /// Set a key to a value, the bytes of stdin or those of a file
+    Set(Set),
+    /// Delete keys, or all keys that match a pattern
+    Del(Del),
+    /// Tell whether keys exist
+    Exists(Exists),
+    /// Show or change how long a key has to live
+    Ttl(Ttl),
+    /// Add to the number a key holds, 0 if it does not exist
+    Incr(Incr),
+    /// List keys
+    Scan(Scan),
+    /// Start a node on this machine, list and show nodes
+    #[command(subcommand, disable_help_subcommand = true)]
+    Node(Node),
+    /// Form, watch and take down clusters
+    #[command(subcommand, disable_help_subcommand = true)]
+    Cluster(Cluster),
+    /// Policies of sets of keys: eviction, memory, time to live
+    #[command(subcommand, disable_help_subcommand = true)]
+    Namespace(Namespace),
+    /// Figures of the cluster or of one node
+    Stats(Stats),
+    /// The live dashboard
+    Top(Top),
+    /// Named clusters in the config file
+    #[command(subcommand, disable_help_subcommand = true, visible_alias = "ctx")]
+    Context(Context),
+    /// Completions for a shell
+    Completions(Completions),
+    /// Manual pages
+    Man(Man),
+    /// Versions of this program and of the node it talks to
+    Version,
+    /// Help on a command or a topic
+    Help(Help),
+}
+
+/// Which keys, and how they are written.
+#[derive(Clone, Debug, Args)]
+pub struct KeyOptions {
+    /// Namespace the keys must be in; selects its database when it has one
+    #[arg(short, long, value_name = "NAME", add = ArgValueCandidates::new(complete::namespaces))]
+    pub namespace: Option<String>,
+
+    /// How keys are written, for those a shell cannot carry
+    #[arg(long, value_name = "ENCODING", default_value = "plain")]
+    pub key_encoding: KeyEncoding,
+}
+
+#[derive(Debug, Args)]
+pub struct Get {
+    /// The key
+    #[arg(add = ArgValueCompleter::new(complete::keys))]
+    pub key: OsString,
+
+    /// Print this, with exit code 0, when the key does not exist
+    #[arg(long, value_name = "VALUE")]
+    pub default: Option<OsString>,
+
+    /// Print binary values on a terminal too
+    #[arg(long)]
+    pub raw: bool,
+
+    /// Set its time to live as well
+    #[arg(long, value_name = "DUR", value_parser = duration)]
+    pub touch: Option<Duration>,
+
+    #[command(flatten)]
+    pub options: KeyOptions,
+}
+
+#[derive(Debug, Args)]
+pub struct Mget {
+    /// The keys
+    #[arg(value_name = "KEY", required = true, add = ArgValueCompleter::new(complete::keys))]
+    pub keys: Vec<OsString>,
+
+    /// Print the values in order, each followed by a NUL byte; a missing one is empty
+    #[arg(long)]
+    pub null: bool,
+
+    #[command(flatten)]
+    pub options: KeyOptions,
+}
+
+#[derive(Debug, Args)]
+pub struct Set {
+    /// The key
+    #[arg(add = ArgValueCompleter::new(complete::keys))]
+    pub key: OsString,
+
+    /// The value; `-` reads stdin to its end
+    #[arg(required_unless_present = "file", conflicts_with = "file", allow_negative_numbers = true)]
+    pub value: Option<OsString>,
+
+    /// Read the value from a file
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: Option<PathBuf>,
+
+    /// Time to live, as 500ms, 30s, 10m or 1h30m; without it the key stays
+    #[arg(long, value_name = "DUR", value_parser = duration)]
+    pub ttl: Option<Duration>,
+
+    /// Only if the key does not exist; otherwise exit code 7
+    #[arg(long, conflicts_with = "if_present")]
+    pub if_absent: bool,
+
+    /// Only if the key exists; otherwise exit code 7
+    #[arg(long)]
+    pub if_present: bool,
+
+    /// Print the value before, exactly its bytes
+    #[arg(long)]
+    pub get: bool,
+
+    #[command(flatten)]
+    pub options: KeyOptions,
+}
+
+#[derive(Debug, Args)]
+pub struct Del {
+    /// The keys
+    #[arg(value_name = "KEY", required_unless_present = "pattern", add = ArgValueCompleter::new(complete::keys))]
+    pub keys: Vec<OsString>,
+
+    /// Every key that matches, as `tmp:*`; asks first
+    #[arg(long, value_name = "PATTERN", conflicts_with = "keys")]
+    pub pattern: Option<OsString>,
+
+    /// At most this many keys
+    #[arg(long, value_name = "N", requires = "pattern", value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
+
+    /// Count the keys and delete none
+    #[arg(long, requires = "pattern")]
+    pub dry_run: bool,
+
+    #[command(flatten)]
+    pub options: KeyOptions,
+}
+
+#[derive(Debug, Args)]
+pub struct Exists {
+    /// The keys
+    #[arg(value_name = "KEY", required = true, add = ArgValueCompleter::new(complete::keys))]
+    pub keys: Vec<OsString>,
+
+    #[command(flatten)]
+    pub options: KeyOptions,
+}
+
+#[derive(Debug, Args)]
+pub struct Ttl {
+    /// The key
+    #[arg(add = ArgValueCompleter::new(complete::keys))]
+    pub key: OsString,
+
+    /// Set the time to live
+    #[arg(long, value_name = "DUR", value_parser = duration, conflicts_with = "persist")]
+    pub set: Option<Duration>,
+
+    /// Let the key stay without end
+    #[arg(long)]
+    pub persist: bool,
+
+    #[command(flatten)]
+    pub options: KeyOptions,
+}
+
+#[derive(Debug, Args)]
+pub struct Incr {
+    /// The key
+    #[arg(add = ArgValueCompleter::new(complete::keys))]
+    pub key: OsString,
+
+    /// How much to add; may be negative
+    #[arg(long, value_name = "N", default_value_t = 1, allow_negative_numbers = true)]
+    pub by: i64,
+
+    /// Time to live, if the key has none yet
+    #[arg(long, value_name = "DUR", value_parser = duration)]
+    pub ttl: Option<Duration>,
+
+    #[command(flatten)]
+    pub options: KeyOptions,
+}
+
+#[derive(Debug, Args)]
+pub struct Scan {
+    /// Which keys, with `*`, `?`, `[a-z]` and `\` to escape; all without it
+    pub pattern: Option<OsString>,
+
+    /// Only keys of this namespace
+    #[arg(short, long, value_name = "NAME", add = ArgValueCandidates::new(complete::namespaces))]
+    pub namespace: Option<String>,
+
+    /// What to show beside each key
+    #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
+    pub with: Vec<With>,
+
+    /// Stop after about this many keys, and say where to go on
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
+
+    /// Go on where a scan with --limit stopped
+    #[arg(long, value_name = "CURSOR", default_value = "0")]
+    pub cursor: String,
+
+    /// End each key with a NUL byte instead of a line; for `xargs -0`
+    #[arg(long)]
+    pub null: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum With {
+    /// Bytes of the value
+    Size,
+    /// Time to live
+    Ttl,
+    /// Node that owns the key
+    Node,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Node {
+    /// Start a node; with nothing configured it serves this machine at once
+    Start(Box<NodeStart>),
+    /// List the nodes of the cluster
+    #[command(visible_alias = "ls")]
+    List,
+    /// Show one node
+    Show(NodeShow),
+}
+
+#[derive(Debug, Args)]
+pub struct NodeStart {
+    /// Read node.yaml; flags beat it
+    #[arg(short, long, env = "DCACHE_FILE", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: Option<PathBuf>,
+
+    /// Name, unique in the cluster; the host's name without it
+    #[arg(long, env = "DCACHE_NAME", value_name = "NAME")]
+    pub name: Option<String>,
+
+    /// Zone, for spreading
+    #[arg(long, env = "DCACHE_ZONE", value_name = "ZONE")]
+    pub zone: Option<String>,
+
+    /// Door for any Redis client; 127.0.0.1:6379 without it
+    #[arg(long, env = "DCACHE_GATEWAY", value_name = "HOST:PORT")]
+    pub gateway: Option<String>,
+
+    /// Door for cluster-aware Redis clients; 127.0.0.1:7400 without it
+    #[arg(long, env = "DCACHE_LISTEN", value_name = "HOST:PORT")]
+    pub listen: Option<String>,
+
+    /// Door of the control API and of /metrics; 127.0.0.1:7401 without it
+    #[arg(long, env = "DCACHE_CONTROL", value_name = "HOST:PORT")]
+    pub control: Option<String>,
+
+    /// Door for other nodes; 127.0.0.1:7402 without it
+    #[arg(long, env = "DCACHE_PEERS", value_name = "HOST:PORT")]
+    pub peers: Option<String>,
+
+    /// Host that clients and other nodes are told, when it is not the address listened on
+    #[arg(long, env = "DCACHE_ANNOUNCE", value_name = "HOST")]
+    pub announce: Option<String>,
+
+    /// Memory for entries, as 2GiB or 40%; a quarter of the machine without it
+    #[arg(long, env = "DCACHE_MEMORY", value_name = "SIZE")]
+    pub memory: Option<String>,
+
+    /// Share of the slots relative to other nodes, 1 to 10000; 100 without it
+    #[arg(long, env = "DCACHE_WEIGHT", value_name = "N")]
+    pub weight: Option<u32>,
+
+    /// Threads for clients; one a core without it
+    #[arg(long, env = "DCACHE_WORKERS", value_name = "N")]
+    pub workers: Option<usize>,
+
+    /// Peers door of a node of the cluster to join; may be repeated
+    #[arg(long, env = "DCACHE_JOIN", value_name = "HOST:PORT", value_delimiter = ',')]
+    pub join: Vec<String>,
+
+    /// Where identity and agreed metadata are kept; a folder named after the node without it
+    #[arg(long, env = "DCACHE_DATA_DIR", value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub data_dir: Option<PathBuf>,
+
+    /// Allow addresses beyond this machine, without encryption or login
+    #[arg(long, env = "DCACHE_INSECURE", value_parser = FalseyValueParser::new())]
+    pub insecure: bool,
+
+    /// Check the configuration and start nothing
+    #[arg(long)]
+    pub check: bool,
+
+    /// Form of the log: auto, text or json; auto is text on a terminal
+    #[arg(long, env = "DCACHE_LOG_FORMAT", value_name = "FORMAT")]
+    pub log_format: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct NodeShow {
+    /// The node's name
+    #[arg(add = ArgValueCandidates::new(complete::nodes))]
+    pub node: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Cluster {
+    /// Form a cluster, of new nodes on this machine or of nodes started elsewhere
+    Init(Box<ClusterInit>),
+    /// Show the cluster's health and its nodes
+    Status(ClusterStatusArgs),
+    /// Stop a local cluster and drop its data
+    Destroy(ClusterDestroy),
+}
+
+#[derive(Debug, Args)]
+#[group(id = "what", required = true, multiple = false, args = ["local", "file"])]
+pub struct ClusterInit {
+    /// Start this many nodes on this machine; 3 without a number
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "3", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub local: Option<u16>,
+
+    /// Form the cluster that cluster.yaml describes, of nodes that run already
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: Option<PathBuf>,
+
+    /// Name of the local cluster and of its context
+    #[arg(long, value_name = "NAME", default_value = "local", conflicts_with = "file")]
+    pub name: String,
+
+    /// Leave the nodes running in the background
+    #[arg(long, conflicts_with = "file")]
+    pub detach: bool,
+
+    /// Memory for entries of each node
+    #[arg(long, value_name = "SIZE", default_value = "256MiB", conflicts_with = "file", value_parser = size_text)]
+    pub memory: String,
+
+    /// Number of partitions, a power of two; fixed for the cluster's life
+    #[arg(long, value_name = "N", default_value_t = 1024, conflicts_with = "file")]
+    pub partitions: u16,
+
+    /// Keep the nodes' data in this folder when the cluster stops
+    #[arg(long, value_name = "DIR", conflicts_with = "file", value_hint = ValueHint::DirPath)]
+    pub data_dir: Option<PathBuf>,
+
+    /// Go on although a node already holds keys, which are lost
+    #[arg(long, requires = "file")]
+    pub drop_keys: bool,
+
+    /// Show the plan and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// With --dry-run: exit code 10 when there is something to do
+    #[arg(long, requires = "dry_run")]
+    pub exit_code: bool,
+
+    /// How long nodes may take to start and to agree
+    #[arg(long, value_name = "DUR", default_value = "30s", value_parser = duration)]
+    pub wait_timeout: Duration,
+}
+
+#[derive(Debug, Args)]
+pub struct ClusterStatusArgs {
+    /// Exit code 8 when something is critical
+    #[arg(long)]
+    pub check: bool,
+
+    /// With --check: a warning counts as well
+    #[arg(long, requires = "check")]
+    pub strict: bool,
+
+    /// Draw again every so often, 2s without a number
+    #[arg(short, long, value_name = "DUR", num_args = 0..=1, default_missing_value = "2s", value_parser = duration, conflicts_with = "check")]
+    pub watch: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub struct ClusterDestroy {
+    /// Name of the local cluster
+    #[arg(add = ArgValueCandidates::new(complete::local_clusters))]
+    pub name: String,
+
+    /// Tell what would be stopped and removed, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Namespace {
+    /// List the namespaces with their figures
+    #[command(visible_alias = "ls")]
+    List,
+    /// Show one namespace
+    Show(NamespaceName),
+    /// Create a namespace, or change what the flags name
+    Set(Box<NamespaceSet>),
+    /// Delete a namespace; its keys fall to the next match, or to `default`
+    Delete(NamespaceDelete),
+}
+
+#[derive(Debug, Args)]
+pub struct NamespaceName {
+    /// The namespace's name
+    #[arg(add = ArgValueCandidates::new(complete::namespaces))]
+    pub name: String,
+}
+
+#[derive(Debug, Args)]
+pub struct NamespaceSet {
+    /// The namespace's name
+    #[arg(required_unless_present = "file", add = ArgValueCandidates::new(complete::namespaces))]
+    pub name: Option<String>,
+
+    /// Keys that begin with this
+    #[arg(long, value_name = "TEXT", conflicts_with = "database")]
+    pub prefix: Option<String>,
+
+    /// Keys of this numbered database, 1 to 15
+    #[arg(long, value_name = "N")]
+    pub database: Option<u16>,
+
+    /// What goes when space is needed: lru, lfu, fifo, or none to refuse writes
+    #[arg(long, value_name = "POLICY", value_parser = eviction)]
+    pub eviction: Option<Eviction>,
+
+    /// Most memory of its entries on each node, as 512MiB; `none` for no maximum
+    #[arg(long, value_name = "SIZE", value_parser = maybe_size)]
+    pub memory_max: Option<Maybe>,
+
+    /// Time to live of writes that give none; `none` for none
+    #[arg(long, value_name = "DUR", value_parser = maybe_duration)]
+    pub default_ttl: Option<Maybe>,
+
+    /// Longest time to live; longer ones are cut to it; `none` for no limit
+    #[arg(long, value_name = "DUR", value_parser = maybe_duration)]
+    pub max_ttl: Option<Maybe>,
+
+    /// Read the whole namespace from a file
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        value_hint = ValueHint::FilePath,
+        conflicts_with_all = ["prefix", "database", "eviction", "memory_max", "default_ttl", "max_ttl"]
+    )]
+    pub file: Option<PathBuf>,
+
+    /// Show what would change and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// With --dry-run: exit code 10 when there is something to change
+    #[arg(long, requires = "dry_run")]
+    pub exit_code: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct NamespaceDelete {
+    /// The namespace's name
+    #[arg(add = ArgValueCandidates::new(complete::namespaces))]
+    pub name: String,
+
+    /// Tell what would be deleted and delete nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// A number, or `none`: bytes or milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Maybe(pub Option<u64>);
+
+#[derive(Debug, Args)]
+pub struct Stats {
+    /// Which parts; all without one
+    #[arg(value_name = "SECTION")]
+    pub sections: Vec<Section>,
+
+    /// Of this node alone
+    #[arg(long, value_name = "NODE", add = ArgValueCandidates::new(complete::nodes))]
+    pub node: Option<String>,
+
+    /// Print again every so often, 2s without a number
+    #[arg(short, long, value_name = "DUR", num_args = 0..=1, default_missing_value = "2s", value_parser = duration)]
+    pub watch: Option<Duration>,
+
+    /// The text Prometheus reads, of one node
+    #[arg(long, conflicts_with_all = ["watch", "sections"])]
+    pub prometheus: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Section {
+    /// Rates over recent time
+    Rates,
+    /// Latency of requests
+    Latency,
+    /// Memory, items and evictions
+    Memory,
+    /// Calls by command
+    Commands,
+    /// Figures by namespace
+    Namespaces,
+}
+
+#[derive(Debug, Args)]
+pub struct Top {
+    /// How often figures are fetched
+    #[arg(long, value_name = "DUR", default_value = "1s", value_parser = duration)]
+    pub refresh: Duration,
+
+    /// Fetch once, print and end; -o json for programs
+    #[arg(long)]
+    pub once: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Context {
+    /// List the contexts; a star marks the selected one
+    #[command(visible_alias = "ls")]
+    List,
+    /// Show one context, the one in use without a name
+    Show(ContextMaybeName),
+    /// Add a context
+    Add(ContextAdd),
+    /// Select a context
+    Use(ContextName),
+    /// Give a context another name
+    Rename(ContextRename),
+    /// Remove a context; the cluster is not touched
+    #[command(visible_alias = "rm")]
+    Remove(ContextName),
+    /// Try every endpoint of a context
+    Test(ContextMaybeName),
+}
+
+#[derive(Debug, Args)]
+pub struct ContextName {
+    /// The context's name
+    #[arg(add = ArgValueCandidates::new(complete::contexts))]
+    pub name: String,
+}
+
+#[derive(Debug, Args)]
+pub struct ContextMaybeName {
+    /// The context's name
+    #[arg(add = ArgValueCandidates::new(complete::contexts))]
+    pub name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct ContextAdd {
+    /// The context's name
+    pub name: String,
+
+    /// Control doors of its nodes, one or more
+    #[arg(value_name = "HOST:PORT", required = true, value_hint = ValueHint::Hostname)]
+    pub doors: Vec<String>,
+
+    /// Ask for its name before anything dangerous
+    #[arg(long)]
+    pub protected: bool,
+
+    /// Complete key names on TAB, which scans the cluster
+    #[arg(long)]
+    pub complete_keys: bool,
+
+    /// Select it as well
+    #[arg(long = "use")]
+    pub select: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ContextRename {
+    /// The context's name
+    #[arg(add = ArgValueCandidates::new(complete::contexts))]
+    pub name: String,
+
+    /// Its new name
+    pub new_name: String,
+}
+
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// The shell
+    #[arg(required_unless_present = "out")]
+    pub shell: Option<clap_complete::Shell>,
+
+    /// Also complete names of contexts, nodes and namespaces; source it at shell start, do not store it
+    #[arg(long)]
+    pub dynamic: bool,
+
+    /// Write the completions of every shell into this folder
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["shell", "dynamic"], value_hint = ValueHint::DirPath)]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Man {
+    /// Page to print, as `get` or `cluster init`; dcache(1) without one
+    #[arg(value_name = "COMMAND")]
+    pub page: Vec<String>,
+
+    /// Write every page into this folder
+    #[arg(long, value_name = "DIR", conflicts_with = "page", value_hint = ValueHint::DirPath)]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Help {
+    /// A command, as `cluster init`, or a topic: exit-codes, environment, formats, patterns, config, glossary
+    #[arg(value_name = "TOPIC")]
+    pub topic: Vec<String>,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    match parse_duration_ms(text)? {
+        0 => Err("a duration here is above 0".into()),
+        ms => Ok(Duration::from_millis(ms)),
+    }
+}
+
+/// A size checked here and passed on as text.
+fn size_text(text: &str) -> Result<String, String> {
+    parse_size(text).map(|_| text.to_string())
+}
+
+fn maybe_size(text: &str) -> Result<Maybe, String> {
+    if text == "none" { Ok(Maybe(None)) } else { parse_size(text).map(|bytes| Maybe(Some(bytes))) }
+}
+
+fn maybe_duration(text: &str) -> Result<Maybe, String> {
+    if text == "none" { Ok(Maybe(None)) } else { parse_duration_ms(text).map(|ms| Maybe(Some(ms))) }
+}
+
+fn eviction(text: &str) -> Result<Eviction, String> {
+    let found = Eviction::ALL.into_iter().find(|policy| policy.to_string() == text);
+    found.ok_or_else(|| "use lru, lfu, fifo or none".into())
+}
