@@ -49,7 +49,7 @@ pub struct Global {
     #[arg(long, global = true, value_name = "A,B", value_delimiter = ',')]
     pub columns: Vec<String>,
 
-    /// For the whole command, as 500ms, 10s or 2m
+    /// How long to wait for an answer, as 500ms, 10s or 2m
     #[arg(long, global = true, env = "DCACHE_TIMEOUT", value_name = "DUR", default_value = "10s", value_parser = duration)]
     pub timeout: Duration,
 
@@ -446,13 +446,13 @@ pub struct ClusterInit {
     #[arg(long, conflicts_with = "file")]
     pub detach: bool,
 
-    /// Memory for entries of each node
-    #[arg(long, value_name = "SIZE", default_value = "256MiB", conflicts_with = "file", value_parser = size_text)]
-    pub memory: String,
+    /// Memory for entries of each node; 256MiB without it
+    #[arg(long, value_name = "SIZE", conflicts_with = "file", value_parser = size_text)]
+    pub memory: Option<String>,
 
-    /// Number of partitions, a power of two; fixed for the cluster's life
-    #[arg(long, value_name = "N", default_value_t = 1024, conflicts_with = "file")]
-    pub partitions: u16,
+    /// Number of partitions, a power of two, fixed for the cluster's life; 1024 without it
+    #[arg(long, value_name = "N", conflicts_with = "file")]
+    pub partitions: Option<u16>,
 
     /// Keep the nodes' data in this folder when the cluster stops
     #[arg(long, value_name = "DIR", conflicts_with = "file", value_hint = ValueHint::DirPath)]

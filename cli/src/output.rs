@@ -63,6 +63,15 @@ impl Output {
         }
     }
 
+    /// The same, showing these columns unless others were asked for by name.
+    pub fn with_columns(self, columns: Vec<String>) -> Output {
+        if self.columns.is_empty() { Output { columns, ..self } } else { self }
+    }
+
+    pub fn without_headers(self) -> Output {
+        Output { headers: false, ..self }
+    }
+
     /// Whether a program reads this: JSON, YAML or NDJSON.
     pub fn is_machine(&self) -> bool {
         matches!(self.format, Format::Json | Format::Yaml | Format::Ndjson)

@@ -7,8 +7,8 @@ use crate::process;
 use dcache_cluster::metadata::Metadata;
 use dcache_core::health::{self, Sight};
 use dcache_protocol::control::{
-    ApiError, ClusterStatus, ErrorCode, Location, NamespaceFigures, NamespaceStatus, NodeIdentity, NodeReport, NodeStatus,
-    PartitionTable,
+    ApiError, ClusterStatus, ErrorCode, Location, NamespaceFigures, NamespaceStatus, NodeIdentity, NodeReport,
+    NodeStatus, PartitionTable,
 };
 use dcache_protocol::{NodeId, NodeRecord, NodeState, PartitionId, Slot, SlotRange, slot_of};
 use futures_util::future::join_all;
@@ -180,7 +180,10 @@ impl Cluster {
             slot: slot.number(),
             partition: PartitionId::of(slot, metadata.partitions).0,
             node: metadata.primary_of(slot).map(|node| node.name.clone()),
-            namespace: { let view = self.shared.core.view(); view.namespace(view.namespace_of(0, key)).name.clone() },
+            namespace: {
+                let view = self.shared.core.view();
+                view.namespace(view.namespace_of(0, key)).name.clone()
+            },
         }
     }
 }

@@ -241,7 +241,9 @@ fn check_header(file: &NodeFile, path: Option<&Path>) -> Result<(), ConfigError>
 pub fn load_yaml<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
     const FILE_BYTES_MAX: u64 = 1 << 20;
     let unreadable = |why: String| {
-        ConfigError::usage(format!("cannot read {}", path.display())).why(why).hint("check the path and its permissions")
+        ConfigError::usage(format!("cannot read {}", path.display()))
+            .why(why)
+            .hint("check the path and its permissions")
     };
     let length = std::fs::metadata(path).map_err(|e| unreadable(e.to_string()))?.len();
     if length > FILE_BYTES_MAX {
@@ -257,9 +259,9 @@ fn parse_yaml<T: DeserializeOwned>(text: &str, file: &str) -> Result<T, ConfigEr
         // The library prints a headline, then `--> <input>:line:column` and the excerpt.
         let (headline, excerpt) = printed.split_once('\n').unwrap_or((&printed, ""));
         let headline = headline.trim_start_matches("error: ");
-        let headline = headline.split_once(": ").map_or(headline, |(place, rest)| {
-            if place.starts_with("line ") { rest } else { headline }
-        });
+        let headline = headline
+            .split_once(": ")
+            .map_or(headline, |(place, rest)| if place.starts_with("line ") { rest } else { headline });
         let mut result = ConfigError::usage(format!("{file}: {headline}"));
         if !excerpt.is_empty() {
             result = result.why(format!("\n{}", excerpt.replace("<input>", file)));
@@ -278,7 +280,11 @@ fn nearest_field(headline: &str) -> Option<&str> {
     let (_, expected) = rest.split_once("expected ")?;
     let expected = expected.trim_start_matches("one of ");
     let names = expected.split(", ").map(|name| name.trim_matches('`'));
-    names.map(|name| (distance(given, name), name)).filter(|(d, name)| *d <= 2.max(name.len() / 3)).min().map(|(_, n)| n)
+    names
+        .map(|name| (distance(given, name), name))
+        .filter(|(d, name)| *d <= 2.max(name.len() / 3))
+        .min()
+        .map(|(_, n)| n)
 }
 
 /// Edit distance (Levenshtein 1966), for names as short as ours.
@@ -306,7 +312,8 @@ fn memory(text: Option<&str>, warnings: &mut Vec<String>) -> Result<(u64, bool),
     };
     let bytes = match text.trim().strip_suffix('%') {
         Some(percent) => {
-            let percent: f64 = percent.trim().parse().map_err(|_| ConfigError::usage(format!("invalid memory {text:?}")))?;
+            let percent: f64 =
+                percent.trim().parse().map_err(|_| ConfigError::usage(format!("invalid memory {text:?}")))?;
             let machine = machine.ok_or_else(|| {
                 ConfigError::usage(format!("memory {text:?} needs to know this machine's memory"))
                     .hint("give bytes instead: --memory 2GiB")

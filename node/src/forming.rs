@@ -10,9 +10,7 @@ use crate::peer::{Answer, Call, PeerIdentity};
 use dcache_cluster::metadata::{Command, Metadata, Refusal};
 use dcache_cluster::placement::{self, Candidate};
 use dcache_core::control::Input;
-use dcache_protocol::control::{
-    ApiError, ClusterSpec, ErrorCode, InitOutcome, InitRequest, InitResult, InitShare,
-};
+use dcache_protocol::control::{ApiError, ClusterSpec, ErrorCode, InitOutcome, InitRequest, InitResult, InitShare};
 use dcache_protocol::namespace::is_name;
 use dcache_protocol::{Addresses, NodeId, NodeRecord, NodeState, SLOTS, VERSION};
 use futures_util::future::join_all;
@@ -116,8 +114,7 @@ impl Cluster {
         known: &BTreeMap<NodeId, Addresses>,
         drop_keys: bool,
     ) -> Result<(), ApiError> {
-        let call =
-            Call::Adopt { cluster_id, cluster_name: spec.name.clone(), known: known.clone(), drop_keys };
+        let call = Call::Adopt { cluster_id, cluster_name: spec.name.clone(), known: known.clone(), drop_keys };
         let others = known.iter().filter(|(id, _)| **id != self.shared.id);
         let asked = others.map(|(_, addresses)| self.peers.call(&addresses.peers, &call, ADOPT_DEADLINE));
         for answer in join_all(asked).await {
@@ -172,9 +169,11 @@ impl Cluster {
     async fn elect(&self, voters: &[NodeId], records: &[NodeRecord]) -> Result<(), ApiError> {
         let log = self.log().ok_or_else(|| internal("this node has no metadata log".into()))?;
         if !voters.contains(&self.shared.id) {
-            let names: Vec<&str> =
-                records.iter().filter(|n| voters.contains(&n.id)).map(|n| n.name.as_str()).collect();
-            return Err(invalid(format!("ask one of the first nodes of the list, which will vote: {}", names.join(", "))));
+            let names: Vec<&str> = records.iter().filter(|n| voters.contains(&n.id)).map(|n| n.name.as_str()).collect();
+            return Err(invalid(format!(
+                "ask one of the first nodes of the list, which will vote: {}",
+                names.join(", ")
+            )));
         }
         match log.is_initialized().await {
             true => Ok(()),
@@ -294,7 +293,10 @@ fn check_spec(spec: &ClusterSpec) -> Result<(), ApiError> {
         return Err(invalid(format!("partitions {} must be a power of two from 1 to {SLOTS}", spec.partitions)));
     }
     if spec.nodes.is_empty() || spec.nodes.len() > NODES_MAX {
-        return Err(invalid(format!("a cluster begins with 1 to {NODES_MAX} nodes; the list has {}", spec.nodes.len())));
+        return Err(invalid(format!(
+            "a cluster begins with 1 to {NODES_MAX} nodes; the list has {}",
+            spec.nodes.len()
+        )));
     }
     if spec.nodes.len() > usize::from(spec.partitions) {
         return Err(invalid(format!("{} partitions are too few for {} nodes", spec.partitions, spec.nodes.len())));
@@ -346,7 +348,11 @@ fn differences(before: &ClusterSpec, after: &ClusterSpec) -> Vec<String> {
     if before.nodes != after.nodes {
         let list = |spec: &ClusterSpec| spec.nodes.iter().map(|n| n.peers.clone()).collect::<Vec<_>>().join(", ");
         let (old, new) = (list(before), list(after));
-        found.push(if old == new { "nodes: same doors, other settings".into() } else { format!("nodes: {old} -> {new}") });
+        found.push(if old == new {
+            "nodes: same doors, other settings".into()
+        } else {
+            format!("nodes: {old} -> {new}")
+        });
     }
     if before.namespaces != after.namespaces {
         found.push("namespaces differ; change them with: dcache namespace set".into());
@@ -367,7 +373,10 @@ fn check_nodes(spec: &ClusterSpec, nodes: &[PeerIdentity], me: NodeId, drop_keys
             return Err(invalid(format!("{other} and {} are the same node, {name}", wanted.peers)));
         }
         if let Some(other) = names.insert(name, &wanted.peers) {
-            return Err(conflict(format!("{other} and {} both call themselves {name}; names must differ", wanted.peers)));
+            return Err(conflict(format!(
+                "{other} and {} both call themselves {name}; names must differ",
+                wanted.peers
+            )));
         }
         if wanted.name.as_ref().is_some_and(|expected| expected != name) {
             return Err(conflict(format!("{} calls itself {name}, not {:?}", wanted.peers, wanted.name)));

@@ -235,11 +235,7 @@ async fn control_thread(
 }
 
 /// Waits for the first signal, stops in order; a second signal ends the process at once.
-async fn wait_and_stop(
-    stop: watch::Sender<Stop>,
-    shared: &Shared,
-    threads: Vec<JoinHandle<()>>,
-) -> anyhow::Result<()> {
+async fn wait_and_stop(stop: watch::Sender<Stop>, shared: &Shared, threads: Vec<JoinHandle<()>>) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
     tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }

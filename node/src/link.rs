@@ -8,7 +8,7 @@
 
 use crate::shared::BufferAccount;
 use crate::worker::Worker;
-use dcache_core::{ForwardError, Fanout, Part};
+use dcache_core::{Fanout, ForwardError, Part};
 use dcache_protocol::NodeId;
 use dcache_protocol::peer::{
     DataHeader, DataStatus, FRAME_BYTES_MAX, Hello, LinkKind, close_data_reply, decode_data_reply, open_data_reply,
@@ -193,7 +193,8 @@ impl Link {
         while open.front().is_some_and(|part| part.deadline <= now) {
             let Some(part) = open.pop_front() else { break };
             is_alive = false;
-            let error = if part.ends_at > self.written.get() { ForwardError::Unreachable } else { ForwardError::TimedOut };
+            let error =
+                if part.ends_at > self.written.get() { ForwardError::Unreachable } else { ForwardError::TimedOut };
             part.fanout.borrow_mut().answer(part.index, Err(error));
         }
         is_alive
@@ -404,7 +405,12 @@ mod tests {
             let mut seen: Vec<Vec<u8>> = Vec::new();
             for part in bytes.chunks(piece) {
                 frames.buffer.extend_from_slice(part);
-                frames.each(|frame| { seen.push(frame.to_vec()); Ok(()) }).expect("whole frames");
+                frames
+                    .each(|frame| {
+                        seen.push(frame.to_vec());
+                        Ok(())
+                    })
+                    .expect("whole frames");
             }
             assert_eq!(seen, [b"one".to_vec(), b"".to_vec(), b"three".to_vec()]);
         }

@@ -27,16 +27,30 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 #[serde(rename_all = "camelCase")]
 pub enum Call {
     /// A message of the metadata log, opaque here.
-    Raft { rpc: String },
+    Raft {
+        rpc: String,
+    },
     /// The sender is alive and is this.
-    Heartbeat { cluster_id: NodeId, node: NodeRecord },
+    Heartbeat {
+        cluster_id: NodeId,
+        node: NodeRecord,
+    },
     /// To be proposed by the leader.
-    Propose { command: Command },
+    Propose {
+        command: Command,
+    },
     Identify,
     /// `cluster init` takes this node in: it starts its metadata log and waits for the first entry.
-    Adopt { cluster_id: NodeId, cluster_name: String, known: BTreeMap<NodeId, Addresses>, drop_keys: bool },
+    Adopt {
+        cluster_id: NodeId,
+        cluster_name: String,
+        known: BTreeMap<NodeId, Addresses>,
+        drop_keys: bool,
+    },
     /// A fresh node asks the leader to take it into a formed cluster.
-    Join { node: NodeRecord },
+    Join {
+        node: NodeRecord,
+    },
     Report,
     Partitions,
 }
@@ -45,16 +59,31 @@ pub enum Call {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Answer {
-    Raft { rpc: String },
-    Heartbeat { leader: Option<NodeId>, known: BTreeMap<NodeId, Addresses> },
-    Proposed { epoch: Epoch },
+    Raft {
+        rpc: String,
+    },
+    Heartbeat {
+        leader: Option<NodeId>,
+        known: BTreeMap<NodeId, Addresses>,
+    },
+    Proposed {
+        epoch: Epoch,
+    },
     /// The log agreed that the command changes nothing.
-    Refused { refusal: Refusal },
+    Refused {
+        refusal: Refusal,
+    },
     /// Ask this node instead.
-    NotLeader { leader: Option<NodeId> },
+    NotLeader {
+        leader: Option<NodeId>,
+    },
     Identity(PeerIdentity),
     Adopted,
-    Joined { cluster_id: NodeId, cluster_name: String, known: BTreeMap<NodeId, Addresses> },
+    Joined {
+        cluster_id: NodeId,
+        cluster_name: String,
+        known: BTreeMap<NodeId, Addresses>,
+    },
     Report(Box<NodeReport>),
     Partitions(PartitionColumns),
     Failed(ApiError),

@@ -19,7 +19,8 @@ pub fn bind(door: &str, flag: &str, address: SocketAddr) -> Result<TcpListener, 
         if error.kind() != io::ErrorKind::AddrInUse {
             return failed.hint(format!("choose another address: --{flag} 127.0.0.1:0 takes any free port"));
         }
-        let holder = holder_of(address.port()).map_or("another process holds it".into(), |who| format!("held by {who}"));
+        let holder =
+            holder_of(address.port()).map_or("another process holds it".into(), |who| format!("held by {who}"));
         failed
             .why(holder)
             .hint("talk to what runs there: dcache stats")

@@ -31,6 +31,29 @@ pub struct Control {
     http: reqwest::Client,
     timeout: Duration,
     known: Arc<Mutex<Known>>,
+    watcher: Option<Watcher>,
+}
+
+/// One try of one request, for whoever wants to see it.
+#[derive(Clone, Copy, Debug)]
+pub struct Exchange<'a> {
+    pub method: &'a str,
+    pub url: &'a str,
+    pub sent: &'a [u8],
+    /// HTTP status and body, or why there is none.
+    pub answer: Result<(u16, &'a [u8]), &'a str>,
+    pub took: Duration,
+}
+
+type Watch = dyn Fn(&Exchange<'_>) + Send + Sync;
+
+#[derive(Clone)]
+struct Watcher(Arc<Watch>);
+
+impl std::fmt::Debug for Watcher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Watcher")
+    }
 }
 
 #[derive(Debug)]
@@ -62,7 +85,13 @@ impl Control {
             .build()
             .map_err(|error| Error::Malformed { endpoint: urls[0].clone(), why: root(&error) })?;
         let given = urls.len();
-        Ok(Control { http, timeout, known: Arc::new(Mutex::new(Known { endpoints: urls, given, last: 0 })) })
+        let known = Arc::new(Mutex::new(Known { endpoints: urls, given, last: 0 }));
+        Ok(Control { http, timeout, known, watcher: None })
+    }
+
+    /// The same, with every try told to `watch`.
+    pub fn watched(self, watch: impl Fn(&Exchange<'_>) + Send + Sync + 'static) -> Control {
+        Control { watcher: Some(Watcher(Arc::new(watch))), ..self }
     }
 
     /// The base URL that answered last; before any answer, the first given.
@@ -135,6 +164,15 @@ impl Control {
         Ok(status == 200)
     }
 
+    /// The answering node's figures as the text Prometheus reads: `GET /metrics`.
+    pub async fn metrics(&self) -> Result<String, Error> {
+        let (endpoint, status, body) = self.send(Method::GET, "/metrics", None, true).await?;
+        match (status, String::from_utf8(body)) {
+            (200, Ok(text)) => Ok(text),
+            (status, _) => Err(Error::Malformed { endpoint: short(&endpoint), why: format!("HTTP status {status}") }),
+        }
+    }
+
     async fn read<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
         let (endpoint, status, body) = self.send(Method::GET, path, None, true).await?;
         decode(endpoint, status, &body)
@@ -172,11 +210,26 @@ impl Control {
                 break;
             }
             let share = if position + 1 < order.len() { left / 2 } else { left };
-            let mut request = self.http.request(method.clone(), format!("{endpoint}{path}"));
+            let url = format!("{endpoint}{path}");
+            let mut request = self.http.request(method.clone(), &url);
             if let Some(body) = &body {
                 request = request.header("content-type", "application/json").body(body.clone());
             }
-            match tokio::time::timeout(share, exchange(request)).await {
+            let asked = Instant::now();
+            let result = tokio::time::timeout(share, exchange(request)).await;
+            if let Some(Watcher(watch)) = &self.watcher {
+                let why = match &result {
+                    Ok(Err(error)) => root(error),
+                    _ => "no answer in time".into(),
+                };
+                let answer = match &result {
+                    Ok(Ok((status, body))) => Ok((*status, body.as_slice())),
+                    _ => Err(why.as_str()),
+                };
+                let sent = body.as_deref().unwrap_or_default();
+                watch(&Exchange { method: method.as_str(), url: &url, sent, answer, took: asked.elapsed() });
+            }
+            match result {
                 Ok(Ok((status, body))) => {
                     self.answered(endpoint);
                     return Ok((endpoint.clone(), status, body));

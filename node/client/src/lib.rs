@@ -7,7 +7,7 @@
 mod control;
 mod data;
 
-pub use control::Control;
+pub use control::{Control, Exchange};
 pub use data::{Data, Limits, Value};
 
 use dcache_protocol::control::ApiError;

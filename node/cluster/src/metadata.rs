@@ -5,9 +5,11 @@
 
 use crate::placement::Assignment;
 use dcache_protocol::control::ClusterSpec;
-use dcache_protocol::{Addresses, Epoch, Incarnation, NamespaceSpec, NodeId, NodeRecord, NodeState, PartitionId, Slot, namespace};
+use dcache_protocol::{
+    Addresses, Epoch, Incarnation, NamespaceSpec, NodeId, NodeRecord, NodeState, PartitionId, SLOTS, Slot, namespace,
+};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Version of this struct's serialized form.
 pub const FORMAT: u32 = 1;
@@ -37,13 +39,28 @@ pub struct Metadata {
 #[serde(rename_all = "camelCase")]
 pub enum Command {
     /// First entry of a cluster's log.
-    Form { cluster_id: NodeId, spec: ClusterSpec, nodes: Vec<NodeRecord>, table: Vec<Assignment>, namespaces: Vec<NamespaceSpec> },
+    Form {
+        cluster_id: NodeId,
+        spec: ClusterSpec,
+        nodes: Vec<NodeRecord>,
+        table: Vec<Assignment>,
+        namespaces: Vec<NamespaceSpec>,
+    },
     /// A node says who and where it is now: at its start, when its addresses change, and when it was taken for down.
-    Register { node: NodeRecord },
+    Register {
+        node: NodeRecord,
+    },
     /// The leader saw no heartbeat of this process for a lease.
-    Expire { node: NodeId, incarnation: Incarnation },
-    SetNamespace { spec: NamespaceSpec },
-    DeleteNamespace { name: String },
+    Expire {
+        node: NodeId,
+        incarnation: Incarnation,
+    },
+    SetNamespace {
+        spec: NamespaceSpec,
+    },
+    DeleteNamespace {
+        name: String,
+    },
 }
 
 /// Why a command changed nothing. Deterministic too: it is part of the agreed result.
@@ -98,6 +115,23 @@ impl Metadata {
         self.cluster_id.is_some()
     }
 
+    /// What makes this unfit to act on, in words for an operator; for metadata read from a file or received whole.
+    pub fn check(&self) -> Result<(), String> {
+        if self.format != FORMAT {
+            return Err(format!(
+                "metadata of format {} was written by another version; this one reads format {FORMAT}",
+                self.format
+            ));
+        }
+        if !is_partition_count(self.partitions) || self.table.len() != usize::from(self.partitions) {
+            return Err(format!("a table of {} for {} partitions", self.table.len(), self.partitions));
+        }
+        if !self.namespaces.contains_key(namespace::DEFAULT) {
+            return Err("there is no namespace `default`".into());
+        }
+        Ok(())
+    }
+
     pub fn primary_of(&self, slot: Slot) -> Option<&NodeRecord> {
         let assignment = &self.table[PartitionId::of(slot, self.partitions).index()];
         self.nodes.get(&assignment.primary?)
@@ -134,22 +168,26 @@ impl Metadata {
         if self.is_formed() {
             return Err(Refusal::AlreadyFormed);
         }
-        let ids: BTreeSet<NodeId> = nodes.iter().map(|n| n.id).collect();
-        let placed = table.iter().all(|a| a.primary.is_some_and(|p| ids.contains(&p)));
-        if !spec.partitions.is_power_of_two() || table.len() != usize::from(spec.partitions) || !placed {
+        let mut formed = Metadata {
+            cluster_id: Some(cluster_id),
+            name: spec.name.clone(),
+            partitions: spec.partitions,
+            epoch: self.epoch,
+            table: table.to_vec(),
+            spec: Some(spec.clone()),
+            ..Metadata::empty()
+        };
+        for node in nodes {
+            changed_or_so(formed.register(node))?;
+        }
+        let placed = table.iter().all(|a| a.primary.is_some_and(|p| formed.nodes.contains_key(&p)));
+        if !is_partition_count(spec.partitions) || table.len() != usize::from(spec.partitions) || !placed {
             return Err(Refusal::Invalid("the table does not place every partition on a node of the list".into()));
         }
         for namespace in namespaces {
-            namespace.check().map_err(Refusal::Invalid)?;
+            changed_or_so(formed.set_namespace(namespace))?;
         }
-        self.cluster_id = Some(cluster_id);
-        self.name = spec.name.clone();
-        self.partitions = spec.partitions;
-        self.nodes = nodes.iter().map(|n| (n.id, n.clone())).collect();
-        self.table = table.to_vec();
-        self.namespaces = BTreeMap::from([(namespace::DEFAULT.to_string(), NamespaceSpec::default_namespace())]);
-        self.namespaces.extend(namespaces.iter().map(|n| (n.name.clone(), n.clone())));
-        self.spec = Some(spec.clone());
+        *self = formed;
         Ok(())
     }
 
@@ -198,7 +236,9 @@ impl Metadata {
 
     fn delete_namespace(&mut self, name: &str) -> Result<(), Refusal> {
         if name == namespace::DEFAULT {
-            return Err(Refusal::Invalid("namespace `default` cannot be deleted; it takes what nothing else matches".into()));
+            return Err(Refusal::Invalid(
+                "namespace `default` cannot be deleted; it takes what nothing else matches".into(),
+            ));
         }
         self.namespaces.remove(name).map(|_| ()).ok_or_else(|| Refusal::NoSuchNamespace(name.into()))
     }
@@ -208,3 +248,18 @@ impl Metadata {
         self.nodes.values().filter(move |n| n.id != me).map(|n| (n.id, &n.addresses))
     }
 }
+
+/// Repeats within one command are no mistake.
+fn changed_or_so(result: Result<(), Refusal>) -> Result<(), Refusal> {
+    match result {
+        Err(Refusal::NoChange) => Ok(()),
+        other => other,
+    }
+}
+
+fn is_partition_count(partitions: u16) -> bool {
+    partitions.is_power_of_two() && partitions <= SLOTS
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,13 +1,31 @@
 //! Placement: which node owns which partition. Pure: same input, same table, on any node.
 //!
 //! Consistent hashing with bounded loads (Mirrokni, Thorup, Zadimoghaddam, SODA 2018), the bound being one partition: every
-//! node has a quota by weight, what it holds within its quota stays, and what is left over goes to the first node in ring
-//! order ([`crate::ring`]) that has room. So loads differ by at most one partition from the exact share, and a join or a leave
-//! moves exactly the newcomer's or the leaver's share, which is the optimum for single copies.
+//! node has a quota by weight, what it holds within its quota stays, and what is left over goes to the first nodes in ring
+//! order ([`crate::ring`]) that have room. So loads differ by at most one partition from the exact share, and a join or a leave
+//! moves exactly the newcomer's or the leaver's share, which is the least a balanced table can move with single copies.
 //!
 //! Clients are told ranges of slots, and some of them pay for every range (Lettuce, `CLUSTER SLOTS` replies), so partitions are
-//! given and taken in runs: the first layout is one run a node in ring order; later a node gives away its smallest runs first
-//! and a run goes to a neighbour where that costs no extra move.
+//! given and taken in runs: the first layout is one run a node in ring order; later a node gives away its smallest runs first,
+//! and a run goes to its neighbours where they have room. With 10 nodes and 1024 partitions, 200 joins and leaves end at 85
+//! ranges.
+//!
+//! Against the bare ring (every partition to its first candidate). `load` is the fullest node's over the mean, `moved` is over
+//! the share of the node that joined or left, `ranges` are what clients see after the change; a test keeps the figures true.
+//!
+//! ```text
+//! partitions  change      ring: load  moved  ranges   placed: load  moved  ranges
+//!       1024  3 to 4           1.121   1.12     751          1.000   1.00       5
+//!       1024  10 to 11         1.235   1.08     928          1.010   1.00      15
+//!       1024  100 to 101       1.775   1.18    1016          1.085   0.99     109
+//!       1024  100 to 99        1.837   1.27    1014          1.063   0.98     109
+//!      16384  3 to 4           1.073   1.07   12279          1.000   1.00       5
+//!      16384  10 to 11         1.184   1.18   14839          1.000   1.00      15
+//!      16384  100 to 101       1.301   0.93   16205          1.005   1.00     150
+//!      16384  100 to 99        1.299   0.95   16199          1.003   0.99     196
+//! ```
+//!
+//! Left out: copies beyond the first ([`Assignment::backups`] stays empty here), and pacing; a plan says what moves, not when.
 
 use crate::ring::Ring;
 use dcache_protocol::{NodeId, PartitionId};
@@ -28,7 +46,7 @@ pub struct Assignment {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
     pub id: NodeId,
-    /// Relative share, 1 to 10000.
+    /// Relative share, 1 to 10000; 0: holds nothing.
     pub weight: u32,
     /// Partitions that do not divide evenly are spread over zones.
     pub zone: String,
@@ -49,9 +67,6 @@ pub struct Move {
 pub fn quotas(partitions: u16, nodes: &[Candidate], held: &BTreeMap<NodeId, u16>) -> BTreeMap<NodeId, u16> {
     let nodes = distinct(nodes);
     let total: u64 = nodes.values().map(|node| u64::from(node.weight)).sum();
-    if total == 0 {
-        return BTreeMap::new();
-    }
     let exact = |node: &Candidate| u64::from(partitions) * u64::from(node.weight);
     let mut quotas: BTreeMap<NodeId, u16> =
         nodes.values().map(|node| (node.id, (exact(node) / total) as u16)).collect();
@@ -78,25 +93,23 @@ pub fn quotas(partitions: u16, nodes: &[Candidate], held: &BTreeMap<NodeId, u16>
 }
 
 /// The table for these nodes that is nearest to `today` (empty: none yet). Nodes not in `nodes` lose what they hold. Without
-/// nodes nobody holds anything.
+/// nodes nobody holds anything. `partitions` is a power of two up to 16384.
 pub fn place(partitions: u16, nodes: &[Candidate], today: &[Assignment]) -> Vec<Assignment> {
     let by_id = distinct(nodes);
     let count = usize::from(partitions);
     if by_id.is_empty() {
         return vec![Assignment::default(); count];
     }
-    let ring = Ring::new(by_id.values().map(|node| (node.id, node.weight)));
-    let mut primary: Vec<Option<NodeId>> = (0..count)
-        .map(|p| today.get(p).and_then(|a| a.primary).filter(|node| by_id.contains_key(node)))
-        .collect();
+    let mut primary: Vec<Option<NodeId>> =
+        (0..count).map(|p| today.get(p).and_then(|a| a.primary).filter(|node| by_id.contains_key(node))).collect();
     let mut held: BTreeMap<NodeId, u16> = by_id.keys().map(|id| (*id, 0)).collect();
     for node in primary.iter().flatten() {
         *held.entry(*node).or_default() += 1;
     }
     let quotas = quotas(partitions, nodes, &held);
-    let mut givers: Vec<NodeId> = primary.iter().copied().flatten().collect();
-    let mut seen = BTreeSet::new();
-    givers.retain(|node| seen.insert(*node));
+    // From left to right, so that a giver sees what its neighbour gave and gives beside it.
+    let mut met = BTreeSet::new();
+    let givers: Vec<NodeId> = primary.iter().copied().flatten().filter(|node| met.insert(*node)).collect();
     for node in givers {
         let surplus = held[&node].saturating_sub(quotas[&node]);
         let takers = |other: &NodeId| held.get(other) < quotas.get(other);
@@ -105,6 +118,7 @@ pub fn place(partitions: u16, nodes: &[Candidate], today: &[Assignment]) -> Vec<
     }
     let mut room: BTreeMap<NodeId, usize> =
         quotas.iter().map(|(node, quota)| (*node, usize::from(quota - held[node]))).collect();
+    let ring = Ring::new(by_id.values().filter(|node| room[&node.id] > 0).map(|node| (node.id, node.weight)));
     fill(&mut primary, &ring, &mut room);
     primary.into_iter().map(|primary| Assignment { primary, backups: Vec::new() }).collect()
 }
@@ -119,8 +133,9 @@ pub fn moves(today: &[Assignment], next: &[Assignment]) -> Vec<Move> {
     next.iter().enumerate().filter_map(change).collect()
 }
 
+/// Nodes that may hold something, in an order that is theirs and not the caller's.
 fn distinct(nodes: &[Candidate]) -> BTreeMap<NodeId, &Candidate> {
-    nodes.iter().map(|node| (node.id, node)).collect()
+    nodes.iter().filter(|node| node.weight > 0).map(|node| (node.id, node)).collect()
 }
 
 /// A stretch of neighbouring partitions: first and one past the last.
@@ -161,6 +176,9 @@ fn release(primary: &mut [Option<NodeId>], node: NodeId, mut surplus: usize, is_
     }
 }
 
+/// Candidates looked at for one that takes a whole run.
+const CANDIDATES_WEIGHED: usize = 8;
+
 /// Gives every free run to nodes with room: to its neighbours first, whose ranges grow by it, then to the first node in ring
 /// order that takes all of it, then to the first that takes a part.
 fn fill(primary: &mut [Option<NodeId>], ring: &Ring, room: &mut BTreeMap<NodeId, usize>) {
@@ -181,11 +199,12 @@ fn fill(primary: &mut [Option<NodeId>], ring: &Ring, room: &mut BTreeMap<NodeId,
     let count = primary.len() as u16;
     for (mut start, end) in runs_where(primary, None) {
         while start < end {
-            let fits = |wanted: usize| move |node: &NodeId| room.get(node).is_some_and(|room| *room >= wanted);
-            let mut order = ring.candidates(PartitionId(start as u16), count);
-            let whole = ring.candidates(PartitionId(start as u16), count).find(fits(end - start));
+            let left = |node: &NodeId| room.get(node).copied().unwrap_or_default();
+            let order = ring.candidates(PartitionId(start as u16), count).filter(|node| left(node) > 0);
+            let first: Vec<NodeId> = order.take(CANDIDATES_WEIGHED).collect();
+            let whole = first.iter().find(|node| left(node) >= end - start);
             // Quotas add up to the number of partitions, so room never runs out before them.
-            let Some(node) = whole.or_else(|| order.find(fits(1))) else { return };
+            let Some(node) = whole.or(first.first()).copied() else { return };
             let taken = room.get_mut(&node).map_or(0, |room| take_up_to(room, end - start));
             primary[start..start + taken].fill(Some(node));
             start += taken;
@@ -276,7 +295,8 @@ mod tests {
             let newcomer = NodeId(before + 1);
             assert!(moves.iter().all(|m| m.target == newcomer));
             assert_eq!(moves.len(), usize::from(counts(&next)[&newcomer]));
-            println!("{before} {partitions} {}", ranges(&next));
+            // The newcomer's runs lie where two givers meet, one for every two of them.
+            assert!(ranges(&next) <= (before + before.div_ceil(2)) as usize, "{} ranges", ranges(&next));
         }
     }
 
@@ -292,7 +312,53 @@ mod tests {
             let nodes: Vec<Candidate> = members.iter().map(|id| node(*id, 100, "")).collect();
             table = place(1024, &nodes, &table);
         }
-        panic!("{} ranges after 200 changes", ranges(&table));
+        assert!(ranges(&table) <= 96, "{} ranges after 200 changes", ranges(&table));
+    }
+
+    #[test]
+    fn a_leave_moves_exactly_the_leavers_share() {
+        let today = place(1024, &equal(10), &[]);
+        let stay: Vec<Candidate> = equal(10).into_iter().filter(|node| node.id != NodeId(4)).collect();
+        let moves = moves(&today, &place(1024, &stay, &today));
+        assert!(moves.iter().all(|m| m.source == Some(NodeId(4))));
+        assert_eq!(moves.len(), usize::from(counts(&today)[&NodeId(4)]));
+    }
+
+    #[test]
+    fn a_node_of_no_weight_holds_nothing() {
+        let today = place(64, &equal(3), &[]);
+        let nodes = [node(1, 100, ""), node(2, 0, ""), node(3, 100, "")];
+        assert_eq!(counts(&place(64, &nodes, &today)), BTreeMap::from([(NodeId(1), 32), (NodeId(3), 32)]));
+        assert_eq!(place(64, &[node(2, 0, "")], &today), vec![Assignment::default(); 64]);
+    }
+
+    /// One row of the table at the top of this file.
+    fn row(partitions: u16, before: u64, after: u64) -> String {
+        let bare = |nodes: u64| -> Vec<Assignment> {
+            let ring = Ring::new(equal(nodes).iter().map(|node| (node.id, node.weight)));
+            let first = |p| ring.candidates(PartitionId(p), partitions).next();
+            (0..partitions).map(|p| Assignment { primary: first(p), backups: Vec::new() }).collect()
+        };
+        let figures = |today: &[Assignment], next: &[Assignment]| {
+            let load =
+                f64::from(counts(next).into_values().max().expect("nodes")) * after as f64 / f64::from(partitions);
+            let share = f64::from(partitions) / before.max(after) as f64;
+            let moved = moves(today, next).len() as f64 / share;
+            (format!("{load:.3}"), format!("{moved:>5.2}  {:>6}", ranges(next)))
+        };
+        let placed = place(partitions, &equal(before), &[]);
+        let ring = figures(&bare(before), &bare(after));
+        let this = figures(&placed, &place(partitions, &equal(after), &placed));
+        let change = format!("{before} to {after}");
+        format!("{partitions:>10}  {change:<10}  {:>10}  {}   {:>12}  {}", ring.0, ring.1, this.0, this.1)
+    }
+
+    #[test]
+    fn the_comparison_with_the_bare_ring_is_true() {
+        let changes = [(3, 4), (10, 11), (100, 101), (100, 99)];
+        let rows = [1024, 16384].map(|partitions| changes.map(|(before, after)| row(partitions, before, after)));
+        let table: String = rows.iter().flatten().map(|row| format!("//! {row}\n")).collect();
+        assert!(include_str!("placement.rs").contains(&table), "the table is now\n{table}");
     }
 
     #[test]
@@ -322,6 +388,8 @@ mod tests {
                 prop_assert!((floor..=floor + 1).contains(&has), "{has} is not {floor} or one more");
             }
             prop_assert_eq!(moves(&today, &next).len(), least_moves(partitions, &after, &today));
+
+            prop_assert!(moves(&today, &next).iter().all(|m| next[m.partition.index()].primary == Some(m.target)));
 
             let mut shuffled = after.clone();
             shuffled.reverse();

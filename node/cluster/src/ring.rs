@@ -15,10 +15,13 @@
 //! from here and bounds every node's load to its quota.
 
 use dcache_protocol::{NodeId, PartitionId, Slot};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Virtual nodes of a node with the default weight.
 pub const POINTS_AT_DEFAULT_WEIGHT: u32 = 128;
+
+/// Points on the circle at most; beyond it every node's number shrinks alike (weights go up to 10000, nodes to a thousand).
+const POINTS_MAX: u64 = 1 << 18;
 
 /// The circle: points in ascending order.
 #[derive(Clone, Debug)]
@@ -30,17 +33,18 @@ pub struct Ring {
 impl Ring {
     /// A ring of nodes with their weights (100 is [`POINTS_AT_DEFAULT_WEIGHT`] points; at least one point each).
     pub fn new(nodes: impl IntoIterator<Item = (NodeId, u32)>) -> Ring {
-        let mut points = Vec::new();
-        let mut ids = BTreeSet::new();
-        for (node, weight) in nodes {
-            if !ids.insert(node) {
-                continue;
-            }
-            let count = (u64::from(weight) * u64::from(POINTS_AT_DEFAULT_WEIGHT) / 100).max(1);
-            points.extend((0..count).map(|point| (hash(node.0, point), node)));
-        }
+        let weights: BTreeMap<NodeId, u64> =
+            nodes.into_iter().map(|(node, weight)| (node, u64::from(weight))).collect();
+        let wanted = weights.values().sum::<u64>() * u64::from(POINTS_AT_DEFAULT_WEIGHT) / 100;
+        let points_at = |weight: u64| weight * u64::from(POINTS_AT_DEFAULT_WEIGHT) / 100;
+        let shrunk = |points: u64| (points * POINTS_MAX / wanted.max(POINTS_MAX)).max(1);
+        let points_of = |(node, weight): (&NodeId, &u64)| {
+            let node = *node;
+            (0..shrunk(points_at(*weight))).map(move |point| (hash(node.0, point), node))
+        };
+        let mut points: Vec<(u64, NodeId)> = weights.iter().flat_map(points_of).collect();
         points.sort_unstable();
-        Ring { points, nodes: ids.len() }
+        Ring { points, nodes: weights.len() }
     }
 
     /// Every node once, in the order they are met clockwise from the partition's place.
@@ -77,7 +81,6 @@ fn mix(z: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeMap;
 
     fn owners(nodes: &[(u64, u32)]) -> Vec<NodeId> {
         let ring = Ring::new(nodes.iter().map(|(id, weight)| (NodeId(*id), *weight)));
@@ -116,6 +119,22 @@ mod tests {
         let counts = counts(&owners(&[(1, 100), (2, 400)]));
         let ratio = counts[&NodeId(2)] as f64 / counts[&NodeId(1)] as f64;
         assert!((2.8..5.6).contains(&ratio), "four times the weight got {ratio} times the partitions");
+    }
+
+    #[test]
+    fn points_are_bounded_and_stay_in_proportion() {
+        let ring = Ring::new((1..=300).map(|id| (NodeId(id), if id == 1 { 5000 } else { 10_000 })));
+        assert!(ring.points.len() as u64 <= POINTS_MAX);
+        let points = |node: u64| ring.points.iter().filter(|(_, id)| *id == NodeId(node)).count();
+        assert!(points(1).abs_diff(points(2) / 2) <= 1, "{} and {}", points(1), points(2));
+    }
+
+    #[test]
+    fn places_never_change() {
+        // Another value here means another table from the same metadata: two versions of the program would disagree.
+        assert_eq!(hash(1, 0), 6791897765849424158);
+        let first: Vec<u64> = owners(&[(1, 100), (2, 100), (3, 100)]).iter().step_by(2048).map(|node| node.0).collect();
+        assert_eq!(first, [1, 2, 1, 2, 1, 1, 1, 3]);
     }
 
     #[test]

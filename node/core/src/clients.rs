@@ -201,7 +201,13 @@ mod tests {
     fn a_client_is_listed_until_it_goes() {
         let (clients, wake, _) = clients_of(2);
         let register = |remote: &str| {
-            clients.register(remote.into(), "10.0.0.1:6379".into(), Door::Gateway, Duration::from_secs(5), Arc::clone(&wake))
+            clients.register(
+                remote.into(),
+                "10.0.0.1:6379".into(),
+                Door::Gateway,
+                Duration::from_secs(5),
+                Arc::clone(&wake),
+            )
         };
         let first = register("10.0.0.2:1");
         assert!(clients.admits());
@@ -216,7 +222,8 @@ mod tests {
     #[test]
     fn the_line_is_redis_s() {
         let (clients, wake, _) = clients_of(1);
-        let client = clients.register("1.2.3.4:5".into(), "6.7.8.9:10".into(), Door::Gateway, Duration::from_secs(5), wake);
+        let client =
+            clients.register("1.2.3.4:5".into(), "6.7.8.9:10".into(), Door::Gateway, Duration::from_secs(5), wake);
         client.names.lock().name = "worker".into();
         client.no_evict.store(true, Relaxed);
         client.command.store(3, Relaxed);

@@ -9,7 +9,7 @@ use dcache_cluster::metadata::Metadata;
 use dcache_cluster::placement::Assignment;
 use dcache_protocol::peer::{DataHeader, DataStatus};
 use dcache_protocol::resp::value::encode_request;
-use dcache_protocol::{Addresses, Epoch, Incarnation, NodeId, NodeRecord, NodeState, Slot, slot_of};
+use dcache_protocol::{Addresses, Epoch, Incarnation, NodeId, NodeRecord, NodeState, slot_of};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,10 +31,7 @@ pub fn pass(time: Duration) {
 }
 
 pub fn clock() -> Clock {
-    Clock {
-        monotonic: || ELAPSED.get(),
-        unix_ms: || UNIX_MS + ELAPSED.get().as_millis() as u64 - 100_000,
-    }
+    Clock { monotonic: || ELAPSED.get(), unix_ms: || UNIX_MS + ELAPSED.get().as_millis() as u64 - 100_000 }
 }
 
 pub fn id(number: usize) -> NodeId {
@@ -132,7 +129,8 @@ impl Cluster {
         if let Some(error) = self.broken.borrow().get(&part.to) {
             return Err(*error);
         }
-        let node = self.nodes.iter().find(|node| node.config().id == part.to).expect("parts go to nodes of the cluster");
+        let node =
+            self.nodes.iter().find(|node| node.config().id == part.to).expect("parts go to nodes of the cluster");
         let header = DataHeader { id: 9, database: part.database, resp: part.resp };
         let mut reply = Vec::new();
         match node.serve_peer(0, header, &part.request, &mut reply) {
@@ -218,10 +216,4 @@ impl<'a> Caller<'a> {
     pub fn say(&mut self, line: &str) -> String {
         String::from_utf8(self.send(format!("{line}\r\n").as_bytes())).expect("replies of these tests are text")
     }
-}
-
-/// The first slot that node `number` of `nodes` owns.
-pub fn first_slot_of(number: usize, nodes: usize) -> Slot {
-    let metadata = metadata(nodes);
-    Slot::all().find(|slot| metadata.primary_of(*slot).is_some_and(|n| n.id == id(number))).expect("every node owns slots")
 }

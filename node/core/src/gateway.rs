@@ -2,7 +2,7 @@
 //!
 //! A plain client at the gateway door sees one standalone node. When a request's keys live elsewhere, a [`Fanout`] says what
 //! to send where; the connection sends the parts, collects the answers and calls [`Fanout::finish`]. What this node owns of
-//! the request has run by then: a piece that stays here is served exactly like a piece that came from a peer ([`serve`]).
+//! the request has run by then: a piece that stays here is served exactly like a piece that came from a peer.
 //!
 //! ```text
 //! MGET a b c d ─┬─ a c ─► here, at once          ─┐
@@ -17,17 +17,19 @@
 //! Split writes are not atomic over several nodes. `SCAN` walks the nodes in the order of their tags, with the tag in bits
 //! 40 to 51 of the cursor, so a cursor stays below 2^52, which every client's number type holds.
 
+mod merge;
+
 use crate::Node;
 use crate::command::{self, Command, Context, Door, Gather, Merge};
 use crate::route::{self, Route};
 use crate::session::ClientState;
 use crate::stats::Outcome as Counted;
-use crate::view::{Owner, TAG_MAX, View, ViewNode};
+use crate::view::{Owner, View, ViewNode};
 use dcache_protocol::error::WireError;
 use dcache_protocol::peer::DataStatus;
 use dcache_protocol::resp::parse::{Args, Limits, Parser, Progress};
 use dcache_protocol::resp::reply::{Reply, Version};
-use dcache_protocol::resp::value::{encode_request, skip_value};
+use dcache_protocol::resp::value::encode_request;
 use dcache_protocol::{Epoch, NodeId, slot_of};
 use std::time::Duration;
 
@@ -123,6 +125,16 @@ enum Answer {
     OfPart(usize),
 }
 
+impl Piece {
+    /// Its keys' places and its reply, once there is one.
+    fn answered(&self) -> Option<(&[usize], &[u8])> {
+        match &self.answer {
+            Answer::Have(reply) => Some((&self.places, reply)),
+            Answer::OfPart(_) => None,
+        }
+    }
+}
+
 /// Where a piece goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Target {
@@ -187,7 +199,7 @@ impl Fanout {
                 for (index, reply) in replies.into_iter().enumerate() {
                     answers.push(reply.map_err(|error| asked.explain(index, error))?);
                 }
-                gathered(node, gather, &answers, origin.version, out)?;
+                merge::gathered(node, gather, &answers, origin.version, out)?;
                 match unreached {
                     Some(name) => Err(WireError::ClusterDown {
                         reason: format!("node {name} is down: done on all other nodes, but not for its keys"),
@@ -198,7 +210,7 @@ impl Fanout {
             Plan::Cursor { tag } => {
                 let reply = replies.into_iter().next().unwrap_or(Err(ForwardError::Unreachable));
                 let reply = reply.map_err(|error| asked.explain(0, error))?;
-                scanned(&view, tag, &reply, origin.version, out).map(|()| None)
+                merge::scanned(&view, tag, &reply, origin.version, out).map(|()| None)
             }
         }
     }
@@ -286,7 +298,8 @@ impl Asked<'_> {
             }
         }
         if again.parts.is_empty() {
-            merged(merge, &again.pieces, self.origin.version, out)?;
+            let pieces: Vec<(&[usize], &[u8])> = again.pieces.iter().filter_map(Piece::answered).collect();
+            merge::merged(merge, &pieces, self.origin.version, out)?;
             return Ok(None);
         }
         Ok(Some(again.into_fanout(merge).with_barrier()))
@@ -310,14 +323,16 @@ impl Asked<'_> {
         };
         let others = if self.parts.len() > 1 { "; other nodes may have run their share" } else { "" };
         match error {
-            ForwardError::NotOwner => {
-                WireError::TryAgain { reason: format!("Hash slot is changing hands: node {name} did not run the request{others}") }
-            }
-            ForwardError::Overloaded => {
-                WireError::TryAgain { reason: format!("too many requests wait for node {name}: it did not run this one{others}") }
-            }
+            ForwardError::NotOwner => WireError::TryAgain {
+                reason: format!("Hash slot is changing hands: node {name} did not run the request{others}"),
+            },
+            ForwardError::Overloaded => WireError::TryAgain {
+                reason: format!("too many requests wait for node {name}: it did not run this one{others}"),
+            },
             ForwardError::Unreachable => WireError::ClusterDown {
-                reason: format!("Hash slot not served: node {name} cannot be reached and did not run the request{others}"),
+                reason: format!(
+                    "Hash slot not served: node {name} cannot be reached and did not run the request{others}"
+                ),
             },
             ForwardError::LinkLost => WireError::ClusterDown {
                 reason: format!("Hash slot not served: the link to node {name} broke, outcome unknown{others}"),
@@ -345,7 +360,7 @@ pub(crate) fn split(
     args: Args<'_>,
 ) -> Result<Fanout, WireError> {
     let keys = command::key_indexes(origin.command, args.len()).count();
-    if (args.len() - 1) % keys.max(1) != 0 {
+    if !(args.len() - 1).is_multiple_of(keys.max(1)) {
         return Err(command::wrong_arity(origin.command));
     }
     let mut split = Split { origin, parts: Vec::new(), pieces: Vec::new() };
@@ -449,7 +464,7 @@ fn scan(
     let owners = view.owners_by_tag();
     // A node that has left the cluster took its tag along: what it had is with the others, so go on with the next.
     let Some(owner) = owners.iter().find(|owner| u64::from(owner.tag) >= tag) else {
-        write_page(0, &empty_array(), origin.version, out);
+        merge::write_page(0, &merge::empty_array(), origin.version, out);
         return Ok(None);
     };
     if !owner.is_up && owner.id != view.me {
@@ -458,14 +473,16 @@ fn scan(
             0 => "all other nodes are scanned".to_string(),
             next => format!("go on at cursor {next} to leave them out"),
         };
-        return Err(WireError::ClusterDown { reason: format!("node {} is down: its keys cannot be scanned; {advice}", owner.name) });
+        return Err(WireError::ClusterDown {
+            reason: format!("node {} is down: its keys cannot be scanned; {advice}", owner.name),
+        });
     }
     let own_cursor = if u64::from(owner.tag) == tag { own_cursor } else { 0 }.to_string();
     let mut request: Vec<&[u8]> = args.iter().collect();
     request[1] = own_cursor.as_bytes();
     if owner.id == view.me {
         let reply = origin.run_here(node, view, &request);
-        scanned(view, owner.tag, &reply, origin.version, out)?;
+        merge::scanned(view, owner.tag, &reply, origin.version, out)?;
         return Ok(None);
     }
     let parts = vec![origin.part(owner.id, &request)];
@@ -475,143 +492,6 @@ fn scan(
 /// Where a cluster-wide scan goes on after a node is through; 0 at the end.
 fn next_cursor(owners: &[&ViewNode], tag: u16) -> u64 {
     owners.iter().find(|owner| owner.tag > tag).map_or(0, |owner| u64::from(owner.tag) << CURSOR_BITS)
-}
-
-/// Writes one node's `SCAN` page with the cluster's cursor in place of its own.
-fn scanned(view: &View, tag: u16, page: &[u8], version: Version, out: &mut Vec<u8>) -> Result<(), WireError> {
-    if page.first() == Some(&b'-') {
-        out.extend_from_slice(page);
-        return Ok(());
-    }
-    let (cursor, keys) = split_page(page).ok_or_else(malformed)?;
-    debug_assert!(tag <= TAG_MAX && cursor < 1 << CURSOR_BITS);
-    let cursor = match cursor {
-        0 => next_cursor(&view.owners_by_tag(), tag),
-        own => u64::from(tag) << CURSOR_BITS | own & ((1 << CURSOR_BITS) - 1),
-    };
-    write_page(cursor, keys, version, out);
-    Ok(())
-}
-
-fn write_page(cursor: u64, keys: &[u8], version: Version, out: &mut Vec<u8>) {
-    let mut reply = Reply::new(out, version);
-    reply.array(2);
-    reply.bulk(cursor.to_string().as_bytes());
-    out.extend_from_slice(keys);
-}
-
-fn empty_array() -> [u8; 4] {
-    *b"*0\r\n"
-}
-
-/// Cursor and encoded keys of a `SCAN` reply.
-fn split_page(page: &[u8]) -> Option<(u64, &[u8])> {
-    let rest = page.strip_prefix(b"*2\r\n")?;
-    let length = skip_value(rest).ok()??;
-    let (cursor, keys) = rest.split_at_checked(length)?;
-    let digits = cursor.strip_prefix(b"$")?.split(|&b| b == b'\n').nth(1)?;
-    let cursor = std::str::from_utf8(digits).ok()?.trim_end().parse().ok()?;
-    Some((cursor, keys))
-}
-
-/// Makes one reply of the pieces' replies. The first error is the reply when there is one.
-fn merged(merge: Merge, pieces: &[Piece], version: Version, out: &mut Vec<u8>) -> Result<(), WireError> {
-    let answers = pieces.iter().map(|piece| match &piece.answer {
-        Answer::Have(reply) => reply.as_slice(),
-        Answer::OfPart(_) => &[],
-    });
-    if let Some(error) = answers.clone().find(|reply| reply.first() == Some(&b'-')) {
-        out.extend_from_slice(error);
-        return Ok(());
-    }
-    match merge {
-        Merge::Sum => write_sum(answers, version, out),
-        Merge::Ok => {
-            Reply::new(out, version).ok();
-            Ok(())
-        }
-        Merge::InOrder => {
-            let total = pieces.iter().map(|piece| piece.places.len()).sum();
-            let mut elements: Vec<&[u8]> = vec![&[]; total];
-            for (piece, reply) in pieces.iter().zip(answers) {
-                let mut rest = elements_of(reply, piece.places.len()).ok_or_else(malformed)?;
-                for &place in &piece.places {
-                    let length = skip_value(rest).ok().flatten().ok_or_else(malformed)?;
-                    let (element, after) = rest.split_at_checked(length).ok_or_else(malformed)?;
-                    *elements.get_mut(place).ok_or_else(malformed)? = element;
-                    rest = after;
-                }
-            }
-            Reply::new(out, version).array(total);
-            elements.iter().for_each(|element| out.extend_from_slice(element));
-            Ok(())
-        }
-    }
-}
-
-/// Makes one reply of all nodes' replies. The first error is the reply when there is one.
-fn gathered(node: &Node, gather: Gather, answers: &[Vec<u8>], version: Version, out: &mut Vec<u8>) -> Result<(), WireError> {
-    if let Some(error) = answers.iter().find(|reply| reply.first() == Some(&b'-')) {
-        out.extend_from_slice(error);
-        return Ok(());
-    }
-    match gather {
-        Gather::Sum => write_sum(answers.iter().map(Vec::as_slice), version, out),
-        Gather::Ok => {
-            Reply::new(out, version).ok();
-            Ok(())
-        }
-        Gather::Concat => {
-            let is_whole = |reply: &[u8]| skip_value(reply) == Ok(Some(reply.len()));
-            let counted = |reply: &Vec<u8>| read_length(reply, b'*').filter(|_| is_whole(reply));
-            let counts: Option<Vec<(usize, usize)>> = answers.iter().map(counted).collect();
-            let counts = counts.ok_or_else(malformed)?;
-            Reply::new(out, version).array(counts.iter().map(|(count, _)| count).sum());
-            for (reply, (_, header)) in answers.iter().zip(counts) {
-                out.extend_from_slice(&reply[header..]);
-            }
-            Ok(())
-        }
-        Gather::Any => {
-            let found: Vec<&Vec<u8>> = answers.iter().filter(|reply| !is_null(reply)).collect();
-            match found.len() {
-                0 => Reply::new(out, version).null(),
-                count => out.extend_from_slice(found[(node.random() % count as u64) as usize]),
-            }
-            Ok(())
-        }
-        Gather::Cursor => Err(malformed()),
-    }
-}
-
-fn write_sum<'a>(answers: impl Iterator<Item = &'a [u8]>, version: Version, out: &mut Vec<u8>) -> Result<(), WireError> {
-    let numbers: Option<Vec<usize>> = answers.map(|reply| Some(read_length(reply, b':')?.0)).collect();
-    let sum: usize = numbers.ok_or_else(malformed)?.iter().sum();
-    Reply::new(out, version).integer(i64::try_from(sum).unwrap_or(i64::MAX));
-    Ok(())
-}
-
-/// What follows an array's header, when it announces `count` elements.
-fn elements_of(reply: &[u8], count: usize) -> Option<&[u8]> {
-    let (length, header) = read_length(reply, b'*')?;
-    (length == count).then(|| &reply[header..])
-}
-
-/// The number of a first line such as `*3` or `:7`, and the line's length with its end.
-fn read_length(reply: &[u8], kind: u8) -> Option<(usize, usize)> {
-    let end = reply.iter().position(|&b| b == b'\r')?;
-    let (&first, digits) = reply[..end].split_first()?;
-    let number = std::str::from_utf8(digits).ok()?.parse().ok()?;
-    (first == kind && reply.get(end + 1) == Some(&b'\n')).then_some((number, end + 2))
-}
-
-fn is_null(reply: &[u8]) -> bool {
-    reply.starts_with(b"_") || reply.starts_with(b"$-1")
-}
-
-/// Only another build of dcache on the other side could cause this.
-fn malformed() -> WireError {
-    WireError::Other("ERR another node answered in a form this one does not understand; are both of one version?".into())
 }
 
 /// The arguments of a request this node encoded itself.

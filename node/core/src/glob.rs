@@ -11,8 +11,8 @@ pub enum Case {
     Insensitive,
 }
 
-/// Steps a match may take beyond [`STEPS_PER_BYTE`] for every byte of pattern and text: some milliseconds.
-const STEPS: usize = 1 << 20;
+/// Steps a match may take beyond [`STEPS_PER_BYTE`] for every byte of pattern and text: a fraction of a millisecond.
+const STEPS: usize = 1 << 16;
 const STEPS_PER_BYTE: usize = 16;
 
 /// Whether the whole text matches the pattern.
@@ -165,7 +165,7 @@ mod tests {
         assert!(!is_match(&format!("{}b", "a*".repeat(1_000)), &text));
         assert!(!is_match(&format!("*{}b", "a".repeat(50_000)), &text));
         assert!(!is_match(&format!("*{}", "[".repeat(50_000)), &text));
-        assert!(is_match(&format!("*{}b", "a".repeat(1_000)), &format!("{}b", "a".repeat(2_000))));
+        assert!(is_match(&format!("*{}b", "a".repeat(200)), &format!("{}b", "a".repeat(400))));
     }
 
     /// Every way to give bytes to every `*`.

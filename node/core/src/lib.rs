@@ -190,6 +190,11 @@ impl Node {
     pub fn report(&self, resident_bytes: u64, buffer_bytes: u64) -> NodeReport {
         self.set_process_memory(resident_bytes, buffer_bytes);
         let view = self.view();
+        // Not within the struct below: a lock taken there is held to its end, and `command_figures` takes it too.
+        let (latency, windows) = {
+            let history = self.history.lock();
+            (history.latencies_of_all().report(), history.windows())
+        };
         NodeReport {
             id: self.config.id,
             name: view.my_node().map(|node| node.name.clone()).unwrap_or_default(),
@@ -205,10 +210,10 @@ impl Node {
             connections_rejected: self.clients.rejected(),
             buffer_bytes,
             traffic: self.traffic(),
-            latency: self.history.lock().latencies_of_all().report(),
+            latency,
             commands: self.command_figures(),
             namespaces: self.namespace_figures(),
-            windows: self.history.lock().windows(),
+            windows,
         }
     }
 

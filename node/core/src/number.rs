@@ -113,7 +113,7 @@ impl Extended {
         let text = if exponent >= 0 {
             let mut whole = Natural::from(mantissa);
             whole.shift_left(exponent.unsigned_abs());
-            whole.to_decimal()
+            whole.into_decimal()
         } else {
             // At most 2^64 × 10^17 < 2^121.
             let scaled = u128::from(mantissa) * 10u128.pow(DECIMALS);
@@ -289,7 +289,7 @@ impl Natural {
         if self.is_zero() {
             return;
         }
-        if bits % 32 > 0 {
+        if !bits.is_multiple_of(32) {
             self.multiply_add(1 << (bits % 32), 0);
         }
         self.0.splice(0..0, std::iter::repeat_n(0, bits as usize / 32));
@@ -311,7 +311,7 @@ impl Natural {
         self.trim();
     }
 
-    fn to_decimal(mut self) -> String {
+    fn into_decimal(mut self) -> String {
         const CHUNK: u64 = 1_000_000_000;
         let mut chunks = Vec::new();
         while !self.is_zero() {

@@ -25,7 +25,12 @@ pub enum Route<'a> {
 }
 
 /// Decides for a client's request. The error is the reply.
-pub fn route<'a>(view: &'a View, door: Door, command: &'static Command, args: Args<'_>) -> Result<Route<'a>, WireError> {
+pub fn route<'a>(
+    view: &'a View,
+    door: Door,
+    command: &'static Command,
+    args: Args<'_>,
+) -> Result<Route<'a>, WireError> {
     match door {
         Door::Cluster => route_cluster(view, command, args),
         Door::Gateway => route_gateway(view, command, args),
@@ -77,7 +82,11 @@ fn to_owner(view: &View, slot: Slot) -> Result<Route<'_>, WireError> {
 }
 
 /// Where all keys live, if that is one node. A key that nobody serves refuses the whole request before any of it ran.
-fn to_common_owner<'a>(view: &'a View, command: &'static Command, args: Args<'_>) -> Result<Option<Route<'a>>, WireError> {
+fn to_common_owner<'a>(
+    view: &'a View,
+    command: &'static Command,
+    args: Args<'_>,
+) -> Result<Option<Route<'a>>, WireError> {
     if view.owns_everything() {
         return Ok(Some(Route::Here(keys_of(command, args).next().map(slot_of))));
     }

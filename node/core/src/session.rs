@@ -74,15 +74,7 @@ impl Replies {
 impl ClientState {
     /// For a request that another node forwarded, or that runs as if.
     pub(crate) fn of_peer(database: u16, version: Version) -> ClientState {
-        ClientState {
-            id: 0,
-            version,
-            database,
-            no_touch: false,
-            replies: Replies::All,
-            closing: false,
-            client: None,
-        }
+        ClientState { id: 0, version, database, no_touch: false, replies: Replies::All, closing: false, client: None }
     }
 
     pub(crate) fn set_version(&mut self, version: Version) {
@@ -137,11 +129,8 @@ impl Session {
     /// kills this one.
     pub fn new(node: &Arc<Node>, door: Door, worker: usize, remote: String, local: String, wake: Wake) -> Session {
         let client = node.clients().register(remote, local, door, node.now(), wake);
-        let state = ClientState {
-            id: client.id,
-            client: Some(Arc::clone(&client)),
-            ..ClientState::of_peer(0, Version::Resp2)
-        };
+        let state =
+            ClientState { id: client.id, client: Some(Arc::clone(&client)), ..ClientState::of_peer(0, Version::Resp2) };
         Session { node: Arc::clone(node), door, worker, parser: Parser::new(Limits::default()), state, client }
     }
 
@@ -225,7 +214,10 @@ struct Request<'a> {
 }
 
 enum Executed {
-    Answered { command: &'static Command, outcome: Outcome },
+    Answered {
+        command: &'static Command,
+        outcome: Outcome,
+    },
     /// It fits no row of the command table.
     Refused,
     Forwarded(Fanout),
@@ -436,7 +428,10 @@ mod tests {
             "-ERR unknown command 'FOO', with args beginning with: 'a b' 'c  d' \r\n"
         );
         assert_eq!(client.say("client bogus"), "-ERR unknown subcommand 'bogus'. Try CLIENT HELP.\r\n");
-        assert_eq!(client.say("CLIENT MAINT_NOTIFICATIONS on"), "-ERR unknown subcommand 'MAINT_NOTIFICATIONS'. Try CLIENT HELP.\r\n");
+        assert_eq!(
+            client.say("CLIENT MAINT_NOTIFICATIONS on"),
+            "-ERR unknown subcommand 'MAINT_NOTIFICATIONS'. Try CLIENT HELP.\r\n"
+        );
         assert_eq!(client.say("GET"), "-ERR wrong number of arguments for 'get' command\r\n");
         assert_eq!(client.say("client"), "-ERR wrong number of arguments for 'client' command\r\n");
         assert_eq!(client.say("Client SetName"), "-ERR wrong number of arguments for 'client|setname' command\r\n");
@@ -504,7 +499,13 @@ mod tests {
         let there = fixture::key_of(1, 3, 0);
         let mut sent = 0;
         let mut got = 0;
-        for line in [format!("SET {here} v"), format!("SET {there} v"), format!("GET {there}"), "GET".into(), format!("INCR {here}")] {
+        for line in [
+            format!("SET {here} v"),
+            format!("SET {there} v"),
+            format!("GET {there}"),
+            "GET".into(),
+            format!("INCR {here}"),
+        ] {
             sent += line.len() + 2;
             got += client.say(&line).len();
         }

@@ -34,7 +34,11 @@ fn a_node_drops_what_it_lost_and_keeps_what_it_has() {
     node.publish(Arc::new(fixture::metadata(3)), Some(id(2)));
     let kept = (0..300).filter(|n| node.view().is_mine(slot_of(format!("k{n}").as_bytes()))).count() as u64;
     assert!(0 < kept && kept < 300);
-    assert_eq!(node.partition_figures().items.iter().sum::<u64>(), kept, "what is lost is not shown even before it is gone");
+    assert_eq!(
+        node.partition_figures().items.iter().sum::<u64>(),
+        kept,
+        "what is lost is not shown even before it is gone"
+    );
     settle(node);
     assert_eq!(node.items(), kept);
     assert_eq!(client.call(&["GET", &key_of(0, 3, 0)]), "$-1\r\n");
@@ -106,10 +110,32 @@ fn keys_move_to_the_namespaces_they_belong_to() {
 }
 
 #[test]
+fn a_lowered_maximum_is_reached_without_a_write() {
+    let cluster = Cluster::new(1);
+    let node = &cluster.nodes[0];
+    let mut client = cluster.client(0, Door::Gateway);
+    for n in 0..100 {
+        client.call(&["SET", &format!("k{n}"), &"x".repeat(1000)]);
+    }
+    let mut metadata = fixture::metadata(1);
+    metadata.namespaces.get_mut("default").expect("always there").memory_max_bytes = Some(20_000);
+    node.publish(Arc::new(metadata), None);
+    node.maintain(0, 1);
+    let figures = &node.namespace_figures()[0];
+    assert!(figures.memory_used_bytes <= 20_000 && figures.items > 10, "{figures:?}");
+    assert_eq!(figures.evictions + figures.items, 100);
+    assert_eq!(client.call(&["GET", "k0"]), "$-1\r\n", "the oldest went first");
+}
+
+#[test]
 fn namespaces_may_limit_how_long_keys_live() {
     let cluster = Cluster::new(1);
     let mut metadata = fixture::metadata(1);
-    let short = NamespaceSpec { default_ttl_ms: Some(60_000), max_ttl_ms: Some(90_000), ..namespace("short", Match::Database(2)) };
+    let short = NamespaceSpec {
+        default_ttl_ms: Some(60_000),
+        max_ttl_ms: Some(90_000),
+        ..namespace("short", Match::Database(2))
+    };
     metadata.namespaces.insert(short.name.clone(), short);
     cluster.publish(&metadata);
     let mut client = cluster.client(0, Door::Gateway);
@@ -190,7 +216,11 @@ fn latency_is_the_clock_s() {
     cluster.finish(node, fanout, &mut out);
     node.sample();
     let get = node.command_figures().into_iter().find(|figures| figures.name == "get").expect("called");
-    assert!((get.latency.max_us - 3000.0).abs() < 150.0, "a forward counts until its answer is here: {}", get.latency.max_us);
+    assert!(
+        (get.latency.max_us - 3000.0).abs() < 150.0,
+        "a forward counts until its answer is here: {}",
+        get.latency.max_us
+    );
 }
 
 #[test]
@@ -222,7 +252,8 @@ fn a_node_taken_for_down_still_serves_its_own_slots() {
 fn clients_beyond_the_limit_are_not_admitted() {
     let cluster = Cluster::new(1);
     let node = &cluster.nodes[0];
-    let open = |n: usize| Session::new(node, Door::Gateway, 0, format!("192.0.2.1:{n}"), String::new(), Arc::new(|| {}));
+    let open =
+        |n: usize| Session::new(node, Door::Gateway, 0, format!("192.0.2.1:{n}"), String::new(), Arc::new(|| {}));
     let sessions: Vec<Session> = (0..100).take_while(|_| node.clients().admits()).map(open).collect();
     assert_eq!(sessions.len(), 100);
     assert!(!node.clients().admits());

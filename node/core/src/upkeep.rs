@@ -1,5 +1,6 @@
 //! Background work of a node, in steps small enough to stand between two requests: expiring, dropping the entries of slots
-//! it lost, and sorting entries into the namespaces they belong to since those changed.
+//! it lost, sorting entries into the namespaces they belong to since those changed, and trimming those whose maximum was
+//! lowered.
 //!
 //! A session may still act on the view before this one while its batch runs: it may write into a lost slot after it was
 //! dropped, or under a namespace's old id after its slot was sorted. Hence sorting begins [`GRACE`] after the view was
@@ -27,6 +28,9 @@ const EXPIRE_BATCH: usize = 32;
 
 /// Visits of all a worker's shards in one step at most, whatever the clock says.
 const EXPIRE_ROUNDS: usize = 32;
+
+/// Entries one step evicts at most from namespaces whose maximum was lowered below what they hold.
+const TRIM_BATCH: usize = 256;
 
 /// Slots sorted or dropped in one step at most.
 const SLOTS_A_STEP: usize = 64;
@@ -73,6 +77,9 @@ impl Upkeep {
         self.expire(node, worker, workers.max(1), &is_over);
         self.drop_lost(node, &is_over);
         self.sort(node, begun, &is_over);
+        if worker == 0 {
+            node.engine().trim_step(TRIM_BATCH, node.unix_ms());
+        }
     }
 
     /// Expires in turns over the worker's shards, so that one full of expired entries does not hold up the others.
@@ -140,9 +147,11 @@ impl Upkeep {
     /// Finds entries written into lost slots by sessions that acted on an older view.
     pub fn look_for_strays(&self, node: &Node) {
         let view = node.view();
-        let strays = node.engine().slot_figures().into_iter().filter(|(slot, items, _)| {
-            *items > 0 && Slot::new(*slot).is_some_and(|slot| !view.is_mine(slot))
-        });
+        let strays = node
+            .engine()
+            .slot_figures()
+            .into_iter()
+            .filter(|(slot, items, _)| *items > 0 && Slot::new(*slot).is_some_and(|slot| !view.is_mine(slot)));
         self.lost.lock().extend(strays.map(|(slot, ..)| slot));
     }
 

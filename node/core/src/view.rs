@@ -9,7 +9,7 @@
 //! key  ──► prefixes, sorted: the greatest one ≤ key, or the longest of its own prefixes ──► namespace id
 //! ```
 //!
-//! Namespace ids are a node's own business ([`NamespaceIds`]): they index the engine's counters and stay with a name while
+//! Namespace ids are a node's own business (`NamespaceIds`): they index the engine's counters and stay with a name while
 //! it exists.
 
 use crate::command::cluster::Topology;
@@ -71,7 +71,12 @@ pub enum Owner<'a> {
 }
 
 impl View {
-    pub(crate) fn new(metadata: Arc<Metadata>, leader: Option<NodeId>, me: NodeId, ids: &BTreeMap<String, NamespaceId>) -> View {
+    pub(crate) fn new(
+        metadata: Arc<Metadata>,
+        leader: Option<NodeId>,
+        me: NodeId,
+        ids: &BTreeMap<String, NamespaceId>,
+    ) -> View {
         let mut nodes = nodes_of(&metadata);
         let index_of: BTreeMap<NodeId, u16> = nodes.iter().zip(0u16..).map(|(node, index)| (node.id, index)).collect();
         let owner = |primary: Option<NodeId>| primary.and_then(|id| index_of.get(&id)).copied().unwrap_or(NOBODY);
@@ -293,7 +298,10 @@ pub(crate) struct NamespaceIds {
 
 impl NamespaceIds {
     pub fn new() -> NamespaceIds {
-        NamespaceIds { used: BTreeMap::from([(namespace::DEFAULT.to_string(), NamespaceId(0))]), leaving: BTreeSet::new() }
+        NamespaceIds {
+            used: BTreeMap::from([(namespace::DEFAULT.to_string(), NamespaceId(0))]),
+            leaving: BTreeSet::new(),
+        }
     }
 
     /// The ids for exactly these names. Names that had one keep it.
@@ -409,11 +417,13 @@ mod tests {
     #[test]
     fn every_namespace_the_metadata_allows_gets_an_id() {
         let mut ids = NamespaceIds::new();
-        let many: Vec<String> =
-            std::iter::once("default".to_string()).chain((1..namespace::NAMESPACES_MAX).map(|n| format!("n{n}"))).collect();
+        let many: Vec<String> = std::iter::once("default".to_string())
+            .chain((1..namespace::NAMESPACES_MAX).map(|n| format!("n{n}")))
+            .collect();
         assert_eq!(ids.assign(many.iter()).len(), 256);
-        let others: Vec<String> =
-            std::iter::once("default".to_string()).chain((1..namespace::NAMESPACES_MAX).map(|n| format!("m{n}"))).collect();
+        let others: Vec<String> = std::iter::once("default".to_string())
+            .chain((1..namespace::NAMESPACES_MAX).map(|n| format!("m{n}")))
+            .collect();
         let assigned = ids.assign(others.iter());
         assert_eq!(assigned.values().map(|id| id.0).collect::<BTreeSet<u8>>().len(), 256);
     }

@@ -25,24 +25,24 @@
 //! What it promises:
 //! - The account ([`Engine::used_bytes`]) never passes the limit, not by a byte and not for a moment: room is reserved before
 //!   anything is stored, by evicting until it is there. What the account counts is keys, values and [`ENTRY_OVERHEAD`].
-//! - The victim is the first of the whole namespace in its policy's order, not of a sample or of one stripe ([`policy`]).
-//!   Which namespace gives is in [`budget`].
+//! - The victim is the first of the whole namespace in its policy's order, not of a sample or of one stripe (`policy/`).
+//!   Which namespace gives is in `budget.rs`.
 //! - No operation's cost depends on anything but its own key and value, except where it says so.
 //!
 //! | what | who may touch it |
 //! |---|---|
-//! | a [`shard`] | who holds its stripe's lock; a leaf: one lock per thread at a time |
+//! | a `shard` | who holds its stripe's lock; a leaf: one lock per thread at a time |
 //! | budgets, coldest entries, ticks | everyone, atomically |
 //!
 //! The store is a plain one (boxed keys and values in a slab, a table and linked queues per stripe); the interface is what
 //! is meant to last.
 
-pub mod budget;
+mod budget;
 mod entries;
 mod expiry;
 mod guard;
-pub mod policy;
-pub mod scan;
+mod policy;
+mod scan;
 mod shard;
 mod stats;
 mod value;

@@ -5,6 +5,7 @@
 
 use dcache_engine::*;
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -304,6 +305,10 @@ fn compare(engine: &Engine, model: &Model) {
         let count = model.items.keys().filter(|id| id.0 == database && slot_of(id.1) == slot).count();
         assert_eq!(engine.count_in_slot(slot, database), count as u64);
     }
+    for database in 0..2 {
+        let expiring = model.items.iter().filter(|(id, item)| id.0 == database && item.expires_at_ms.is_some());
+        assert_eq!(engine.count_expiring(database), expiring.count() as u64);
+    }
     let figures = engine.figures();
     for id in 0..=u8::MAX {
         let items = model.items.values().filter(|item| item.namespace == id).count() as u64;
@@ -349,7 +354,12 @@ fn op_or_clear() -> impl Strategy<Value = Op> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 200,
+        // Failing seeds are kept beside this file, and run first from then on.
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("seeds"))),
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn the_engine_does_as_the_model(

@@ -156,6 +156,9 @@ mod tests {
         text.head("a_total", "counter", "Help.");
         text.line("a_total", &[], 1);
         text.line("a_total", &[("x", "q\"\\"), ("y", "2")], 0.5);
-        assert_eq!(text.0, "# HELP a_total Help.\n# TYPE a_total counter\na_total 1\na_total{x=\"q\\\"\\\\\",y=\"2\"} 0.5\n");
+        assert_eq!(
+            text.0,
+            "# HELP a_total Help.\n# TYPE a_total counter\na_total 1\na_total{x=\"q\\\"\\\\\",y=\"2\"} 0.5\n"
+        );
     }
 }

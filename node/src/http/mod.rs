@@ -14,8 +14,8 @@ use axum::routing::{get, post};
 use dcache_cluster::metadata::{Command, Refusal};
 use dcache_protocol::NamespaceSpec;
 use dcache_protocol::control::{
-    ClusterStatus, Envelope, ErrorCode, InitRequest, InitResult, List, Location, NamespaceStatus, NodeIdentity, NodeReport,
-    PartitionTable,
+    ClusterStatus, Envelope, ErrorCode, InitRequest, InitResult, List, Location, NamespaceStatus, NodeIdentity,
+    NodeReport, PartitionTable,
 };
 use error::{Failure, Json};
 use serde::Deserialize;

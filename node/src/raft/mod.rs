@@ -1,29 +1,43 @@
 //! The metadata log: propose, committed state, leadership. Hides openraft from the rest of the node.
 //!
 //! [`MetadataLog`] is a handle; the log's own task runs on the runtime that opened it. Voters elect a leader, which alone
-//! accepts proposals; a new leader refuses them until its first quorum answered, so [`MetadataLog::propose`] tries again until
-//! its deadline. Which nodes vote is decided by whoever calls; addresses are the [`Transport`]'s business.
+//! accepts proposals, and which says so only while a quorum answers it. Which nodes vote is decided by whoever calls; addresses
+//! are the [`Transport`]'s business.
+//!
+//! ```text
+//! propose ──► openraft ──► network.rs ──► Transport ──► another node's `handle`
+//!                │
+//!                ├── store.rs          vote and entries, in a file of records (wal.rs)
+//!                └── state_machine.rs  Metadata and its snapshots ──► committed
+//! ```
+//!
+//! openraft 0.9 has no check that a leader still has its quorum, and its followers remember a leader they no longer hear; both
+//! are added here ([`Leadership`]). It also waits for its disk before it does anything else, heartbeats included: a disk that
+//! stalls for longer than an election costs its node the lead.
 
 mod network;
 mod state_machine;
 mod store;
+mod wal;
 
 pub use network::{Transport, TransportError};
-pub use store::StoreError;
+pub use wal::StoreError;
 
 use dcache_cluster::metadata::{Command, Metadata, Refusal};
 use dcache_protocol::{Epoch, NodeId};
 use openraft::error::{ClientWriteError, InitializeError, RaftError};
 use openraft::{Config, Raft, SnapshotPolicy};
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use state_machine::StateMachine;
 use std::collections::BTreeSet;
 use std::io::Cursor;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use store::Store;
 use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
 
 type RaftId = u64;
 type RaftNode = openraft::EmptyNode;
@@ -31,6 +45,7 @@ type Entry = openraft::Entry<TypeConfig>;
 type LogId = openraft::LogId<RaftId>;
 type Vote = openraft::Vote<RaftId>;
 type Membership = openraft::StoredMembership<RaftId, RaftNode>;
+type Metrics = openraft::RaftMetrics<RaftId, RaftNode>;
 type StorageError = openraft::StorageError<RaftId>;
 
 openraft::declare_raft_types!(
@@ -49,24 +64,36 @@ openraft::declare_raft_types!(
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Applied(Option<Result<Epoch, Refusal>>);
 
+/// Also the deadline of every append.
 const HEARTBEAT: Duration = Duration::from_millis(100);
 
 /// Longer than the field's usual 300 ms: a node shares its cores with the clients it serves.
-const ELECTION: (Duration, Duration) = (Duration::from_millis(600), Duration::from_millis(1200));
+const ELECTION: (Duration, Duration) = (Duration::from_millis(500), Duration::from_millis(1000));
 
-/// A leader whose quorum did not answer for this long may be cut off.
-const QUORUM_STALE: Duration = Duration::from_millis(1500);
+const SNAPSHOT_DEADLINE: Duration = Duration::from_secs(10);
 
-/// Entries after which a snapshot is taken, and entries kept before it for nodes that lag.
-const SNAPSHOT_EVERY: u64 = 500;
-const KEEP_ENTRIES: u64 = 100;
+/// After this long without an answer a leader's quorum, and without a message a follower's leader, counts as lost.
+const SILENCE_MAX: Duration = Duration::from_millis(1500);
 
+/// Entries after which a snapshot is taken. Tests have to write all of them.
+const SNAPSHOT_EVERY: u64 = if cfg!(test) { 20 } else { 500 };
+
+/// Entries kept before a snapshot: for nodes that lag, and for a restart from the snapshot before it.
+const ENTRIES_KEPT: u64 = 2 * SNAPSHOT_EVERY;
+
+/// Largest command; it must fit the frames between nodes. Forming 1000 nodes with 16384 partitions takes some 1 MB.
+const COMMAND_BYTES_MAX: usize = 4 << 20;
+
+/// How long a change of members may take.
+const MEMBERS_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Pause before a proposal is tried again.
 const RETRY_EVERY: Duration = Duration::from_millis(20);
 
 /// What a log is opened with.
 pub struct Options {
     pub id: NodeId,
-    /// Made when missing.
+    /// Made when missing; one process at a time.
     pub dir: PathBuf,
     pub transport: Arc<dyn Transport>,
 }
@@ -74,12 +101,22 @@ pub struct Options {
 /// Who leads, as this node knows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Leadership {
+    /// None too when it was not heard for 1.5 s.
     pub leader: Option<NodeId>,
     pub is_me: bool,
     pub term: u64,
     pub voters: BTreeSet<NodeId>,
     /// Voters and learners: all that receive the log.
     pub members: BTreeSet<NodeId>,
+    quorum: bool,
+}
+
+impl Leadership {
+    /// Whether metadata can change, as far as this node can tell: as leader, a quorum answered within 1.5 s; else, a leader
+    /// is heard.
+    pub fn has_quorum(&self) -> bool {
+        self.quorum
+    }
 }
 
 /// Why a log cannot be opened.
@@ -87,6 +124,12 @@ pub struct Leadership {
 pub enum OpenError {
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The log begins after what the newest readable snapshot has.
+    #[error(
+        "{}: no snapshot reaches to entry {purged}, where the log begins; move the node's whole data directory away and let it join as a new node",
+        dir.display()
+    )]
+    NoSnapshot { dir: PathBuf, purged: u64 },
     #[error("{0}")]
     Raft(String),
 }
@@ -95,11 +138,15 @@ pub enum OpenError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProposeError {
     /// Certainly not in the log.
-    #[error("another node leads")]
+    #[error("this node does not lead the metadata log")]
     NotLeader { leader: Option<NodeId> },
+    /// Certainly not in the log.
+    #[error("this node leads the metadata log, but too few of its voters answer")]
+    NoQuorum,
     /// It may still be agreed later.
     #[error("no agreement within the deadline; the outcome is unknown")]
     TimedOut,
+    /// It may have been agreed just before.
     #[error("the metadata log stopped: {0}")]
     Stopped(String),
 }
@@ -112,35 +159,43 @@ pub struct MemberError(String);
 /// Handle of one node's log.
 #[derive(Clone)]
 pub struct MetadataLog {
+    id: NodeId,
     raft: Raft<TypeConfig>,
     committed: watch::Receiver<Arc<Metadata>>,
     leadership: watch::Receiver<Leadership>,
+    heard: Arc<Mutex<Heard>>,
 }
+
+/// The leader that spoke last, and when.
+type Heard = Option<(NodeId, Instant)>;
 
 impl MetadataLog {
     /// Opens the log; a restart finds what it had. Must be called on the runtime that is to run it.
     pub async fn open(options: Options) -> Result<MetadataLog, OpenError> {
-        let store = Store::open(&options.dir)?;
-        let state = StateMachine::open(&options.dir)?;
+        let Options { id, dir, transport } = options;
+        let store = Store::open(&dir)?;
+        let state = StateMachine::open(&dir)?;
+        if let Some(purged) = store.purged().filter(|purged| Some(*purged) > state.applied()) {
+            return Err(OpenError::NoSnapshot { dir, purged: purged.index });
+        }
         let config = Config {
             cluster_name: "dcache".into(),
             heartbeat_interval: HEARTBEAT.as_millis() as u64,
             election_timeout_min: ELECTION.0.as_millis() as u64,
             election_timeout_max: ELECTION.1.as_millis() as u64,
-            install_snapshot_timeout: 5000,
-            snapshot_max_chunk_size: 256 << 10,
+            install_snapshot_timeout: SNAPSHOT_DEADLINE.as_millis() as u64,
             snapshot_policy: SnapshotPolicy::LogsSinceLast(SNAPSHOT_EVERY),
-            max_in_snapshot_log_to_keep: KEEP_ENTRIES,
+            max_in_snapshot_log_to_keep: ENTRIES_KEPT,
             ..Config::default()
         };
-        let config = Arc::new(config.validate().map_err(|error| OpenError::Raft(error.to_string()))?);
-        let network = network::Network { transport: options.transport };
+        let stopped = |error: &dyn std::fmt::Display| OpenError::Raft(error.to_string());
+        let config = Arc::new(config.validate().map_err(|error| stopped(&error))?);
         let committed = state.watch();
-        let raft = Raft::new(options.id.0, config, network, store, state)
-            .await
-            .map_err(|error| OpenError::Raft(error.to_string()))?;
-        let leadership = follow(&raft, options.id);
-        Ok(MetadataLog { raft, committed, leadership })
+        let network = network::Network { transport };
+        let raft = Raft::new(id.0, config, network, store, state).await.map_err(|error| stopped(&error))?;
+        let heard = Arc::default();
+        let leadership = follow(&raft, id, Arc::clone(&heard));
+        Ok(MetadataLog { id, raft, committed, leadership, heard })
     }
 
     /// Whether the log has begun: it has a first entry or voted.
@@ -148,7 +203,8 @@ impl MetadataLog {
         self.raft.is_initialized().await.unwrap_or(false)
     }
 
-    /// Begins a log with these voters. A repeat changes nothing.
+    /// Begins a log with these voters. A log that has begun stays as it is. Every node that is asked to begin one log must be
+    /// given the same voters.
     pub async fn initialize(&self, voters: &[NodeId]) -> Result<(), MemberError> {
         let voters: BTreeSet<RaftId> = voters.iter().map(|node| node.0).collect();
         match self.raft.initialize(voters).await {
@@ -157,31 +213,66 @@ impl MetadataLog {
         }
     }
 
-    /// Has a node receive the log without voting. Only on the leader.
+    /// Has a node receive the log without voting. Only on the leader; returns when agreed, not when the node caught up.
     pub async fn add_learner(&self, node: NodeId) -> Result<(), MemberError> {
-        let added = self.raft.add_learner(node.0, RaftNode::new(), false).await;
-        added.map(|_| ()).map_err(|error| MemberError(error.to_string()))
+        self.change_members(self.raft.add_learner(node.0, RaftNode::new(), false)).await
+    }
+
+    /// Has these members vote, and the voters that are not among them only receive the log. Only on the leader; a node becomes
+    /// a member by [`MetadataLog::add_learner`].
+    pub async fn set_voters(&self, voters: &[NodeId]) -> Result<(), MemberError> {
+        let voters: BTreeSet<RaftId> = voters.iter().map(|node| node.0).collect();
+        self.change_members(self.raft.change_membership(voters, true)).await
+    }
+
+    async fn change_members<T, E: std::fmt::Display>(
+        &self,
+        change: impl Future<Output = Result<T, E>>,
+    ) -> Result<(), MemberError> {
+        match tokio::time::timeout(MEMBERS_DEADLINE, change).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(MemberError(error.to_string())),
+            Err(_) => Err(MemberError(format!("no agreement within {MEMBERS_DEADLINE:?}; the outcome is unknown"))),
+        }
     }
 
     /// Has `command` agreed. Only on the leader; tries again within the deadline while it cannot know yet whether it leads.
     pub async fn propose(&self, command: Command, deadline: Duration) -> Result<Result<Epoch, Refusal>, ProposeError> {
+        let bytes = serde_json::to_vec(&command).map_err(|error| ProposeError::Stopped(error.to_string()))?.len();
+        if bytes > COMMAND_BYTES_MAX {
+            let why = format!("a change of {bytes} bytes is larger than the metadata log takes ({COMMAND_BYTES_MAX})");
+            return Ok(Err(Refusal::Invalid(why)));
+        }
         let until = Instant::now() + deadline;
         loop {
-            let left = until.saturating_duration_since(Instant::now());
-            let written = tokio::time::timeout(left, self.raft.client_write(command.clone())).await;
-            let forward = match written {
+            self.await_quorum(until).await?;
+            let forward = match timeout_at(until, self.raft.client_write(command.clone())).await {
                 Err(_) => return Err(ProposeError::TimedOut),
                 Ok(Ok(response)) => return Ok(response.data.0.unwrap_or(Err(Refusal::NoChange))),
                 Ok(Err(RaftError::APIError(ClientWriteError::ForwardToLeader(forward)))) => forward,
                 Ok(Err(error)) => return Err(ProposeError::Stopped(error.to_string())),
             };
-            let leadership = self.leadership.borrow().clone();
-            let leader = forward.leader_id.map(NodeId).or(leadership.leader);
-            // A fresh leader says so of itself until its first quorum answered.
-            if !leadership.is_me || Instant::now() + RETRY_EVERY >= until {
-                return Err(ProposeError::NotLeader { leader: leader.filter(|_| !leadership.is_me) });
+            let known = self.leadership.borrow().clone();
+            if !known.is_me {
+                // What openraft says is newer, but it remembers leaders that are gone.
+                let leader = known.leader.and(forward.leader_id.map(NodeId)).or(known.leader);
+                return Err(ProposeError::NotLeader { leader });
+            }
+            // It lost the lead a moment ago, or has not quite got it.
+            if Instant::now() + RETRY_EVERY >= until {
+                return Err(ProposeError::NotLeader { leader: None });
             }
             tokio::time::sleep(RETRY_EVERY).await;
+        }
+    }
+
+    /// A proposal to a leader without quorum would wait in its log with an unknown outcome; here it can still fail for certain.
+    async fn await_quorum(&self, until: Instant) -> Result<(), ProposeError> {
+        let mut leadership = self.leadership.clone();
+        match timeout_at(until, leadership.wait_for(|known| !known.is_me || known.quorum)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) => Err(ProposeError::Stopped("it was shut down or its disk failed".into())),
+            Err(_) => Err(ProposeError::NoQuorum),
         }
     }
 
@@ -190,23 +281,27 @@ impl MetadataLog {
         self.committed.clone()
     }
 
+    /// Changes only when something in it does. Closes when the log stopped.
     pub fn leadership(&self) -> watch::Receiver<Leadership> {
         self.leadership.clone()
     }
 
-    /// On the leader: whether a quorum answered lately. False elsewhere.
+    /// Whether this node leads and a quorum answered lately.
     pub fn leads_with_quorum(&self) -> bool {
-        let metrics = self.raft.metrics().borrow().clone();
-        let voters = metrics.membership_config.voter_ids().count();
-        let is_fresh = |ms: u64| Duration::from_millis(ms) <= QUORUM_STALE;
-        metrics.current_leader == Some(metrics.id) && (voters <= 1 || metrics.millis_since_quorum_ack.is_some_and(is_fresh))
+        let known = self.leadership.borrow();
+        known.is_me && known.quorum
     }
 
     /// Answers another node's log.
     pub async fn handle(&self, rpc: &[u8]) -> Vec<u8> {
-        network::answer(&self.raft, rpc).await
+        let (answer, leader) = network::answer(&self.raft, self.id, rpc).await;
+        if let Some(leader) = leader {
+            *self.heard.lock() = Some((leader, Instant::now()));
+        }
+        answer
     }
 
+    /// Stops the log; whatever waits for it fails. What was agreed stays on disk.
     pub async fn shutdown(&self) {
         if let Err(error) = self.raft.shutdown().await {
             tracing::warn!("the metadata log did not stop in order: {error}");
@@ -214,28 +309,47 @@ impl MetadataLog {
     }
 }
 
-/// Turns openraft's metrics into leadership, sent only when it changes.
-fn follow(raft: &Raft<TypeConfig>, me: NodeId) -> watch::Receiver<Leadership> {
+/// Turns openraft's metrics into leadership. They come at every tick, also when nothing happens, so silence is noticed.
+fn follow(raft: &Raft<TypeConfig>, me: NodeId, heard: Arc<Mutex<Heard>>) -> watch::Receiver<Leadership> {
     let mut metrics = raft.metrics();
-    let of = move |metrics: &openraft::RaftMetrics<RaftId, RaftNode>| Leadership {
-        leader: metrics.current_leader.map(NodeId),
-        is_me: metrics.current_leader == Some(me.0),
+    let first = leadership(&metrics.borrow_and_update(), me, *heard.lock());
+    let (sender, receiver) = watch::channel(first);
+    tokio::spawn(async move {
+        while metrics.changed().await.is_ok() {
+            let next = {
+                let metrics = metrics.borrow_and_update();
+                if let Err(fatal @ openraft::error::Fatal::StorageError(_)) = &metrics.running_state {
+                    tracing::error!(
+                        "the metadata log stopped; this node takes no part in changes until it is started again: {fatal}"
+                    );
+                }
+                leadership(&metrics, me, *heard.lock())
+            };
+            sender.send_if_modified(|current| {
+                let is_news = *current != next;
+                *current = next;
+                is_news
+            });
+        }
+        sender.send_modify(|last| *last = Leadership { voters: last.voters.clone(), ..Leadership::default() });
+    });
+    receiver
+}
+
+fn leadership(metrics: &Metrics, me: NodeId, heard: Heard) -> Leadership {
+    let is_recent = |silence: Duration| silence <= SILENCE_MAX;
+    let is_heard = |leader: &NodeId| heard.is_some_and(|(node, at)| node == *leader && is_recent(at.elapsed()));
+    let leader = metrics.current_leader.map(NodeId).filter(|leader| *leader == me || is_heard(leader));
+    let is_me = leader == Some(me);
+    let acknowledged = metrics.millis_since_quorum_ack.map(Duration::from_millis);
+    Leadership {
+        leader,
+        is_me,
         term: metrics.current_term,
         voters: metrics.membership_config.voter_ids().map(NodeId).collect(),
         members: metrics.membership_config.nodes().map(|(id, _)| NodeId(*id)).collect(),
-    };
-    let (sender, receiver) = watch::channel(of(&metrics.borrow_and_update()));
-    tokio::spawn(async move {
-        while metrics.changed().await.is_ok() {
-            let next = of(&metrics.borrow_and_update());
-            sender.send_if_modified(|current| {
-                let changed = *current != next;
-                *current = next;
-                changed
-            });
-        }
-    });
-    receiver
+        quorum: if is_me { acknowledged.is_some_and(is_recent) } else { leader.is_some() },
+    }
 }
 
 #[cfg(test)]

@@ -1,20 +1,41 @@
 //! The log's messages to other nodes, each with a deadline, and its answers to theirs. What carries them is a [`Transport`].
-//! (An unanswered message without a deadline would wedge replication to that node for good.)
+//!
+//! ```text
+//! message   JSON of an Envelope: whom it is for, and an append, a vote or a snapshot's description
+//!           snapshots: a line break and the snapshot's own JSON, whole (openraft would send chunks as lists of numbers)
+//! answer    JSON of an Answer
+//! ```
+//!
+//! A message names the node it is for, because an address is only a hint: behind it there may be a new node by now, whose
+//! empty log must not answer for the one that was there before. An unanswered message without a deadline would wedge
+//! replication to that node for good.
 
-use super::{RaftId, RaftNode, TypeConfig};
+use super::state_machine::State;
+use super::{Entry, LogId, RaftId, RaftNode, TypeConfig, Vote};
 use dcache_protocol::NodeId;
-use openraft::error::{InstallSnapshotError, NetworkError, RPCError, RaftError, RemoteError, Unreachable};
-use openraft::network::{RPCOption, RaftNetwork, RaftNetworkFactory};
-use openraft::raft::{
-    AppendEntriesRequest, AppendEntriesResponse, InstallSnapshotRequest, InstallSnapshotResponse, VoteRequest, VoteResponse,
+use openraft::error::{
+    Fatal, InstallSnapshotError, NetworkError, RPCError, RaftError, ReplicationClosed, StreamingError, Unreachable,
 };
+use openraft::network::{Backoff, RPCOption, RaftNetwork, RaftNetworkFactory};
+use openraft::raft::{
+    AppendEntriesRequest, AppendEntriesResponse, InstallSnapshotRequest, InstallSnapshotResponse, SnapshotResponse,
+    VoteRequest, VoteResponse,
+};
+use openraft::{OptionalSend, Raft, Snapshot, SnapshotMeta};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::io::Cursor;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Carries one message to a node and brings its answer back, within a deadline.
+/// Entries sent in one message have at most this many bytes, or are one.
+const APPEND_BYTES_MAX: usize = 1 << 20;
+
+/// Pause after a node could not be reached.
+const UNREACHABLE_PAUSE: Duration = Duration::from_millis(200);
+
+/// Carries one message to a node and brings its answer back, within a deadline. Messages and answers are UTF-8.
 pub trait Transport: Send + Sync + 'static {
     fn call(
         &self,
@@ -31,12 +52,31 @@ pub struct TransportError {
     pub why: String,
 }
 
-/// Every message one node's log sends to another's, as JSON.
 #[derive(Serialize, Deserialize)]
+struct Envelope {
+    to: NodeId,
+    message: Message,
+}
+
+/// Every message one node's log sends to another's.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 enum Message {
     Append(AppendEntriesRequest<TypeConfig>),
     Vote(VoteRequest<RaftId>),
-    Snapshot(InstallSnapshotRequest<TypeConfig>),
+    /// The snapshot itself follows.
+    Snapshot {
+        vote: Vote,
+        meta: SnapshotMeta<RaftId, RaftNode>,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Answer<T> {
+    Answered(T),
+    /// The log there did not take the message.
+    Failed(String),
 }
 
 pub struct Network {
@@ -57,35 +97,41 @@ impl RaftNetworkFactory<TypeConfig> for Network {
 }
 
 impl Connection {
-    async fn call<T, E>(&self, message: &Message, option: &RPCOption) -> Result<T, RPCError<RaftId, RaftNode, E>>
-    where
-        T: DeserializeOwned,
-        E: std::error::Error + DeserializeOwned,
-    {
-        let network = |error: serde_json::Error| RPCError::Network(NetworkError::new(&error));
-        let rpc = serde_json::to_vec(message).map_err(network)?;
-        let answer = self.transport.call(self.target, rpc, option.hard_ttl()).await;
-        let answer = answer.map_err(|error| RPCError::Unreachable(Unreachable::new(&error)))?;
-        let result: Result<T, E> = serde_json::from_slice(&answer).map_err(network)?;
-        result.map_err(|error| RPCError::RemoteError(RemoteError::new(self.target.0, error)))
+    /// Sends a message and what follows it. Every failure is the node's being out of reach: openraft pauses, then tries again.
+    async fn call<T: DeserializeOwned>(
+        &self,
+        message: Message,
+        attached: &[u8],
+        deadline: Duration,
+    ) -> Result<T, Unreachable> {
+        let unreachable = |why: String| Unreachable::new(&TransportError { why });
+        let envelope = Envelope { to: self.target, message };
+        let mut rpc = serde_json::to_vec(&envelope).map_err(|error| unreachable(error.to_string()))?;
+        if !attached.is_empty() {
+            rpc.push(b'\n');
+            rpc.extend_from_slice(attached);
+        }
+        let answer = self.transport.call(self.target, rpc, deadline).await.map_err(|error| Unreachable::new(&error))?;
+        match serde_json::from_slice(&answer) {
+            Ok(Answer::Answered(answer)) => Ok(answer),
+            Ok(Answer::Failed(why)) => Err(unreachable(why)),
+            Err(error) => Err(unreachable(format!("the answer cannot be read: {error}"))),
+        }
     }
 }
 
 impl RaftNetwork<TypeConfig> for Connection {
     async fn append_entries(
         &mut self,
-        rpc: AppendEntriesRequest<TypeConfig>,
+        mut rpc: AppendEntriesRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<RaftId>, RPCError<RaftId, RaftNode, RaftError<RaftId>>> {
-        self.call(&Message::Append(rpc), &option).await
-    }
-
-    async fn install_snapshot(
-        &mut self,
-        rpc: InstallSnapshotRequest<TypeConfig>,
-        option: RPCOption,
-    ) -> Result<InstallSnapshotResponse<RaftId>, RPCError<RaftId, RaftNode, RaftError<RaftId, InstallSnapshotError>>> {
-        self.call(&Message::Snapshot(rpc), &option).await
+        let sent = cut(&mut rpc.entries).map_err(|error| RPCError::Network(NetworkError::new(&error)))?;
+        let answer = self.call(Message::Append(rpc), b"", option.hard_ttl()).await?;
+        Ok(match (answer, sent) {
+            (AppendEntriesResponse::Success, Some(last)) => AppendEntriesResponse::PartialSuccess(Some(last)),
+            (answer, _) => answer,
+        })
     }
 
     async fn vote(
@@ -93,20 +139,120 @@ impl RaftNetwork<TypeConfig> for Connection {
         rpc: VoteRequest<RaftId>,
         option: RPCOption,
     ) -> Result<VoteResponse<RaftId>, RPCError<RaftId, RaftNode, RaftError<RaftId>>> {
-        self.call(&Message::Vote(rpc), &option).await
+        Ok(self.call(Message::Vote(rpc), b"", option.hard_ttl()).await?)
+    }
+
+    async fn full_snapshot(
+        &mut self,
+        vote: Vote,
+        snapshot: Snapshot<TypeConfig>,
+        cancel: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
+        option: RPCOption,
+    ) -> Result<SnapshotResponse<RaftId>, StreamingError<TypeConfig, Fatal<RaftId>>> {
+        let message = Message::Snapshot { vote, meta: snapshot.meta };
+        let json = snapshot.snapshot.into_inner();
+        tokio::select! {
+            closed = cancel => Err(closed.into()),
+            answer = self.call(message, &json, option.hard_ttl()) => Ok(SnapshotResponse::new(answer?)),
+        }
+    }
+
+    /// Never called: snapshots go whole, through `full_snapshot`.
+    async fn install_snapshot(
+        &mut self,
+        _rpc: InstallSnapshotRequest<TypeConfig>,
+        _option: RPCOption,
+    ) -> Result<InstallSnapshotResponse<RaftId>, RPCError<RaftId, RaftNode, RaftError<RaftId, InstallSnapshotError>>>
+    {
+        let why = "snapshots are not sent in chunks".into();
+        Err(RPCError::Network(NetworkError::new(&TransportError { why })))
+    }
+
+    fn backoff(&self) -> Backoff {
+        Backoff::new(std::iter::repeat(UNREACHABLE_PAUSE))
     }
 }
 
-/// Answers another node's message.
-pub async fn answer(raft: &openraft::Raft<TypeConfig>, rpc: &[u8]) -> Vec<u8> {
-    let answer = match serde_json::from_slice(rpc) {
-        Ok(Message::Append(rpc)) => serde_json::to_vec(&raft.append_entries(rpc).await),
-        Ok(Message::Vote(rpc)) => serde_json::to_vec(&raft.vote(rpc).await),
-        Ok(Message::Snapshot(rpc)) => serde_json::to_vec(&raft.install_snapshot(rpc).await),
-        Err(error) => {
-            tracing::warn!("a peer sent something that is no message of the metadata log: {error}");
-            return Vec::new();
+/// Leaves only as many entries as one message takes; gives the last one left when others were cut off.
+fn cut(entries: &mut Vec<Entry>) -> serde_json::Result<Option<LogId>> {
+    let mut bytes = 0;
+    // One goes alone, whatever its size; most messages have one or none.
+    for index in 0..if entries.len() > 1 { entries.len() } else { 0 } {
+        bytes += serde_json::to_vec(&entries[index])?.len();
+        if index > 0 && bytes > APPEND_BYTES_MAX {
+            entries.truncate(index);
+            return Ok(Some(entries[index - 1].log_id));
         }
+    }
+    Ok(None)
+}
+
+/// Answers another node's message to `me`. Gives the answer and, when it was the leader who spoke and was heard, who that is.
+pub async fn answer(raft: &Raft<TypeConfig>, me: NodeId, rpc: &[u8]) -> (Vec<u8>, Option<NodeId>) {
+    let (head, attached) = match rpc.iter().position(|byte| *byte == b'\n') {
+        Some(end) => (&rpc[..end], &rpc[end + 1..]),
+        None => (rpc, &b""[..]),
     };
-    answer.expect("answers have only string keys")
+    let message = match serde_json::from_slice(head) {
+        Ok(Envelope { to, message }) if to == me => message,
+        Ok(Envelope { to, .. }) => return (failed(format!("this is node {me}, not {to}")), None),
+        Err(error) => return (failed(format!("not a message of the metadata log: {error}")), None),
+    };
+    match message {
+        Message::Append(rpc) => {
+            let leader = rpc.vote.leader_id().voted_for().map(NodeId);
+            let answer = raft.append_entries(rpc).await;
+            let is_heard = matches!(&answer, Ok(answer) if !matches!(answer, AppendEntriesResponse::HigherVote(_)));
+            (said(answer), leader.filter(|_| is_heard))
+        }
+        Message::Vote(rpc) => (said(raft.vote(rpc).await), None),
+        Message::Snapshot { vote, meta } => {
+            // openraft takes a snapshot that cannot be installed for a broken disk, and stops; so it is looked at before.
+            if let Err(why) = State::read(attached) {
+                return (failed(format!("the snapshot cannot be used: {why}")), None);
+            }
+            let leader = vote.leader_id().voted_for().map(NodeId);
+            let snapshot = Snapshot { meta, snapshot: Box::new(Cursor::new(attached.to_vec())) };
+            let answer = raft.install_full_snapshot(vote, snapshot).await.map(|response| response.vote);
+            let is_heard = answer.as_ref().is_ok_and(|theirs| *theirs == vote);
+            (said(answer), leader.filter(|_| is_heard))
+        }
+    }
+}
+
+fn said<T: Serialize>(answer: Result<T, impl std::fmt::Display>) -> Vec<u8> {
+    match answer {
+        Ok(answer) => serde_json::to_vec(&Answer::Answered(answer)).expect("answers have only string keys"),
+        Err(error) => failed(error.to_string()),
+    }
+}
+
+fn failed(why: String) -> Vec<u8> {
+    serde_json::to_vec(&Answer::<()>::Failed(why)).expect("a string is JSON")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dcache_cluster::metadata::Command;
+    use openraft::{CommittedLeaderId, EntryPayload};
+
+    fn entry(index: u64, bytes: usize) -> Entry {
+        let command = Command::DeleteNamespace { name: "x".repeat(bytes) };
+        Entry { log_id: LogId::new(CommittedLeaderId::new(1, 1), index), payload: EntryPayload::Normal(command) }
+    }
+
+    #[test]
+    fn messages_are_cut_to_size_but_one_entry_always_goes() {
+        let cut_to = |sizes: &[usize]| {
+            let mut entries: Vec<Entry> = sizes.iter().zip(1..).map(|(bytes, index)| entry(index, *bytes)).collect();
+            let last = cut(&mut entries).expect("entries are JSON");
+            (entries.len(), last.map(|id| id.index))
+        };
+        assert_eq!(cut_to(&[]), (0, None));
+        assert_eq!(cut_to(&[10, 20, 30]), (3, None));
+        assert_eq!(cut_to(&[3 * APPEND_BYTES_MAX]), (1, None));
+        assert_eq!(cut_to(&[3 * APPEND_BYTES_MAX, 1]), (1, Some(1)));
+        assert_eq!(cut_to(&[APPEND_BYTES_MAX / 2, APPEND_BYTES_MAX / 3, APPEND_BYTES_MAX / 3]), (2, Some(2)));
+    }
 }

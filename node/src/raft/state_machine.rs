@@ -1,23 +1,28 @@
-//! What the log adds up to: applies entries to `Metadata` and keeps snapshots of it.
+//! What the log adds up to: applies entries to [`Metadata`], publishes it, and keeps snapshots of it.
 //!
-//! The state lives in memory and is published after every batch. A snapshot is one JSON file, written beside and renamed; the
-//! newest two are kept. After a restart the newest readable one is the beginning and the log does the rest.
+//! The state lives in memory. A snapshot is one file, `snapshot-<index>`: a line with a checksum, then JSON; written beside and
+//! renamed. The newest two are kept, and the log is kept far enough back for the older one, so that a node can do without
+//! the newest. After a restart the newest readable one is the beginning and the log does the rest.
 
-use super::store::StoreError;
-use super::{Applied, Entry, LogId, Membership, StorageError, TypeConfig};
+use super::wal::{self, StoreError, crc32};
+use super::{Applied, Entry, LogId, Membership, RaftId, RaftNode, StorageError, TypeConfig};
 use dcache_cluster::metadata::Metadata;
 use openraft::storage::{RaftStateMachine, Snapshot};
-use openraft::{EntryPayload, OptionalSend, RaftSnapshotBuilder, SnapshotMeta, StorageIOError};
+use openraft::{AnyError, EntryPayload, OptionalSend, RaftSnapshotBuilder, StorageIOError};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File};
-use std::io::{self, Cursor, Write};
+use std::fs;
+use std::io::{self, Cursor};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::watch;
 
 /// Snapshot files kept.
-const KEEP: usize = 2;
+const SNAPSHOTS_KEPT: usize = 2;
+
+const HEADER: &str = "dcache-snapshot 1 ";
+
+type SnapshotMeta = openraft::SnapshotMeta<RaftId, RaftNode>;
 
 /// The state of one node. Clones share it.
 #[derive(Clone, Debug)]
@@ -27,89 +32,130 @@ pub struct StateMachine {
 
 #[derive(Debug)]
 struct Inner {
-    dir: PathBuf,
     state: State,
     published: watch::Sender<Arc<Metadata>>,
-    snapshot: Option<(SnapshotMeta<super::RaftId, super::RaftNode>, Vec<u8>)>,
+    snapshots: Snapshots,
 }
 
-/// Content of a snapshot file.
+/// Content of a snapshot, on disk and between nodes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct State {
+#[serde(rename_all = "camelCase")]
+pub struct State {
     applied: Option<LogId>,
     membership: Membership,
-    metadata: Metadata,
+    metadata: Arc<Metadata>,
+}
+
+impl State {
+    /// Reads a snapshot's JSON, and refuses what could not be acted on.
+    pub fn read(json: &[u8]) -> Result<State, String> {
+        let state: State = serde_json::from_slice(json).map_err(|error| error.to_string())?;
+        state.metadata.check()?;
+        Ok(state)
+    }
+
+    fn meta(&self) -> SnapshotMeta {
+        let snapshot_id = self.applied.map_or("empty".into(), |id| format!("{}-{}", id.leader_id, id.index));
+        SnapshotMeta { last_log_id: self.applied, last_membership: self.membership.clone(), snapshot_id }
+    }
 }
 
 impl StateMachine {
-    /// Opens the newest snapshot in `dir`, or begins empty.
+    /// Begins with the newest readable snapshot in `dir`, or empty.
     pub fn open(dir: &Path) -> Result<StateMachine, StoreError> {
-        let empty = State { applied: None, membership: Membership::default(), metadata: Metadata::empty() };
-        let mut files = snapshot_files(dir).map_err(|source| StoreError::Io { path: dir.into(), source })?;
-        let mut found = None;
-        while let (None, Some((_, path))) = (&found, files.pop()) {
-            let bytes = fs::read(&path).map_err(|source| StoreError::Io { path: path.clone(), source })?;
-            match serde_json::from_slice::<State>(&bytes) {
-                Ok(state) => found = Some((state, bytes)),
-                // Files are renamed whole, so this one was damaged later; the one before it and the log may still do.
-                Err(error) => tracing::error!(path = %path.display(), "snapshot cannot be read: {error}"),
-            }
-        }
-        let snapshot = found.as_ref().map(|(state, bytes)| (meta_of(state), bytes.clone()));
-        let state = found.map_or(empty, |(state, _)| state);
-        let published = watch::channel(Arc::new(state.metadata.clone())).0;
-        Ok(StateMachine { inner: Arc::new(Mutex::new(Inner { dir: dir.into(), state, published, snapshot })) })
+        let empty = State { applied: None, membership: Membership::default(), metadata: Arc::new(Metadata::empty()) };
+        let (snapshots, state) = Snapshots::open(dir).map_err(StoreError::io(dir))?;
+        let state = state.unwrap_or(empty);
+        let published = watch::channel(state.metadata.clone()).0;
+        Ok(StateMachine { inner: Arc::new(Mutex::new(Inner { state, published, snapshots })) })
     }
 
     pub fn watch(&self) -> watch::Receiver<Arc<Metadata>> {
         self.inner.lock().published.subscribe()
     }
+
+    /// Last entry the state has.
+    pub fn applied(&self) -> Option<LogId> {
+        self.inner.lock().state.applied
+    }
 }
 
-impl Inner {
-    fn publish(&self) {
-        self.published.send_replace(Arc::new(self.state.metadata.clone()));
+/// Snapshot files of a directory.
+#[derive(Clone, Debug)]
+struct Snapshots {
+    dir: PathBuf,
+    /// The newest: what it is of, and its JSON.
+    newest: Option<(SnapshotMeta, Arc<Vec<u8>>)>,
+}
+
+impl Snapshots {
+    fn open(dir: &Path) -> io::Result<(Snapshots, Option<State>)> {
+        for path in Snapshots::files(dir)?.into_iter().rev() {
+            match Snapshots::read(&path) {
+                Ok((state, json)) => {
+                    let newest = Some((state.meta(), Arc::new(json)));
+                    return Ok((Snapshots { dir: dir.into(), newest }, Some(state)));
+                }
+                Err(why) => tracing::error!(path = %path.display(), "snapshot cannot be read: {why}"),
+            }
+        }
+        Ok((Snapshots { dir: dir.into(), newest: None }, None))
     }
 
-    fn keep(&mut self, state: &State, bytes: Vec<u8>) -> io::Result<()> {
-        let index = state.applied.map_or(0, |id| id.index);
-        let path = self.dir.join(format!("snapshot-{index:020}.json"));
-        let temporary = self.dir.join("snapshot.new");
-        let mut file = File::create(&temporary)?;
-        file.write_all(&bytes)?;
-        file.sync_all()?;
-        fs::rename(&temporary, &path)?;
-        File::open(&self.dir)?.sync_all()?;
-        self.snapshot = Some((meta_of(state), bytes));
-        let files = snapshot_files(&self.dir)?;
-        for (_, old) in files.iter().take(files.len().saturating_sub(KEEP)) {
-            fs::remove_file(old)?;
+    fn read(path: &Path) -> Result<(State, Vec<u8>), String> {
+        let mut bytes = fs::read(path).map_err(|error| error.to_string())?;
+        let end = bytes.iter().position(|byte| *byte == b'\n').ok_or("it has no first line")?;
+        let json = bytes.split_off(end + 1);
+        if bytes != header(&json).as_bytes() {
+            return Err("wrong checksum".into());
+        }
+        Ok((State::read(&json)?, json))
+    }
+
+    /// Oldest first; names have as many digits as any index.
+    fn files(dir: &Path) -> io::Result<Vec<PathBuf>> {
+        let is_snapshot = |name: &str| {
+            let digits = name.strip_prefix("snapshot-").unwrap_or_default();
+            digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        let paths = fs::read_dir(dir)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<PathBuf>>>()?;
+        let named = |path: &PathBuf| path.file_name().and_then(|name| name.to_str()).is_some_and(is_snapshot);
+        let mut files: Vec<PathBuf> = paths.into_iter().filter(named).collect();
+        files.sort();
+        Ok(files)
+    }
+
+    /// Writes a snapshot and forgets old ones; called on a blocking thread.
+    fn write(dir: &Path, index: u64, json: &[u8]) -> io::Result<()> {
+        let path = dir.join(format!("snapshot-{index:020}"));
+        wal::write_whole(&path, &[header(json).as_bytes(), json])?;
+        let files = Snapshots::files(dir)?;
+        files.iter().take(files.len().saturating_sub(SNAPSHOTS_KEPT)).try_for_each(fs::remove_file)
+    }
+}
+
+fn header(json: &[u8]) -> String {
+    format!("{HEADER}{:08x}\n", crc32(json))
+}
+
+impl StateMachine {
+    /// Makes `json`, the snapshot of `meta`, durable and the one that others are sent, unless a newer one is there.
+    async fn keep(&self, meta: SnapshotMeta, json: Vec<u8>) -> io::Result<()> {
+        let json = Arc::new(json);
+        let (dir, content) = (self.inner.lock().snapshots.dir.clone(), json.clone());
+        let index = meta.last_log_id.map_or(0, |id| id.index);
+        let write = move || Snapshots::write(&dir, index, &content);
+        tokio::task::spawn_blocking(write).await.map_err(io::Error::other)??;
+        let newest = &mut self.inner.lock().snapshots.newest;
+        if newest.as_ref().is_none_or(|(newest, _)| newest.last_log_id <= meta.last_log_id) {
+            *newest = Some((meta, json));
         }
         Ok(())
     }
 }
 
-/// Snapshot files with their index, oldest first.
-fn snapshot_files(dir: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
-    let mut files: Vec<(u64, PathBuf)> = fs::read_dir(dir)?
-        .flatten()
-        .filter_map(|entry| {
-            let name = entry.file_name();
-            let index = name.to_str()?.strip_prefix("snapshot-")?.strip_suffix(".json")?.parse().ok()?;
-            Some((index, entry.path()))
-        })
-        .collect();
-    files.sort();
-    Ok(files)
-}
-
-fn meta_of(state: &State) -> SnapshotMeta<super::RaftId, super::RaftNode> {
-    let snapshot_id = state.applied.map_or("empty".into(), |id| format!("{}-{}", id.leader_id, id.index));
-    SnapshotMeta { last_log_id: state.applied, last_membership: state.membership.clone(), snapshot_id }
-}
-
 impl RaftStateMachine<TypeConfig> for StateMachine {
-    type SnapshotBuilder = StateMachine;
+    type SnapshotBuilder = Builder;
 
     async fn applied_state(&mut self) -> Result<(Option<LogId>, Membership), StorageError> {
         let inner = self.inner.lock();
@@ -122,24 +168,16 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         I::IntoIter: OptionalSend,
     {
         let mut inner = self.inner.lock();
-        let mut results = Vec::new();
-        for entry in entries {
-            inner.state.applied = Some(entry.log_id);
-            results.push(match entry.payload {
-                EntryPayload::Blank => Applied(None),
-                EntryPayload::Normal(command) => Applied(Some(inner.state.metadata.apply(&command))),
-                EntryPayload::Membership(membership) => {
-                    inner.state.membership = Membership::new(Some(entry.log_id), membership);
-                    Applied(None)
-                }
-            });
+        let before = inner.state.metadata.epoch;
+        let results = entries.into_iter().map(|entry| inner.state.apply(entry)).collect();
+        if inner.state.metadata.epoch != before {
+            inner.published.send_replace(inner.state.metadata.clone());
         }
-        inner.publish();
         Ok(results)
     }
 
-    async fn get_snapshot_builder(&mut self) -> StateMachine {
-        self.clone()
+    async fn get_snapshot_builder(&mut self) -> Builder {
+        Builder { state: self.inner.lock().state.clone(), machine: self.clone() }
     }
 
     async fn begin_receiving_snapshot(&mut self) -> Result<Box<Cursor<Vec<u8>>>, StorageError> {
@@ -148,39 +186,147 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
 
     async fn install_snapshot(
         &mut self,
-        meta: &SnapshotMeta<super::RaftId, super::RaftNode>,
+        meta: &SnapshotMeta,
         snapshot: Box<Cursor<Vec<u8>>>,
     ) -> Result<(), StorageError> {
-        let bytes = snapshot.into_inner();
-        let failed = |error: &(dyn std::error::Error + 'static)| {
-            StorageError::from(StorageIOError::read_snapshot(Some(meta.signature()), openraft::AnyError::from_dyn(error, None)))
-        };
-        let mut state: State = serde_json::from_slice(&bytes).map_err(|error| failed(&error))?;
-        state.applied = meta.last_log_id;
-        state.membership = meta.last_membership.clone();
+        let json = snapshot.into_inner();
+        let failed = |why: String| StorageIOError::read_snapshot(Some(meta.signature()), AnyError::error(why));
+        let state = State::read(&json).map_err(failed)?;
+        if (state.applied, &state.membership) != (meta.last_log_id, &meta.last_membership) {
+            return Err(failed("it is not of the entry it was announced for".into()).into());
+        }
+        let kept = self.keep(meta.clone(), json).await;
+        kept.map_err(|error| StorageIOError::write_snapshot(Some(meta.signature()), &error))?;
         let mut inner = self.inner.lock();
-        inner.keep(&state, bytes).map_err(|error| failed(&error))?;
+        inner.published.send_replace(state.metadata.clone());
         inner.state = state;
-        inner.publish();
         Ok(())
     }
 
     async fn get_current_snapshot(&mut self) -> Result<Option<Snapshot<TypeConfig>>, StorageError> {
-        let inner = self.inner.lock();
-        let snapshot = inner.snapshot.as_ref();
-        Ok(snapshot.map(|(meta, bytes)| Snapshot { meta: meta.clone(), snapshot: Box::new(Cursor::new(bytes.clone())) }))
+        let newest = self.inner.lock().snapshots.newest.clone();
+        Ok(newest.map(|(meta, json)| Snapshot { meta, snapshot: Box::new(Cursor::new(json.to_vec())) }))
     }
 }
 
-impl RaftSnapshotBuilder<TypeConfig> for StateMachine {
+impl State {
+    fn apply(&mut self, entry: Entry) -> Applied {
+        self.applied = Some(entry.log_id);
+        match entry.payload {
+            EntryPayload::Blank => Applied(None),
+            EntryPayload::Normal(command) => Applied(Some(Arc::make_mut(&mut self.metadata).apply(&command))),
+            EntryPayload::Membership(membership) => {
+                self.membership = Membership::new(Some(entry.log_id), membership);
+                Applied(None)
+            }
+        }
+    }
+}
+
+/// Writes the state of one moment as a snapshot while the log goes on.
+pub struct Builder {
+    state: State,
+    machine: StateMachine,
+}
+
+impl RaftSnapshotBuilder<TypeConfig> for Builder {
     async fn build_snapshot(&mut self) -> Result<Snapshot<TypeConfig>, StorageError> {
-        let mut inner = self.inner.lock();
-        let state = inner.state.clone();
-        let failed = |error: &(dyn std::error::Error + 'static)| {
-            StorageError::from(StorageIOError::write_snapshot(None, openraft::AnyError::from_dyn(error, None)))
-        };
-        let bytes = serde_json::to_vec(&state).map_err(|error| failed(&error))?;
-        inner.keep(&state, bytes.clone()).map_err(|error| failed(&error))?;
-        Ok(Snapshot { meta: meta_of(&state), snapshot: Box::new(Cursor::new(bytes)) })
+        let meta = self.state.meta();
+        let failed = |error: io::Error| StorageIOError::write_snapshot(Some(meta.signature()), &error);
+        let json = serde_json::to_vec(&self.state).map_err(io::Error::from).map_err(failed)?;
+        self.machine.keep(meta.clone(), json.clone()).await.map_err(failed)?;
+        Ok(Snapshot { meta, snapshot: Box::new(Cursor::new(json)) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dcache_cluster::metadata::Command;
+    use dcache_protocol::{Epoch, Match, NamespaceSpec};
+    use openraft::CommittedLeaderId;
+
+    fn entry(index: u64) -> Entry {
+        let name = format!("n{index}");
+        let matches = Some(Match::Prefix(name.clone()));
+        let spec = NamespaceSpec { name, matches, ..NamespaceSpec::default_namespace() };
+        let payload = EntryPayload::Normal(Command::SetNamespace { spec });
+        Entry { log_id: LogId::new(CommittedLeaderId::new(1, 1), index), payload }
+    }
+
+    fn run(test: impl Future<Output = ()>) {
+        tokio::runtime::Builder::new_current_thread().build().expect("runtime").block_on(test);
+    }
+
+    async fn snapshots(dir: &Path, count: u64) -> StateMachine {
+        let mut machine = StateMachine::open(dir).expect("opens");
+        for index in 1..=count {
+            machine.apply([entry(index)]).await.expect("applies");
+            machine.get_snapshot_builder().await.build_snapshot().await.expect("builds");
+        }
+        machine
+    }
+
+    #[test]
+    fn only_changes_are_published() {
+        run(async {
+            let dir = tempfile::tempdir().expect("temporary directory");
+            let mut machine = StateMachine::open(dir.path()).expect("opens");
+            let mut watch = machine.watch();
+            let blank = Entry { payload: EntryPayload::Blank, ..entry(1) };
+            assert_eq!(machine.apply([blank]).await.expect("applies"), [Applied(None)]);
+            assert!(!watch.has_changed().expect("open"));
+            let results = machine.apply([entry(2), entry(3)]).await.expect("applies");
+            assert_eq!(results, [Applied(Some(Ok(Epoch(1)))), Applied(Some(Ok(Epoch(2))))]);
+            assert_eq!(watch.borrow_and_update().epoch, Epoch(2));
+        });
+    }
+
+    #[test]
+    fn two_snapshots_are_kept_and_the_older_one_serves_when_the_newer_is_damaged() {
+        run(async {
+            let dir = tempfile::tempdir().expect("temporary directory");
+            snapshots(dir.path(), 4).await;
+            let files = Snapshots::files(dir.path()).expect("lists");
+            assert_eq!(files.len(), SNAPSHOTS_KEPT);
+            let machine = StateMachine::open(dir.path()).expect("opens");
+            assert_eq!(machine.applied().map(|id| id.index), Some(4));
+            assert_eq!(machine.watch().borrow().epoch, Epoch(4));
+
+            let mut bytes = fs::read(&files[1]).expect("reads");
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            fs::write(&files[1], &bytes).expect("writes");
+            let machine = StateMachine::open(dir.path()).expect("opens");
+            assert_eq!(machine.applied().map(|id| id.index), Some(3));
+        });
+    }
+
+    #[test]
+    fn a_snapshot_of_an_earlier_moment_does_not_replace_a_newer_one() {
+        run(async {
+            let dir = tempfile::tempdir().expect("temporary directory");
+            let mut machine = snapshots(dir.path(), 1).await;
+            let mut earlier = machine.get_snapshot_builder().await;
+            machine.apply([entry(2)]).await.expect("applies");
+            machine.get_snapshot_builder().await.build_snapshot().await.expect("builds");
+            earlier.build_snapshot().await.expect("builds");
+            let current = machine.get_current_snapshot().await.expect("reads").expect("there is one");
+            assert_eq!(current.meta.last_log_id.map(|id| id.index), Some(2));
+        });
+    }
+
+    #[test]
+    fn a_snapshot_that_could_not_be_acted_on_is_refused() {
+        run(async {
+            let dir = tempfile::tempdir().expect("temporary directory");
+            let mut machine = snapshots(dir.path(), 1).await;
+            let good = machine.get_current_snapshot().await.expect("reads").expect("there is one");
+            let text = String::from_utf8(good.snapshot.into_inner()).expect("JSON");
+            State::read(text.as_bytes()).expect("is good");
+            State::read(text.replace("\"partitions\":1,", "\"partitions\":2,").as_bytes()).expect_err("no such table");
+            State::read(text.replace("\"format\":1,", "\"format\":9,").as_bytes()).expect_err("another format");
+            State::read(&text.as_bytes()[1..]).expect_err("no JSON");
+        });
     }
 }

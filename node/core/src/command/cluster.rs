@@ -5,7 +5,7 @@
 //! master here and replica there breaks half of the clients. A node that is down keeps its slots in these answers: clients
 //! such as Jedis refuse a table with holes.
 //!
-//! `SLOTS`, `SHARDS` and `NODES` are encoded once an epoch ([`Topology`]) from the metadata alone, so that all nodes answer
+//! `SLOTS`, `SHARDS` and `NODES` are encoded once an epoch (`Topology`) from the metadata alone, so that all nodes answer
 //! the same bytes in one epoch (clients vote on them); only the `myself` flag of `NODES` differs. What changes the cluster
 //! is an operator's business and names its `dcache` verb. The gateway door presents one standalone node and has none of this.
 
@@ -363,9 +363,8 @@ mod tests {
         let node = |number: usize, map: &str| {
             format!("*4\r\n$8\r\n10.0.0.{}\r\n:7400\r\n$40\r\n{}\r\n{map}\r\n", number + 1, id(number).redis_id())
         };
-        let expected = |map: &str| {
-            format!("*2\r\n*3\r\n:0\r\n:8191\r\n{}*3\r\n:8192\r\n:16383\r\n{}", node(0, map), node(1, map))
-        };
+        let expected =
+            |map: &str| format!("*2\r\n*3\r\n:0\r\n:8191\r\n{}*3\r\n:8192\r\n:16383\r\n{}", node(0, map), node(1, map));
         assert_eq!(client.say("CLUSTER SLOTS"), expected("*0"));
         client.say("HELLO 3");
         assert_eq!(client.say("CLUSTER SLOTS"), expected("%0"));
@@ -533,12 +532,26 @@ mod tests {
             "-ERR CLUSTER MEET is not a client's business in dcache; use: dcache cluster init -f cluster.yaml\r\n"
         );
         for line in [
-            "ADDSLOTS 1", "ADDSLOTSRANGE 1 2", "BUMPEPOCH", "DELSLOTS 1", "DELSLOTSRANGE 1 2", "FAILOVER", "FLUSHSLOTS",
-            "FORGET x", "REPLICATE x", "RESET", "SAVECONFIG", "SET-CONFIG-EPOCH 1", "SETSLOT 1 NODE x",
+            "ADDSLOTS 1",
+            "ADDSLOTSRANGE 1 2",
+            "BUMPEPOCH",
+            "DELSLOTS 1",
+            "DELSLOTSRANGE 1 2",
+            "FAILOVER",
+            "FLUSHSLOTS",
+            "FORGET x",
+            "REPLICATE x",
+            "RESET",
+            "SAVECONFIG",
+            "SET-CONFIG-EPOCH 1",
+            "SETSLOT 1 NODE x",
         ] {
             let name = line.split(' ').next().expect("a word");
             let reply = client.say(&format!("cluster {line}"));
-            assert!(reply.starts_with(&format!("-ERR CLUSTER {name} is not a client's business in dcache; use: dcache ")), "{reply}");
+            assert!(
+                reply.starts_with(&format!("-ERR CLUSTER {name} is not a client's business in dcache; use: dcache ")),
+                "{reply}"
+            );
             assert!(OPERATOR_VERBS.iter().any(|(known, _)| *known == name), "{name}");
         }
     }
@@ -548,8 +561,18 @@ mod tests {
         let cluster = Cluster::new(2);
         let mut client = cluster.client(0, Door::Gateway);
         for line in [
-            "CLUSTER SLOTS", "CLUSTER SHARDS", "CLUSTER NODES", "CLUSTER INFO", "CLUSTER MYID", "CLUSTER KEYSLOT k",
-            "CLUSTER MEET a 1", "CLUSTER COUNTKEYSINSLOT 1", "CLUSTER GETKEYSINSLOT 1 1", "READONLY", "READWRITE", "ASKING",
+            "CLUSTER SLOTS",
+            "CLUSTER SHARDS",
+            "CLUSTER NODES",
+            "CLUSTER INFO",
+            "CLUSTER MYID",
+            "CLUSTER KEYSLOT k",
+            "CLUSTER MEET a 1",
+            "CLUSTER COUNTKEYSINSLOT 1",
+            "CLUSTER GETKEYSINSLOT 1 1",
+            "READONLY",
+            "READWRITE",
+            "ASKING",
         ] {
             assert_eq!(client.say(line), "-ERR This instance has cluster support disabled\r\n", "{line}");
         }

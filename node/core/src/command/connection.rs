@@ -4,8 +4,8 @@
 //! node only. There are no passwords yet: as in Redis without one, the user `default` accepts any, and there is no other.
 
 use super::{Context, Door};
-use crate::number;
 use crate::clients::Client;
+use crate::number;
 use crate::session::Replies;
 use dcache_protocol::REDIS_VERSION;
 use dcache_protocol::error::WireError;
@@ -151,7 +151,11 @@ pub fn client_id(context: &mut Context<'_>) -> Result<(), WireError> {
 
 pub fn client_getname(context: &mut Context<'_>) -> Result<(), WireError> {
     let name = context.client.client.as_ref().map(|client| client.names.lock().name.clone()).unwrap_or_default();
-    if name.is_empty() { context.reply.null() } else { context.reply.bulk(name.as_bytes()) }
+    if name.is_empty() {
+        context.reply.null()
+    } else {
+        context.reply.bulk(name.as_bytes())
+    }
     Ok(())
 }
 
@@ -246,7 +250,7 @@ pub fn client_kill(context: &mut Context<'_>) -> Result<(), WireError> {
         context.reply.ok();
         return Ok(());
     }
-    if context.args.len() % 2 != 0 {
+    if !context.args.len().is_multiple_of(2) {
         return Err(WireError::Syntax);
     }
     let mut doomed = context.node.clients().list();
@@ -354,8 +358,14 @@ pub fn client_help(context: &mut Context<'_>) -> Result<(), WireError> {
             ("ID", "Return the ID of the current connection."),
             ("INFO", "Return information about the current client connection."),
             ("KILL <ip:port>", "Kill connection made from <ip:port>."),
-            ("KILL <option> <value> [<option> <value> [...]]", "Kill connections. Options are: ADDR (<ip:port>|<unixsocket>:0), LADDR (<ip:port>|<unixsocket>:0), TYPE (NORMAL|MASTER|REPLICA|PUBSUB), USER <username>, SKIPME (YES|NO), ID <client-id>"),
-            ("LIST [options ...]", "Return information about client connections. Options: TYPE (NORMAL|MASTER|REPLICA|PUBSUB), ID <client-id> [...]"),
+            (
+                "KILL <option> <value> [<option> <value> [...]]",
+                "Kill connections. Options are: ADDR (<ip:port>|<unixsocket>:0), LADDR (<ip:port>|<unixsocket>:0), TYPE (NORMAL|MASTER|REPLICA|PUBSUB), USER <username>, SKIPME (YES|NO), ID <client-id>",
+            ),
+            (
+                "LIST [options ...]",
+                "Return information about client connections. Options: TYPE (NORMAL|MASTER|REPLICA|PUBSUB), ID <client-id> [...]",
+            ),
             ("NO-EVICT (ON|OFF)", "Protect current client connection from eviction."),
             ("NO-TOUCH (ON|OFF)", "Will not touch LRU/LFU stats when this mode is on."),
             ("REPLY (ON|OFF|SKIP)", "Control the replies sent to the current connection."),
@@ -422,7 +432,10 @@ mod tests {
              Are you sure your configuration is correct?\r\n"
         );
         assert_eq!(client.say("AUTH default secret"), "+OK\r\n");
-        assert_eq!(client.say("AUTH root secret"), "-WRONGPASS invalid username-password pair or user is disabled.\r\n");
+        assert_eq!(
+            client.say("AUTH root secret"),
+            "-WRONGPASS invalid username-password pair or user is disabled.\r\n"
+        );
         assert_eq!(client.say("AUTH a b c"), "-ERR syntax error\r\n");
     }
 
@@ -488,7 +501,9 @@ mod tests {
         let list = second.say("CLIENT LIST");
         let ids: Vec<&str> = list.lines().skip(1).filter_map(|line| line.split(' ').next()).collect();
         assert_eq!(ids, ["id=1", "id=2", ""]);
-        assert!(second.say("CLIENT LIST ID 2 7").contains("id=2 ") && !second.say("CLIENT LIST ID 2 7").contains("id=1 "));
+        assert!(
+            second.say("CLIENT LIST ID 2 7").contains("id=2 ") && !second.say("CLIENT LIST ID 2 7").contains("id=1 ")
+        );
         assert_eq!(second.say("CLIENT LIST TYPE pubsub"), "$0\r\n\r\n");
         assert!(second.say("CLIENT LIST TYPE normal").contains("id=1 "));
         assert_eq!(second.say("CLIENT LIST TYPE odd"), "-ERR Unknown client type 'odd'\r\n");
@@ -505,7 +520,10 @@ mod tests {
         assert_eq!(client.call(&["CLIENT", "SETINFO", "lib-name", "a\nb"]), format!("-ERR lib-name {spaces}\r\n"));
         assert_eq!(client.say("CLIENT SETINFO lib-colour red"), "-ERR Unrecognized option 'lib-colour'\r\n");
         let long = "x".repeat(NAME_BYTES_MAX + 1);
-        assert_eq!(client.call(&["CLIENT", "SETNAME", &long]), "-ERR Client names cannot be longer than 1024 bytes.\r\n");
+        assert_eq!(
+            client.call(&["CLIENT", "SETNAME", &long]),
+            "-ERR Client names cannot be longer than 1024 bytes.\r\n"
+        );
         client.call(&["CLIENT", "SETNAME", "me"]);
         assert_eq!(client.call(&["CLIENT", "SETNAME", ""]), "+OK\r\n");
         assert_eq!(client.say("CLIENT GETNAME"), "$-1\r\n", "an empty name takes it back");
@@ -516,9 +534,7 @@ mod tests {
         let cluster = Cluster::new(1);
         let mut clients = [Door::Gateway, Door::Gateway, Door::Cluster].map(|door| cluster.client(0, door));
         let reply = clients[0].say(line);
-        let alive = clients.each_mut().map(|client: &mut Caller<'_>| {
-            client.send(b"PING\r\n") == b"+PONG\r\n"
-        });
+        let alive = clients.each_mut().map(|client: &mut Caller<'_>| client.send(b"PING\r\n") == b"+PONG\r\n");
         (reply, alive)
     }
 

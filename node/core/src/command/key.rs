@@ -17,8 +17,8 @@ const SCAN_COUNT_MAX: usize = 10_000;
 
 const SCAN_COUNT_DEFAULT: usize = 10;
 
-/// Entries KEYS visits under one lock.
-const KEYS_STEP: usize = 1_000;
+/// Entries that a walk visits under one lock, since each is matched with a client's pattern there.
+const VISITS_PER_LOCK: usize = 128;
 
 /// Draws of RANDOMKEY before it takes the database for empty of keys that are this node's.
 const DRAWS_MAX: u64 = 32;
@@ -230,30 +230,35 @@ pub fn parse_cursor(text: &[u8]) -> Option<u64> {
     text.iter().try_fold(0u64, |cursor, digit| cursor.checked_mul(10)?.checked_add(u64::from(digit - b'0')))
 }
 
-/// One step over the entries of the client's database that are this node's; the next cursor, 0 at the end.
-fn walk(context: &Context<'_>, cursor: u64, count: usize, visit: &mut dyn FnMut(&[u8], &Value)) -> u64 {
-    context.node.engine().scan(cursor, count, context.now_ms, &mut |entry| {
-        if entry.database == context.database && context.is_mine(entry.slot) {
-            visit(entry.key, entry.value);
-        }
-    })
-}
-
-/// Walks in small steps, so that no lock is held for long; a key that a step sees again is answered once.
-pub fn keys(context: &mut Context<'_>) -> Result<(), WireError> {
-    let pattern = context.arg(1);
-    let mut found = Vec::new();
-    let mut cursor = 0;
-    loop {
-        cursor = walk(context, cursor, KEYS_STEP, &mut |key, _| {
-            if glob::matches(pattern, key, Case::Sensitive) {
-                found.push(Box::<[u8]>::from(key));
+/// Walks over `count` entries, those in the client's database that are this node's being shown to `visit`; the next cursor,
+/// 0 at the end.
+fn walk(context: &Context<'_>, mut cursor: u64, count: usize, visit: &mut dyn FnMut(&[u8], &Value)) -> u64 {
+    let mut left = count;
+    while left > 0 {
+        let step = left.min(VISITS_PER_LOCK);
+        cursor = context.node.engine().scan(cursor, step, context.now_ms, &mut |entry| {
+            if entry.database == context.database && context.is_mine(entry.slot) {
+                visit(entry.key, entry.value);
             }
         });
         if cursor == 0 {
             break;
         }
+        left -= step;
     }
+    cursor
+}
+
+/// A key that went and came back during the walk may be seen twice, and is answered once.
+pub fn keys(context: &mut Context<'_>) -> Result<(), WireError> {
+    let pattern = context.arg(1);
+    let mut found = Vec::new();
+    let end = walk(context, 0, usize::MAX, &mut |key, _| {
+        if glob::matches(pattern, key, Case::Sensitive) {
+            found.push(Box::<[u8]>::from(key));
+        }
+    });
+    debug_assert_eq!(end, 0, "there are fewer entries than addresses");
     found.sort_unstable();
     found.dedup();
     context.reply.array(found.len());

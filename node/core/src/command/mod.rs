@@ -237,8 +237,6 @@ pub struct Arg {
     pub optional: bool,
     /// May be given several times.
     pub multiple: bool,
-    /// So may its token.
-    pub multiple_token: bool,
     pub args: &'static [Arg],
 }
 

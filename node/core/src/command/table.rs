@@ -1499,17 +1499,7 @@ const fn keys(first: u8, last: i8, step: u8, flags: &'static [&'static str]) -> 
 const KEY: Arg = key_arg("key").at(0);
 
 const fn arg(name: &'static str, kind: &'static str, args: &'static [Arg]) -> Arg {
-    Arg {
-        name,
-        kind,
-        key_spec: None,
-        token: None,
-        since: None,
-        optional: false,
-        multiple: false,
-        multiple_token: false,
-        args,
-    }
+    Arg { name, kind, key_spec: None, token: None, since: None, optional: false, multiple: false, args }
 }
 
 const fn key_arg(name: &'static str) -> Arg {
@@ -1567,10 +1557,6 @@ impl Arg {
 
     const fn multiple(self) -> Arg {
         Arg { multiple: true, ..self }
-    }
-
-    const fn multiple_token(self) -> Arg {
-        Arg { multiple_token: true, ..self }
     }
 }
 

@@ -3,9 +3,10 @@
 use super::*;
 use crate::fixture::{self, Caller, Cluster, id, key_of};
 use crate::session::Step;
+use crate::view::TAG_MAX;
+use dcache_protocol::NodeState;
 use dcache_protocol::peer::DataHeader;
 use dcache_protocol::resp::value::{Value, parse_value};
-use dcache_protocol::NodeState;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -100,7 +101,11 @@ fn counts_of_several_nodes_are_added() {
     }
     let with = |name: &'static str| std::iter::once(name).chain(keys.iter().map(String::as_str)).collect::<Vec<&str>>();
     assert_eq!(client.call(&with("EXISTS")), ":6\r\n");
-    assert_eq!(client.call(&["EXISTS", &keys[0], &keys[0], &keys[1]]), ":3\r\n", "a key counts as often as it is named");
+    assert_eq!(
+        client.call(&["EXISTS", &keys[0], &keys[0], &keys[1]]),
+        ":3\r\n",
+        "a key counts as often as it is named"
+    );
     assert_eq!(client.call(&with("TOUCH")), ":6\r\n");
     assert_eq!(client.call(&["UNLINK", &keys[0], &keys[1]]), ":2\r\n");
     assert_eq!(client.call(&with("DEL")), ":4\r\n");
@@ -391,7 +396,9 @@ fn a_request_is_not_asked_again_without_news_nor_twice() {
     let fanout = open(&mut client, &["SET", &key, "v"]);
     cluster.publish(&moved(2));
     out.clear();
-    let Outcome::Again(again) = fanout.finish(&client.node, vec![Err(ForwardError::NotOwner)], &mut out) else { panic!() };
+    let Outcome::Again(again) = fanout.finish(&client.node, vec![Err(ForwardError::NotOwner)], &mut out) else {
+        panic!()
+    };
     let mut next = moved(1);
     next.epoch = Epoch(99);
     cluster.publish(&next);
@@ -482,6 +489,20 @@ fn an_answer_in_another_form_is_an_error_not_a_panic() {
             assert!(matches!(fanout.finish(&client.node, replies, &mut out), Outcome::Done));
             assert!(out.starts_with(b"-ERR another node answered"), "{args:?} {answer:?}");
         }
+    }
+    let elsewhere = client.node.view().owners_by_tag().into_iter().find(|node| node.id != id(0)).map(|node| node.tag);
+    let cursor = (u64::from(elsewhere.expect("two other nodes")) << CURSOR_BITS).to_string();
+    for answer in [
+        &b""[..],
+        b"*2\r\n$1\r\n0\r\n",
+        b"*2\r\n$13\r\n1099511627776\r\n*0\r\n",
+        b"*2\r\n:0\r\n*0\r\n",
+        b"*1\r\n*0\r\n",
+    ] {
+        let fanout = open(&mut client, &["SCAN", &cursor]);
+        let mut out = Vec::new();
+        assert!(matches!(fanout.finish(&client.node, vec![Ok(answer.to_vec())], &mut out), Outcome::Done));
+        assert!(out.starts_with(b"-ERR another node answered"), "{answer:?}");
     }
     let fanout = open(&mut client, &["MGET", &mine, &there]);
     let mut out = Vec::new();

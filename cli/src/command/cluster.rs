@@ -1,0 +1,108 @@
+//! `dcache cluster status`: one line of health, the nodes, what an operator should know. Forming is in `init.rs`.
+
+use super::{App, is_describing, node};
+use crate::args::{ClusterStatusArgs, Format};
+use crate::error::Result;
+use crate::exit::Exit;
+use crate::output::{Style, clean, paint};
+use dcache_client::Control;
+use dcache_protocol::control::{ClusterStatus, Envelope, Finding, Health, Level};
+use std::time::Duration;
+
+pub async fn status(app: &App, args: &ClusterStatusArgs) -> Result<Exit> {
+    if is_describing(app) {
+        let fields = [
+            "name", "id", "formed", "epoch", "leader", "quorum", "health", "findings", "partitions", "partitionsServed",
+            "slotsUnserved", "nodes", "answeredBy", "atUnixMs", "collectedInMs",
+        ];
+        app.out.describe(node::COLUMNS, "ClusterStatus", &fields)?;
+        return Ok(Exit::Ok);
+    }
+    let control = app.control()?;
+    if let Some(every) = args.watch {
+        return watch(app, &control, every).await;
+    }
+    let status = control.cluster().await?;
+    if !(args.check && app.out.quiet) {
+        print(app, &status)?;
+    }
+    let is_well = match status.health {
+        Health::Healthy => true,
+        Health::Degraded => !args.strict,
+        Health::Critical => false,
+    };
+    Ok(if args.check && !is_well { Exit::Unhealthy } else { Exit::Ok })
+}
+
+/// Draws again and again until a signal ends it; a round that fails says so and the next one follows.
+async fn watch(app: &App, control: &Control, every: Duration) -> Result<Exit> {
+    loop {
+        let answer = control.cluster().await;
+        let is_drawing = app.out.is_terminal && !app.out.is_machine();
+        if is_drawing {
+            // Home, and everything below it cleared.
+            app.out.data(b"\x1b[H\x1b[2J")?;
+        }
+        match answer {
+            Ok(status) if app.out.is_machine() && app.out.format != Format::Yaml => {
+                app.out.json_line(&Envelope::new("ClusterStatus", &status))?;
+            }
+            Ok(status) => {
+                print(app, &status)?;
+                if !is_drawing && !app.out.is_machine() {
+                    app.out.line("")?;
+                }
+            }
+            Err(error) => app.out.error(&error.into()),
+        }
+        tokio::time::sleep(every).await;
+    }
+}
+
+fn print(app: &App, status: &ClusterStatus) -> Result<()> {
+    let out = &app.out;
+    if out.is_machine() {
+        return out.object("ClusterStatus", status);
+    }
+    if out.format == Format::Name {
+        return out.table(&node::table(status));
+    }
+    out.line(&head(status))?;
+    out.table(&node::table(status))?;
+    for finding in &status.findings {
+        finding_lines(finding).iter().try_for_each(|line| out.line(line))?;
+    }
+    if let Some(node) = status.findings.iter().find_map(|finding| finding.node.as_deref()) {
+        out.next(&format!("dcache node show {}", clean(node)));
+    }
+    Ok(())
+}
+
+fn head(status: &ClusterStatus) -> String {
+    let health = match status.health {
+        Health::Healthy => paint(Style::Green, "✔ HEALTHY"),
+        Health::Degraded => paint(Style::Yellow, "▲ DEGRADED"),
+        Health::Critical => paint(Style::Red, "✖ CRITICAL"),
+    };
+    let answering = status.nodes.iter().filter(|node| node.reachable).count();
+    format!(
+        "{}   {health}   {answering}/{} nodes   {}/{} partitions   epoch {}",
+        paint(Style::Bold, &clean(&status.name)),
+        status.nodes.len(),
+        status.partitions_served,
+        status.partitions,
+        status.epoch
+    )
+}
+
+/// A finding in one line, and what to do about it in another.
+pub fn finding_lines(finding: &Finding) -> Vec<String> {
+    let sign = match finding.level {
+        Level::Info => "·".to_string(),
+        Level::Warning => paint(Style::Yellow, "▲"),
+        Level::Critical => paint(Style::Red, "✖"),
+    };
+    let mut lines = vec![format!("  {sign} {}  {}", clean(&finding.check), clean(&finding.message))];
+    lines.extend(finding.hint.iter().map(|hint| format!("      do: {}", clean(hint))));
+    lines
+}

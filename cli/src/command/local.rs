@@ -1,0 +1,832 @@
+//! Local clusters: real nodes of this same binary on this machine, for development. `cluster init --local` and `cluster destroy`.
+//!
+//! What was started is written down in the state folder (`local/NAME/cluster.json`) before anything is started, so that whatever
+//! happens to this process, `init` finds the nodes again and `destroy` ends them. Nodes log to files there; in the foreground
+//! the new lines are relayed. Run again, `init` starts only what is not running: a node that died comes back on its data
+//! directory, and on its doors unless somebody else has them now. A process is ended only when its command line says that it
+//! is ours.
+
+use super::{App, process};
+use crate::args::{ClusterDestroy, ClusterInit};
+use crate::confirm::Danger;
+use crate::error::{CliError, Result};
+use crate::exit::Exit;
+use crate::output::{Progress, Style, paint};
+use crate::profile::{self, Context, Profiles, Target};
+use anyhow::Context as _;
+use dcache_client::Control;
+use dcache_protocol::control::{ClusterSpec, ClusterSpecNode, InitRequest, NodeIdentity, partitions_default};
+use dcache_protocol::namespace::is_name;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom};
+use std::net::TcpListener;
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// First ports: a node takes its cluster door here and every ten above, control and peers beside it.
+const CLUSTER_PORT: u16 = 7400;
+const CLUSTER_STEP: u16 = 10;
+const GATEWAY_PORT: u16 = 6379;
+
+const MEMORY: &str = "256MiB";
+
+/// How long nodes may take to stop before they are killed.
+const STOP_DEADLINE: Duration = Duration::from_secs(10);
+
+const POLL_EVERY: Duration = Duration::from_millis(20);
+
+/// Tries with other ports when somebody was faster.
+const PORT_TRIES: usize = 5;
+
+const FORMAT: u32 = 1;
+
+/// Content of `cluster.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LocalCluster {
+    format: u32,
+    name: String,
+    partitions: u16,
+    memory: String,
+    data_dir: PathBuf,
+    /// The data outlives a stop in the foreground.
+    keeps_data: bool,
+    /// Context that was selected before this one.
+    #[serde(default)]
+    context_before: Option<String>,
+    nodes: Vec<LocalNode>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LocalNode {
+    name: String,
+    pid: Option<u32>,
+    ports: Ports,
+    data_dir: PathBuf,
+    log: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Ports {
+    gateway: u16,
+    cluster: u16,
+    control: u16,
+    peers: u16,
+}
+
+impl Ports {
+    fn all(self) -> [u16; 4] {
+        [self.gateway, self.cluster, self.control, self.peers]
+    }
+
+    fn are_free(self) -> bool {
+        self.all().into_iter().all(is_free)
+    }
+}
+
+fn is_free(port: u16) -> bool {
+    TcpListener::bind(("127.0.0.1", port)).is_ok()
+}
+
+fn door(port: u16) -> String {
+    format!("127.0.0.1:{port}")
+}
+
+/// The lowest ports of the pattern that nobody has, not even in `taken`, which they are added to.
+fn choose_ports(taken: &mut BTreeSet<u16>, is_free: &dyn Fn(u16) -> bool) -> Result<Ports> {
+    let none = || CliError::failed("no free ports are left on this machine");
+    let free = |port: u16, taken: &BTreeSet<u16>| !taken.contains(&port) && is_free(port);
+    let cluster = (CLUSTER_PORT..=u16::MAX - 2)
+        .step_by(usize::from(CLUSTER_STEP))
+        .find(|base| (0..3).all(|offset| free(base + offset, taken)))
+        .ok_or_else(none)?;
+    taken.extend(cluster..cluster + 3);
+    let gateway = (GATEWAY_PORT..=u16::MAX).find(|port| free(*port, taken)).ok_or_else(none)?;
+    taken.insert(gateway);
+    Ok(Ports { gateway, cluster, control: cluster + 1, peers: cluster + 2 })
+}
+
+fn root() -> Result<PathBuf> {
+    Ok(profile::state_dir()?.join("local"))
+}
+
+/// Names of the local clusters of this user; none when that cannot be told.
+pub fn names() -> Vec<String> {
+    let Ok(entries) = root().and_then(|root| fs::read_dir(root).map_err(|e| CliError::failed(e.to_string()))) else {
+        return Vec::new();
+    };
+    let mut names: Vec<String> = entries
+        .flatten()
+        .filter(|entry| entry.path().join("cluster.json").exists())
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    names.sort_unstable();
+    names
+}
+
+impl LocalCluster {
+    fn dir(name: &str) -> Result<PathBuf> {
+        Ok(root()?.join(name))
+    }
+
+    fn load(name: &str) -> Result<Option<LocalCluster>> {
+        let path = LocalCluster::dir(name)?.join("cluster.json");
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(CliError::failed(format!("cannot read {}", path.display())).why(error)),
+        };
+        let damaged = |why: String| {
+            CliError::failed(format!("{} cannot be used", path.display()))
+                .why(why)
+                .hint("stop the nodes by hand and remove that folder")
+        };
+        let cluster: LocalCluster = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
+        if cluster.format != FORMAT {
+            return Err(damaged(format!("it has format {}, this program reads {FORMAT}", cluster.format)));
+        }
+        Ok(Some(cluster))
+    }
+
+    fn save(&self) -> Result<()> {
+        let path = LocalCluster::dir(&self.name)?.join("cluster.json");
+        let bytes = serde_json::to_vec_pretty(self).context("cannot write down the local cluster")?;
+        profile::write_private(&path, &bytes).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(())
+    }
+
+    fn is_running(node: &LocalNode) -> bool {
+        node.pid.is_some_and(|pid| process::is_node(pid, &node.data_dir))
+    }
+
+    fn spec(&self) -> ClusterSpec {
+        let node = |node: &LocalNode| ClusterSpecNode {
+            peers: door(node.ports.peers),
+            name: Some(node.name.clone()),
+            weight: None,
+            zone: None,
+        };
+        ClusterSpec {
+            name: self.name.clone(),
+            partitions: self.partitions,
+            nodes: self.nodes.iter().map(node).collect(),
+            namespaces: Vec::new(),
+        }
+    }
+
+    /// Removes everything that was written for this cluster: the nodes' data too.
+    fn remove(&self) -> Result<()> {
+        for node in &self.nodes {
+            remove_dir(&node.data_dir)?;
+        }
+        // Somebody else's files in a folder that was given stay.
+        let _ = fs::remove_dir(&self.data_dir);
+        self.forget()
+    }
+
+    /// Removes state, logs and context, and leaves the nodes' data.
+    fn forget(&self) -> Result<()> {
+        self.forget_context()?;
+        remove_dir(&LocalCluster::dir(&self.name)?)
+    }
+
+    fn forget_context(&self) -> Result<()> {
+        let mut profiles = Profiles::load()?;
+        if profiles.contexts.remove(&self.name).is_none() {
+            return Ok(());
+        }
+        if profiles.current.as_ref() == Some(&self.name) {
+            profiles.current = self.context_before.clone().filter(|name| profiles.contexts.contains_key(name));
+        }
+        profiles.save()
+    }
+
+    fn save_context(&self) -> Result<()> {
+        let mut profiles = Profiles::load()?;
+        let endpoints = self.nodes.iter().map(|node| door(node.ports.control)).collect();
+        let context = profiles.contexts.entry(self.name.clone()).or_default();
+        *context = Context { endpoints, ..context.clone() };
+        profiles.current = Some(self.name.clone());
+        profiles.save()
+    }
+}
+
+fn remove_dir(dir: &Path) -> Result<()> {
+    match fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(CliError::failed(format!("cannot remove {}", dir.display())).why(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Keeps a second `init` or `destroy` of the same cluster out until dropped.
+fn lock(name: &str) -> Result<File> {
+    let path = root()?.join(format!("{name}.lock"));
+    let failed = |error: std::io::Error| CliError::failed(format!("cannot open {}", path.display())).why(error);
+    fs::create_dir_all(root()?).map_err(failed)?;
+    let file = File::options().write(true).create(true).truncate(false).open(&path).map_err(failed)?;
+    file.try_lock().map_err(|_| {
+        CliError::new(Exit::Conflict, format!("another dcache is starting or stopping the local cluster {name:?}"))
+            .hint("wait until it is done")
+    })?;
+    Ok(file)
+}
+
+/// The answer for programs.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer<'a> {
+    name: &'a str,
+    outcome: &'a str,
+    nodes: &'a [LocalNode],
+}
+
+pub async fn init(app: &App, args: &ClusterInit, count: u16) -> Result<Exit> {
+    let name = args.name.as_str();
+    if !is_name(name) || name.bytes().all(|byte| byte == b'.') {
+        return Err(CliError::usage(format!("{name:?} cannot be a cluster's name"))
+            .why("a name has 1 to 64 letters, digits, '-', '_' or '.'"));
+    }
+    let guard = lock(name)?;
+    let (mut cluster, is_new) = match LocalCluster::load(name)? {
+        Some(cluster) => {
+            check_same(&cluster, args, count)?;
+            (cluster, false)
+        }
+        None => (plan(args, count)?, true),
+    };
+    let missing: Vec<usize> =
+        (0..cluster.nodes.len()).filter(|&index| !LocalCluster::is_running(&cluster.nodes[index])).collect();
+    if args.dry_run {
+        return tell_plan(app, args, &cluster, &missing);
+    }
+    if missing.is_empty() {
+        return already_running(app, &cluster).await;
+    }
+    if is_new {
+        cluster.context_before = Profiles::load()?.current;
+        cluster.save()?;
+    }
+    let in_foreground = !args.detach && missing.len() == cluster.nodes.len();
+    announce(app, &cluster, is_new, &missing);
+    let mut signals = Signals::listen()?;
+    let mut children = BTreeMap::new();
+    let started = tokio::select! {
+        result = start(app, args, &mut cluster, &missing, &mut children) => result,
+        exit = signals.next() => {
+            app.out.say("stopping");
+            undo(&mut cluster, is_new, &missing, &mut signals).await?;
+            return Ok(exit);
+        }
+    };
+    if let Err(error) = started {
+        undo(&mut cluster, is_new, &missing, &mut signals).await?;
+        return Err(error);
+    }
+    cluster.save_context()?;
+    app.out.say(&format!("  {} context {name:?} saved and selected", paint(Style::Green, "✔")));
+    if app.out.is_machine() {
+        let outcome = if is_new { "formed" } else { "restarted" };
+        app.out.object("LocalCluster", &Answer { name, outcome, nodes: &cluster.nodes })?;
+    }
+    drop(guard);
+    if in_foreground {
+        return stay(app, cluster, children, signals).await;
+    }
+    if args.detach {
+        app.out.say(&format!("Running in the background; undo: dcache cluster destroy {name}"));
+    } else {
+        app.out.say("Running in the background, as the other nodes of this cluster run already.");
+    }
+    app.out.next("dcache set hello world        dcache top");
+    Ok(Exit::Ok)
+}
+
+/// What a new cluster will be: names, ports, folders. Nothing is written yet.
+fn plan(args: &ClusterInit, count: u16) -> Result<LocalCluster> {
+    let name = args.name.clone();
+    let partitions = args.partitions.unwrap_or_else(partitions_default);
+    if !partitions.is_power_of_two() || partitions > dcache_protocol::SLOTS || partitions < count {
+        return Err(CliError::usage(format!("{partitions} partitions cannot be"))
+            .why(format!("it is a power of two, at least one for each of {count} nodes, at most 16384")));
+    }
+    if Profiles::load()?.contexts.contains_key(&name) {
+        return Err(CliError::new(Exit::Conflict, format!("a context named {name:?} exists and is no local cluster's"))
+            .hint("choose another name: --name NAME")
+            .hint(format!("or remove that context: dcache context remove {name}")));
+    }
+    let data_dir = match &args.data_dir {
+        Some(dir) => std::path::absolute(dir).context("cannot find the data folder")?,
+        None => dirs::data_dir()
+            .ok_or_else(|| CliError::failed("no folder for data").hint("give one: --data-dir DIR"))?
+            .join("dcache")
+            .join("local")
+            .join(&name),
+    };
+    let mut taken = BTreeSet::new();
+    let mut nodes = Vec::new();
+    for number in 1..=count {
+        let node = format!("n{number}");
+        let log = LocalCluster::dir(&name)?.join(format!("{node}.log"));
+        let ports = choose_ports(&mut taken, &is_free)?;
+        nodes.push(LocalNode { data_dir: data_dir.join(&node), name: node, pid: None, ports, log });
+    }
+    Ok(LocalCluster {
+        format: FORMAT,
+        name,
+        partitions,
+        memory: args.memory.clone().unwrap_or_else(|| MEMORY.into()),
+        data_dir,
+        keeps_data: args.data_dir.is_some(),
+        context_before: None,
+        nodes,
+    })
+}
+
+/// A second init must ask for what is there; what it does not say is as it is.
+fn check_same(cluster: &LocalCluster, args: &ClusterInit, count: u16) -> Result<()> {
+    let mut differences = Vec::new();
+    let nodes = cluster.nodes.len();
+    if nodes != usize::from(count) {
+        differences.push(format!("nodes: {nodes} -> {count}"));
+    }
+    if let Some(partitions) = args.partitions.filter(|partitions| *partitions != cluster.partitions) {
+        differences.push(format!("partitions: {} -> {partitions}", cluster.partitions));
+    }
+    if let Some(memory) = args.memory.as_ref().filter(|memory| **memory != cluster.memory) {
+        differences.push(format!("memory: {} -> {memory}", cluster.memory));
+    }
+    if let Some(dir) = &args.data_dir {
+        let dir = std::path::absolute(dir).context("cannot find the data folder")?;
+        if dir != cluster.data_dir {
+            differences.push(format!("data-dir: {} -> {}", cluster.data_dir.display(), dir.display()));
+        }
+    }
+    if differences.is_empty() {
+        return Ok(());
+    }
+    let name = &cluster.name;
+    Err(CliError::new(Exit::Conflict, format!("the local cluster {name:?} exists and differs"))
+        .why(differences.join("; "))
+        .hint(format!("start another beside it: --name NAME, or remove it: dcache cluster destroy {name}")))
+}
+
+fn tell_plan(app: &App, args: &ClusterInit, cluster: &LocalCluster, missing: &[usize]) -> Result<Exit> {
+    if app.out.is_machine() {
+        app.out.object("LocalCluster", &Answer { name: &cluster.name, outcome: "planned", nodes: &cluster.nodes })?;
+    }
+    for &index in missing {
+        app.out.say(&format!("would start  {}", describe(&cluster.nodes[index])));
+    }
+    app.out.say("no changes made");
+    Ok(if args.exit_code && !missing.is_empty() { Exit::Changes } else { Exit::Ok })
+}
+
+fn describe(node: &LocalNode) -> String {
+    let Ports { gateway, cluster, control, .. } = node.ports;
+    format!("{}  {}  gateway {gateway}  control {control}", node.name, door(cluster))
+}
+
+fn announce(app: &App, cluster: &LocalCluster, is_new: bool, missing: &[usize]) {
+    let (name, nodes) = (&cluster.name, cluster.nodes.len());
+    if is_new {
+        let plural = if nodes == 1 { "" } else { "s" };
+        app.out.say(&format!("Starting a local cluster {name:?} ({nodes} node{plural}, {} each)", cluster.memory));
+        return;
+    }
+    let gone: Vec<&str> = missing.iter().map(|&index| cluster.nodes[index].name.as_str()).collect();
+    let what = if gone.len() == 1 { "is" } else { "are" };
+    app.out.say(&format!("{} of {name:?} {what} not running; starting again on the same data", gone.join(", ")));
+}
+
+async fn already_running(app: &App, cluster: &LocalCluster) -> Result<Exit> {
+    for node in &cluster.nodes {
+        if let Err(error) = control(app, node, Duration::from_secs(2))?.node().await {
+            let pid = node.pid.unwrap_or_default();
+            return Err(CliError::from(error)
+                .hint(format!("node {} (process {pid}) runs and does not answer; see {}", node.name, node.log.display()))
+                .hint(format!("stop all: dcache cluster destroy {}", cluster.name)));
+        }
+    }
+    cluster.save_context()?;
+    app.out.say(&format!("{} is already running, nothing to do", cluster.name));
+    if app.out.is_machine() {
+        let answer = Answer { name: &cluster.name, outcome: "alreadyRunning", nodes: &cluster.nodes };
+        app.out.object("LocalCluster", &answer)?;
+    }
+    Ok(Exit::Ok)
+}
+
+fn control(app: &App, node: &LocalNode, timeout: Duration) -> Result<Control> {
+    app.control_at(&[door(node.ports.control)], timeout)
+}
+
+/// Starts the nodes that are missing, and waits until the whole cluster serves.
+async fn start(
+    app: &App,
+    args: &ClusterInit,
+    cluster: &mut LocalCluster,
+    missing: &[usize],
+    children: &mut BTreeMap<usize, Child>,
+) -> Result<()> {
+    let begun = Instant::now();
+    let until = begun + args.wait_timeout;
+    for &index in missing {
+        move_if_taken(cluster, index)?;
+        children.insert(index, spawn(cluster, index)?);
+        cluster.save()?;
+    }
+    let mut identities = Vec::new();
+    for index in 0..cluster.nodes.len() {
+        identities.push(await_node(app, cluster, index, children, until).await?);
+        if missing.contains(&index) {
+            let (sign, seconds) = (paint(Style::Green, "✔"), begun.elapsed().as_secs_f64());
+            app.out.say(&format!("  {sign} {}   {seconds:.2} s", describe(&cluster.nodes[index])));
+        }
+    }
+    let is_formed = identities.iter().all(|identity| !identity.cluster_id.is_empty());
+    if !is_formed {
+        form(app, cluster, &identities, until).await?;
+    }
+    await_ready(app, cluster, until).await?;
+    let (sign, count) = (paint(Style::Green, "✔"), cluster.partitions);
+    let verb = if is_formed { "complete again" } else { "formed" };
+    app.out.say(&format!("  {sign} {verb}, {count}/{count} partitions covered   {:.2} s", begun.elapsed().as_secs_f64()));
+    Ok(())
+}
+
+/// A node whose doors somebody else has now gets others; the cluster learns them from the node itself.
+fn move_if_taken(cluster: &mut LocalCluster, index: usize) -> Result<()> {
+    if cluster.nodes[index].ports.are_free() {
+        return Ok(());
+    }
+    let mut taken: BTreeSet<u16> = cluster.nodes.iter().flat_map(|node| node.ports.all()).collect();
+    cluster.nodes[index].ports = choose_ports(&mut taken, &is_free)?;
+    Ok(())
+}
+
+fn spawn(cluster: &mut LocalCluster, index: usize) -> Result<Child> {
+    let memory = cluster.memory.clone();
+    let node = &mut cluster.nodes[index];
+    let program = std::env::current_exe().context("cannot find this program's own file")?;
+    let open_log = || -> std::io::Result<File> {
+        fs::create_dir_all(node.log.parent().unwrap_or(Path::new(".")))?;
+        File::options().append(true).create(true).mode(0o600).open(&node.log)
+    };
+    let log = open_log().with_context(|| format!("cannot open {}", node.log.display()))?;
+    let mut command = Command::new(program);
+    command.args(["node", "start", "--name", &node.name, "--memory", &memory, "--log-format", "text"]);
+    command.arg("--data-dir").arg(&node.data_dir);
+    let Ports { gateway, cluster, control, peers } = node.ports;
+    for (flag, port) in [("--gateway", gateway), ("--listen", cluster), ("--control", control), ("--peers", peers)] {
+        command.args([flag, &door(port)]);
+    }
+    // What is set for this command must not become the nodes' configuration.
+    for (variable, _) in std::env::vars_os() {
+        if variable.to_string_lossy().starts_with("DCACHE_") && variable != "DCACHE_LOG" {
+            command.env_remove(variable);
+        }
+    }
+    // A group of its own: Ctrl-C reaches this process, which stops the nodes in order.
+    command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+    let child = command.spawn().with_context(|| format!("cannot start node {}", node.name))?;
+    node.pid = Some(child.id());
+    Ok(child)
+}
+
+/// Waits until a node answers. One that ended because somebody was faster at its ports is started again on others.
+async fn await_node(
+    app: &App,
+    cluster: &mut LocalCluster,
+    index: usize,
+    children: &mut BTreeMap<usize, Child>,
+    until: Instant,
+) -> Result<NodeIdentity> {
+    let spinner = Progress::start(&app.out, &format!("waiting for {}", cluster.nodes[index].name), 0);
+    let mut tries = 1;
+    let result = loop {
+        let node = &cluster.nodes[index];
+        let answer = control(app, node, Duration::from_secs(1))?.node().await;
+        if let Ok(identity) = answer
+            && Some(identity.pid) == node.pid
+        {
+            break Ok(identity);
+        }
+        if let Some(child) = children.get_mut(&index)
+            && let Some(status) = child.try_wait().context("cannot watch a node")?
+        {
+            if tries < PORT_TRIES && !node.ports.are_free() {
+                tries += 1;
+                move_if_taken(cluster, index)?;
+                children.insert(index, spawn(cluster, index)?);
+                cluster.save()?;
+                continue;
+            }
+            break Err(CliError::failed(format!("node {} ended while starting ({status})", node.name))
+                .why(format!("\n{}", last_lines(&node.log, 8)))
+                .hint(format!("its log: {}", node.log.display())));
+        }
+        if Instant::now() >= until {
+            break Err(CliError::new(Exit::Timeout, format!("node {} did not answer in time", node.name))
+                .why(format!("\n{}", last_lines(&node.log, 8)))
+                .hint("give it longer: --wait-timeout 2m"));
+        }
+        spinner.turn();
+        tokio::time::sleep(POLL_EVERY).await;
+    };
+    spinner.finish();
+    result
+}
+
+async fn form(app: &App, cluster: &LocalCluster, identities: &[NodeIdentity], until: Instant) -> Result<()> {
+    let timeout = until.saturating_duration_since(Instant::now()).max(Duration::from_secs(1));
+    let first = control(app, &cluster.nodes[0], timeout)?;
+    let request = InitRequest { spec: cluster.spec(), dry_run: false, drop_keys: false };
+    first.init(&request).await.map(|_| ()).map_err(|error| {
+        let error = CliError::from(error);
+        let lost: Vec<&str> =
+            identities.iter().filter(|node| node.cluster_id.is_empty()).map(|node| node.name.as_str()).collect();
+        match lost.len() < identities.len() {
+            true => error
+                .hint(format!("{} came back without the data of the others: it cannot rejoin", lost.join(", ")))
+                .hint(format!("start anew: dcache cluster destroy {0}, then init again", cluster.name)),
+            false => error,
+        }
+    })
+}
+
+async fn await_ready(app: &App, cluster: &LocalCluster, until: Instant) -> Result<()> {
+    let spinner = Progress::start(&app.out, "waiting until every partition is served", 0);
+    let first = control(app, &cluster.nodes[0], Duration::from_secs(2))?;
+    loop {
+        let mut is_ready = true;
+        for node in &cluster.nodes {
+            is_ready &= matches!(control(app, node, Duration::from_secs(1))?.is_ready().await, Ok(true));
+        }
+        if is_ready && first.cluster().await.is_ok_and(|status| status.formed && status.partitions_served == status.partitions) {
+            spinner.finish();
+            return Ok(());
+        }
+        if Instant::now() >= until {
+            spinner.finish();
+            return Err(CliError::new(Exit::Timeout, "the nodes run, and do not serve every partition in time")
+                .hint("see what is missing: dcache cluster status, and the logs of the nodes")
+                .hint("give it longer: --wait-timeout 2m"));
+        }
+        spinner.turn();
+        tokio::time::sleep(POLL_EVERY).await;
+    }
+}
+
+/// Takes back what a start that failed has done: a new cluster goes, of an old one only what was started now stops.
+async fn undo(cluster: &mut LocalCluster, is_new: bool, missing: &[usize], signals: &mut Signals) -> Result<()> {
+    let started: Vec<LocalNode> = missing.iter().map(|&index| cluster.nodes[index].clone()).collect();
+    stop(&started, signals).await;
+    match (is_new, cluster.keeps_data) {
+        (false, _) => Ok(()),
+        // A folder that was given may hold data from before.
+        (true, true) => cluster.forget(),
+        (true, false) => cluster.remove(),
+    }
+}
+
+/// The last lines of a file, for an error.
+fn last_lines(path: &Path, count: usize) -> String {
+    const TAIL_BYTES: u64 = 8 << 10;
+    let read = || -> std::io::Result<String> {
+        let mut file = File::open(path)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
+        let mut bytes = Vec::new();
+        file.take(TAIL_BYTES).read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    let text = read().unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(count)..].join("\n")
+}
+
+/// SIGINT and SIGTERM, listened to instead of ending this process.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Signals> {
+        let interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+        let terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+        Ok(Signals { interrupt, terminate })
+    }
+
+    /// The next signal, as the exit code of a command that it ends.
+    async fn next(&mut self) -> Exit {
+        tokio::select! {
+            _ = self.interrupt.recv() => Exit::Interrupted,
+            _ = self.terminate.recv() => Exit::Terminated,
+        }
+    }
+}
+
+/// Stops nodes in order; what is left after the deadline, or at another signal, is killed.
+async fn stop(nodes: &[LocalNode], signals: &mut Signals) {
+    let running = |node: &&LocalNode| LocalCluster::is_running(node);
+    let each = |end: fn(u32)| nodes.iter().filter(running).filter_map(|node| node.pid).for_each(end);
+    each(process::terminate);
+    let until = Instant::now() + STOP_DEADLINE;
+    while nodes.iter().any(|node| LocalCluster::is_running(node)) {
+        if Instant::now() >= until {
+            each(process::kill);
+        }
+        tokio::select! {
+            _ = signals.next() => each(process::kill),
+            () = tokio::time::sleep(POLL_EVERY) => {}
+        }
+    }
+}
+
+/// The foreground: relays the nodes' logs until a signal, then stops them.
+async fn stay(
+    app: &App,
+    cluster: LocalCluster,
+    mut children: BTreeMap<usize, Child>,
+    mut signals: Signals,
+) -> Result<Exit> {
+    let how = if cluster.nodes.len() == 1 { "it".into() } else { format!("all {}", cluster.nodes.len()) };
+    let fate = match cluster.keeps_data {
+        true => format!("data stays in {}", cluster.data_dir.display()),
+        false => "data is dropped; keep it with --data-dir".into(),
+    };
+    app.out.say(&format!("Running in this terminal; Ctrl-C stops {how} ({fate})."));
+    app.out.next("dcache set hello world        dcache top");
+    let mut tails: Vec<Tail> = cluster.nodes.iter().map(Tail::at_end).collect();
+    loop {
+        for tail in &mut tails {
+            tail.lines(&mut |node, line| app.out.say(&format!("{node} {line}")));
+        }
+        for index in children.keys().copied().collect::<Vec<_>>() {
+            let ended = children.get_mut(&index).and_then(|child| child.try_wait().ok().flatten());
+            if let Some(status) = ended {
+                children.remove(&index);
+                let (node, count) = (&cluster.nodes[index], cluster.nodes.len());
+                app.out.say(&format!("{} has ended ({status}); its log: {}", node.name, node.log.display()));
+                if !children.is_empty() {
+                    let again = format!("dcache cluster init --local {count} --name {}", cluster.name);
+                    app.out.say(&format!("  start it again from another terminal: {again}"));
+                }
+            }
+        }
+        let written = LocalCluster::load(&cluster.name)?;
+        let Some(current) = written else {
+            app.out.say("the cluster was destroyed from elsewhere");
+            return Ok(Exit::Ok);
+        };
+        if children.is_empty() && !current.nodes.iter().any(LocalCluster::is_running) {
+            return Err(CliError::failed("all nodes have ended")
+                .hint(format!("start them again: dcache cluster init --local {}", cluster.nodes.len()))
+                .hint(format!("or remove what is left: dcache cluster destroy {}", cluster.name)));
+        }
+        tokio::select! {
+            _ = signals.next() => break,
+            () = tokio::time::sleep(Duration::from_millis(100)) => {}
+        }
+    }
+    app.out.say("stopping (Ctrl-C again to force)");
+    let _guard = lock(&cluster.name)?;
+    // As written down: a node may have been started again from elsewhere.
+    let current = LocalCluster::load(&cluster.name)?.unwrap_or(cluster);
+    stop(&current.nodes, &mut signals).await;
+    for child in children.values_mut() {
+        // It has ended; this collects it.
+        let _ = child.wait();
+    }
+    if current.keeps_data {
+        app.out.say(&format!("stopped; data stays in {}", current.data_dir.display()));
+    } else {
+        current.remove()?;
+        app.out.say("stopped, data dropped");
+    }
+    Ok(Exit::Ok)
+}
+
+/// New lines of a node's log.
+struct Tail {
+    node: String,
+    path: PathBuf,
+    position: u64,
+    rest: Vec<u8>,
+}
+
+impl Tail {
+    fn at_end(node: &LocalNode) -> Tail {
+        let position = fs::metadata(&node.log).map_or(0, |metadata| metadata.len());
+        Tail { node: node.name.clone(), path: node.log.clone(), position, rest: Vec::new() }
+    }
+
+    /// At most 64 KiB a call, so that one node's flood does not hide the others.
+    fn lines(&mut self, each: &mut dyn FnMut(&str, &str)) {
+        const READ_BYTES: u64 = 64 << 10;
+        let Ok(mut file) = File::open(&self.path) else { return };
+        if file.seek(SeekFrom::Start(self.position)).is_err() {
+            return;
+        }
+        let Ok(read) = file.take(READ_BYTES).read_to_end(&mut self.rest) else { return };
+        self.position += read as u64;
+        let whole = match self.rest.iter().rposition(|&byte| byte == b'\n') {
+            Some(last) => last + 1,
+            // A line longer than a read is passed on in pieces.
+            None if self.rest.len() as u64 >= READ_BYTES => self.rest.len(),
+            None => return,
+        };
+        let lines: Vec<u8> = self.rest.drain(..whole).collect();
+        for line in String::from_utf8_lossy(&lines).lines() {
+            each(&self.node, &crate::output::clean(line));
+        }
+    }
+}
+
+pub async fn destroy(app: &App, args: &ClusterDestroy) -> Result<Exit> {
+    let name = args.name.as_str();
+    if super::is_describing(app) {
+        app.out.describe(&[], "LocalCluster", &["name", "outcome", "nodes"])?;
+        return Ok(Exit::Ok);
+    }
+    let known = names();
+    if !known.iter().any(|other| other == name) {
+        let is_context = Profiles::load()?.contexts.contains_key(name);
+        let error = CliError::no_such("local cluster", name, known.iter().map(String::as_str));
+        return Err(match is_context {
+            true => error.why("it is a context of a cluster that was not started by `cluster init --local`")
+                .hint(format!("forget the context alone: dcache context remove {name}")),
+            false => error,
+        });
+    }
+    let _guard = lock(name)?;
+    let Some(cluster) = LocalCluster::load(name)? else {
+        return Err(CliError::no_such("local cluster", name, []));
+    };
+    let running = cluster.nodes.iter().filter(|node| LocalCluster::is_running(node)).count();
+    let what = format!("{running} of {} nodes run; their data in {}", cluster.nodes.len(), cluster.data_dir.display());
+    if args.dry_run {
+        app.out.say(&format!("would stop and remove {name}: {what}"));
+        app.out.say("no changes made");
+        return Ok(Exit::Ok);
+    }
+    let protected = Profiles::load()?.contexts.get(name).is_some_and(|context| context.protected);
+    let target = Target { endpoints: Vec::new(), context: Some(name.into()), protected, source: "its name" };
+    app.out.say(&format!("{name}: {what}"));
+    app.confirm(&format!("Stop {name} and drop its data?"), Danger::Moderate, &target)?;
+    let mut signals = Signals::listen()?;
+    stop(&cluster.nodes, &mut signals).await;
+    cluster.remove()?;
+    app.out.say(&format!("{} {name} stopped, data dropped, context removed", paint(Style::Green, "✔")));
+    if app.out.is_machine() {
+        app.out.object("LocalCluster", &Answer { name, outcome: "destroyed", nodes: &[] })?;
+    }
+    Ok(Exit::Ok)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn ports_follow_the_pattern_and_skip_what_is_taken() {
+        let mut taken = BTreeSet::new();
+        let is_free = |port: u16| port != 7411 && port != 6380;
+        let chosen: Vec<Ports> = (0..3).map(|_| choose_ports(&mut taken, &is_free).unwrap()).collect();
+        assert_eq!(chosen.iter().map(|ports| ports.cluster).collect::<Vec<_>>(), [7400, 7420, 7430]);
+        assert_eq!(chosen.iter().map(|ports| ports.gateway).collect::<Vec<_>>(), [6379, 6381, 6382]);
+        assert_eq!((chosen[0].control, chosen[0].peers), (7401, 7402));
+        assert!(choose_ports(&mut BTreeSet::new(), &|_| false).is_err());
+    }
+
+    #[test]
+    fn a_log_is_followed_line_by_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("n1.log");
+        fs::write(&path, "old\n").unwrap();
+        let ports = Ports { gateway: 1, cluster: 2, control: 3, peers: 4 };
+        let node = LocalNode { name: "n1".into(), pid: None, ports, data_dir: dir.path().into(), log: path.clone() };
+        let mut tail = Tail::at_end(&node);
+        let mut seen = Vec::new();
+        let mut file = File::options().append(true).open(&path).unwrap();
+        file.write_all(b"one\ntw").unwrap();
+        tail.lines(&mut |node, line| seen.push(format!("{node} {line}")));
+        file.write_all(b"o\x1b[31m\n").unwrap();
+        tail.lines(&mut |node, line| seen.push(format!("{node} {line}")));
+        assert_eq!(seen, ["n1 one", "n1 two\\u{1b}[31m"]);
+        assert_eq!(last_lines(&path, 2), "one\ntwo\x1b[31m");
+    }
+}

@@ -1,0 +1,266 @@
+//! `dcache namespace`: sets of keys with their own policy, changed on all nodes at once.
+
+use super::{App, is_describing};
+use crate::args::{Format, Namespace, NamespaceSet};
+use crate::confirm::Danger;
+use crate::error::{CliError, Result};
+use crate::exit::Exit;
+use crate::output::{Column, Style, Table, clean, paint};
+use dcache_client::Control;
+use dcache_protocol::NamespaceSpec;
+use dcache_protocol::control::NamespaceStatus;
+use dcache_protocol::namespace::{DEFAULT, Match};
+use dcache_protocol::size::{format_count, format_duration_ms, format_size};
+
+pub async fn run(app: &App, verb: Namespace) -> Result<Exit> {
+    if is_describing(app) {
+        let fields = ["items", "each with spec", "figures", "missing (nodes that did not answer)"];
+        app.out.describe(COLUMNS, "NamespaceList, Namespace", &fields)?;
+        return Ok(Exit::Ok);
+    }
+    let control = app.control()?;
+    match verb {
+        Namespace::List => list(app, &control).await,
+        Namespace::Show(args) => show(app, &control, &args.name).await,
+        Namespace::Set(args) => set(app, &control, &args).await,
+        Namespace::Delete(args) => delete(app, &control, &args.name, args.dry_run).await,
+    }
+}
+
+const COLUMNS: &[Column] = &[
+    Column::new("NAMESPACE", "its name"),
+    Column::new("MATCH", "which keys"),
+    Column::new("EVICTION", "what goes when space is needed"),
+    Column::new("ITEMS", "entries it holds").number(),
+    Column::new("MEM", "memory of its entries on all nodes").number(),
+    Column::new("MAX", "most of that").number(),
+    Column::new("TTL", "time to live of writes that give none").number(),
+    Column::new("MAX-TTL", "longest time to live").number(),
+    Column::new("HIT", "hits of lookups since the nodes' start").number(),
+    Column::new("EVICTED", "entries evicted").number(),
+    Column::new("EXPIRED", "entries expired").number().wide(),
+    Column::new("REFUSED", "writes refused for lack of space").number().wide(),
+];
+
+fn cells(namespace: &NamespaceStatus) -> Vec<String> {
+    let (spec, figures) = (&namespace.spec, &namespace.figures);
+    let none = || "-".to_string();
+    let lookups = figures.hits + figures.misses;
+    let hit = match lookups {
+        0 => none(),
+        _ => format!("{:.1}%", figures.hits as f64 * 100.0 / lookups as f64),
+    };
+    vec![
+        clean(&spec.name),
+        spec.matches.as_ref().map_or_else(|| "everything else".into(), |matches| clean(&matches.to_string())),
+        spec.eviction.to_string(),
+        format_count(figures.items as f64),
+        format_size(figures.memory_used_bytes),
+        figures.memory_max_bytes.map_or_else(none, format_size),
+        spec.default_ttl_ms.map_or_else(none, format_duration_ms),
+        spec.max_ttl_ms.map_or_else(none, format_duration_ms),
+        hit,
+        format_count(figures.evictions as f64),
+        format_count(figures.expirations as f64),
+        format_count(figures.refused as f64),
+    ]
+}
+
+async fn list(app: &App, control: &Control) -> Result<Exit> {
+    let namespaces = control.namespaces().await?;
+    if app.out.is_machine() {
+        app.out.list("NamespaceList", &namespaces)?;
+    } else {
+        let mut table = Table::new(COLUMNS);
+        namespaces.iter().for_each(|namespace| table.row(cells(namespace)));
+        app.out.table(&table)?;
+    }
+    Ok(namespaces.first().map_or(Exit::Ok, |first| told_missing(app, first)))
+}
+
+/// Figures without a node's share are partial, and said to be.
+fn told_missing(app: &App, namespace: &NamespaceStatus) -> Exit {
+    if namespace.missing.is_empty() {
+        return Exit::Ok;
+    }
+    app.out.say(&format!("without the figures of {}: no answer", clean(&namespace.missing.join(", "))));
+    Exit::Partial
+}
+
+async fn show(app: &App, control: &Control, name: &str) -> Result<Exit> {
+    let namespace = find(control, name).await?;
+    if app.out.is_machine() {
+        app.out.object("Namespace", &namespace)?;
+    } else if app.out.format == Format::Name {
+        app.out.line(&clean(name))?;
+    } else {
+        app.out.line(&paint(Style::Bold, &clean(name)))?;
+        for (column, value) in COLUMNS.iter().zip(cells(&namespace)).skip(1) {
+            app.out.line(&format!("  {:9}  {value}", column.name.to_lowercase()))?;
+        }
+    }
+    Ok(told_missing(app, &namespace))
+}
+
+/// The namespace of that name, or an error with the names nearest to it.
+async fn find(control: &Control, name: &str) -> Result<NamespaceStatus> {
+    let mut all = control.namespaces().await?;
+    match all.iter().position(|namespace| namespace.spec.name == name) {
+        Some(index) => Ok(all.swap_remove(index)),
+        None => Err(CliError::no_such("namespace", name, all.iter().map(|namespace| namespace.spec.name.as_str()))),
+    }
+}
+
+async fn set(app: &App, control: &Control, args: &NamespaceSet) -> Result<Exit> {
+    let given = match &args.file {
+        Some(path) => Some(dcache_node::load_yaml::<NamespaceSpec>(path)?),
+        None => None,
+    };
+    let name = match (&args.name, &given) {
+        (Some(name), Some(spec)) if *name != spec.name => {
+            return Err(CliError::usage(format!("the file names {:?}, the command line {name:?}", spec.name)));
+        }
+        (Some(name), _) => name.clone(),
+        (None, Some(spec)) => spec.name.clone(),
+        (None, None) => return Err(CliError::usage("which namespace?").hint("give its name, or a file with -f")),
+    };
+    let before = control.namespaces().await?.into_iter().map(|n| n.spec).find(|spec| spec.name == name);
+    let after = match given {
+        Some(spec) => spec,
+        None => changed(before.as_ref(), &name, args)?,
+    };
+    after.check().map_err(|why| CliError::usage(format!("namespace {name} cannot be so")).why(why))?;
+    let differences = differences(before.as_ref(), &after);
+    if args.dry_run {
+        match differences.is_empty() {
+            true => app.out.say("nothing would change"),
+            false => app.out.say(&format!("would {}: {}", verb(&before), differences.join("; "))),
+        }
+        let is_change = !differences.is_empty();
+        return Ok(if args.exit_code && is_change { Exit::Changes } else { Exit::Ok });
+    }
+    if differences.is_empty() {
+        app.out.say(&format!("{name} is so already, nothing to do"));
+    } else {
+        let target = app.target()?;
+        if target.protected {
+            let question = format!("{} {name} ({})?", verb(&before), differences.join("; "));
+            app.confirm(&question, Danger::Moderate, &target)?;
+        }
+    }
+    let status = control.set_namespace(&after).await?;
+    if !differences.is_empty() {
+        app.out.say(&format!("{} {name}: {}", paint(Style::Green, "✔"), differences.join("; ")));
+    }
+    if app.out.is_machine() {
+        app.out.object("Namespace", &status)?;
+    }
+    Ok(Exit::Ok)
+}
+
+fn verb(before: &Option<NamespaceSpec>) -> &'static str {
+    if before.is_some() { "change" } else { "create" }
+}
+
+/// What the flags make of the namespace as it is.
+fn changed(before: Option<&NamespaceSpec>, name: &str, args: &NamespaceSet) -> Result<NamespaceSpec> {
+    let mut spec = match before {
+        Some(spec) => spec.clone(),
+        None => NamespaceSpec { name: name.into(), ..NamespaceSpec::default_namespace() },
+    };
+    if let Some(prefix) = &args.prefix {
+        spec.matches = Some(Match::Prefix(prefix.clone()));
+    }
+    if let Some(number) = args.database {
+        spec.matches = Some(Match::Database(number));
+    }
+    if spec.matches.is_none() && name != DEFAULT {
+        return Err(CliError::usage(format!("which keys belong to the new namespace {name}?"))
+            .hint("say --prefix TEXT or --database N"));
+    }
+    spec.eviction = args.eviction.unwrap_or(spec.eviction);
+    let limits = [
+        (&mut spec.memory_max_bytes, args.memory_max),
+        (&mut spec.default_ttl_ms, args.default_ttl),
+        (&mut spec.max_ttl_ms, args.max_ttl),
+    ];
+    for (limit, given) in limits {
+        if let Some(given) = given {
+            *limit = given.0;
+        }
+    }
+    Ok(spec)
+}
+
+/// What is different, field by field, in words.
+fn differences(before: Option<&NamespaceSpec>, after: &NamespaceSpec) -> Vec<String> {
+    let described = |spec: &NamespaceSpec| {
+        let maybe = |value: Option<u64>, format: fn(u64) -> String| value.map_or_else(|| "none".into(), format);
+        [
+            ("match", spec.matches.as_ref().map_or_else(|| "everything else".into(), ToString::to_string)),
+            ("eviction", spec.eviction.to_string()),
+            ("memory maximum", maybe(spec.memory_max_bytes, format_size)),
+            ("default TTL", maybe(spec.default_ttl_ms, format_duration_ms)),
+            ("maximum TTL", maybe(spec.max_ttl_ms, format_duration_ms)),
+        ]
+    };
+    let after = described(after);
+    let Some(before) = before.map(described) else {
+        return after.iter().filter(|(_, value)| value != "none").map(|(what, v)| format!("{what} {}", clean(v))).collect();
+    };
+    let changed = before.iter().zip(&after).filter(|(old, new)| old != new);
+    changed.map(|((what, old), (_, new))| format!("{what} {} -> {}", clean(old), clean(new))).collect()
+}
+
+async fn delete(app: &App, control: &Control, name: &str, is_dry_run: bool) -> Result<Exit> {
+    let namespace = find(control, name).await?;
+    let (items, size) = (namespace.figures.items, format_size(namespace.figures.memory_used_bytes));
+    let what = format!("namespace {} with {items} keys ({size})", clean(name));
+    if name == DEFAULT {
+        return Err(CliError::usage("namespace `default` cannot be deleted")
+            .why("every key belongs to some namespace, and this one takes what no other does"));
+    }
+    if is_dry_run {
+        app.out.say(&format!("would delete {what}; its keys would fall to the next match"));
+        app.out.say("no changes made");
+        return Ok(Exit::Ok);
+    }
+    let question = format!("Delete {what}? Its keys stay, under the next match.");
+    app.confirm(&question, Danger::Moderate, &app.target()?)?;
+    let status = control.delete_namespace(name).await?;
+    app.out.say(&format!("{} namespace {} deleted", paint(Style::Green, "✔"), clean(name)));
+    if app.out.is_machine() {
+        app.out.object("Namespace", &status)?;
+    }
+    Ok(Exit::Ok)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::{Cli, Verb};
+    use clap::Parser;
+    use dcache_protocol::Eviction;
+
+    fn args(words: &[&str]) -> NamespaceSet {
+        let cli = Cli::try_parse_from([&["dcache", "namespace", "set"], words].concat()).expect("valid");
+        match cli.verb {
+            Some(Verb::Namespace(Namespace::Set(args))) => *args,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn flags_change_only_what_they_name() {
+        let given = args(&["s", "--prefix", "s:", "--eviction", "lfu", "--memory-max", "1MiB", "--default-ttl", "1m"]);
+        let first = changed(None, "s", &given).expect("valid");
+        assert_eq!(first.matches, Some(Match::Prefix("s:".into())));
+        assert_eq!((first.eviction, first.memory_max_bytes), (Eviction::Lfu, Some(1 << 20)));
+        let second = changed(Some(&first), "s", &args(&["s", "--memory-max", "none"])).expect("valid");
+        assert_eq!(second, NamespaceSpec { memory_max_bytes: None, ..first.clone() });
+        assert_eq!(differences(Some(&first), &second), ["memory maximum 1.00 MiB -> none"]);
+        assert!(differences(Some(&first), &first).is_empty());
+        assert_eq!(changed(None, "s", &args(&["s"])).expect_err("no match").exit, Exit::Usage);
+        assert_eq!(changed(None, DEFAULT, &args(&["default"])).expect("no match needed").matches, None);
+    }
+}

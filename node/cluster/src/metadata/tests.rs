@@ -1,0 +1,218 @@
+//! The metadata's promises: commands do what they say, refusals change nothing, everyone comes to the same state.
+
+use super::*;
+use crate::placement::{self, Candidate};
+use dcache_protocol::{Eviction, Match};
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+
+fn node(id: u64, incarnation: u64) -> NodeRecord {
+    NodeRecord {
+        id: NodeId(id),
+        name: format!("n{id}"),
+        zone: "a".into(),
+        weight: 100,
+        addresses: Addresses { peers: format!("10.0.0.{id}:7400"), ..Addresses::default() },
+        incarnation: Incarnation(incarnation),
+        state: NodeState::Up,
+        version: "0.1.0".into(),
+        memory_bytes: 1 << 30,
+    }
+}
+
+fn namespace(name: &str, prefix: &str) -> NamespaceSpec {
+    NamespaceSpec {
+        name: name.into(),
+        matches: Some(Match::Prefix(prefix.into())),
+        ..NamespaceSpec::default_namespace()
+    }
+}
+
+fn spec(partitions: u16) -> ClusterSpec {
+    ClusterSpec { name: "test".into(), partitions, nodes: Vec::new(), namespaces: Vec::new() }
+}
+
+fn form(partitions: u16, nodes: u64, namespaces: Vec<NamespaceSpec>) -> Command {
+    let nodes: Vec<NodeRecord> = (1..=nodes).map(|id| node(id, 1)).collect();
+    let candidates: Vec<Candidate> =
+        nodes.iter().map(|node| Candidate { id: node.id, weight: node.weight, zone: node.zone.clone() }).collect();
+    let table = placement::place(partitions, &candidates, &[]);
+    Command::Form { cluster_id: NodeId(99), spec: spec(partitions), nodes, table, namespaces }
+}
+
+fn formed() -> Metadata {
+    let mut metadata = Metadata::empty();
+    metadata.apply(&form(16, 3, vec![namespace("sessions", "session:")])).expect("forms");
+    metadata
+}
+
+/// The refusal of `command`, which changed nothing.
+fn refused(metadata: &Metadata, command: Command) -> Refusal {
+    let mut after = metadata.clone();
+    let refusal = after.apply(&command).expect_err("is refused");
+    assert_eq!(&after, metadata, "a refusal changes nothing");
+    refusal
+}
+
+#[test]
+fn forming_places_every_slot_and_is_the_first_epoch() {
+    let metadata = formed();
+    assert!(metadata.is_formed());
+    assert_eq!(metadata.epoch, Epoch(1));
+    assert!(Slot::all().all(|slot| metadata.primary_of(slot).is_some()));
+    let partitions: usize = (1..=3).map(|id| metadata.partitions_of(NodeId(id)).count()).sum();
+    assert_eq!(partitions, 16);
+    assert_eq!(metadata.namespaces.keys().collect::<Vec<_>>(), ["default", "sessions"]);
+    assert_eq!(metadata.peers_besides(NodeId(1)).map(|(id, _)| id).collect::<Vec<_>>(), [NodeId(2), NodeId(3)]);
+    assert_eq!(metadata.check(), Ok(()));
+}
+
+#[test]
+fn a_cluster_is_formed_once_and_only_whole() {
+    assert_eq!(refused(&formed(), form(16, 3, Vec::new())), Refusal::AlreadyFormed);
+    let empty = Metadata::empty();
+    let Command::Form { cluster_id, spec, nodes, table, namespaces } = form(16, 3, Vec::new()) else { unreachable!() };
+    let form_with = |nodes: &[NodeRecord], table: &[Assignment], spec: &ClusterSpec, namespaces: Vec<NamespaceSpec>| {
+        let (nodes, table, spec) = (nodes.to_vec(), table.to_vec(), spec.clone());
+        refused(&empty, Command::Form { cluster_id, spec, nodes, table, namespaces })
+    };
+    let invalid = |refusal: Refusal| assert!(matches!(refusal, Refusal::Invalid(_)), "{refusal}");
+    invalid(form_with(&nodes[..2], &table, &spec, namespaces.clone()));
+    invalid(form_with(&nodes, &table[1..], &spec, namespaces.clone()));
+    invalid(form_with(&nodes, &vec![Assignment::default(); 16], &spec, namespaces.clone()));
+    for partitions in [0, 12, 32768] {
+        let table = vec![table[0].clone(); usize::from(partitions)];
+        invalid(form_with(&nodes, &table, &ClusterSpec { partitions, ..spec.clone() }, namespaces.clone()));
+    }
+    invalid(form_with(&nodes, &table, &spec, vec![namespace("a", "x:"), namespace("b", "x:")]));
+    let twins = [nodes[0].clone(), nodes[1].clone(), NodeRecord { name: "n1".into(), ..nodes[2].clone() }];
+    assert_eq!(form_with(&twins, &table, &spec, namespaces), Refusal::NameInUse("n1".into()));
+}
+
+#[test]
+fn a_node_registers_expires_and_comes_back() {
+    let mut metadata = formed();
+    assert_eq!(refused(&metadata, Command::Register { node: node(2, 1) }), Refusal::NoChange);
+    let stale = Command::Expire { node: NodeId(2), incarnation: Incarnation(7) };
+    assert_eq!(refused(&metadata, stale), Refusal::NoChange, "an expiry is about one process");
+
+    let expire = Command::Expire { node: NodeId(2), incarnation: Incarnation(1) };
+    assert_eq!(metadata.apply(&expire), Ok(Epoch(2)));
+    assert_eq!(metadata.nodes[&NodeId(2)].state, NodeState::Down);
+    assert_eq!(metadata.partitions_of(NodeId(2)).count(), formed().partitions_of(NodeId(2)).count());
+    assert_eq!(refused(&metadata, expire), Refusal::NoChange);
+
+    let returned = NodeRecord { weight: 500, zone: "b".into(), state: NodeState::Down, ..node(2, 8) };
+    assert_eq!(metadata.apply(&Command::Register { node: returned }), Ok(Epoch(3)));
+    assert_eq!(metadata.nodes[&NodeId(2)], node(2, 8), "up, and with the weight and zone the table was made for");
+
+    let thief = NodeRecord { name: "n1".into(), ..node(4, 1) };
+    assert_eq!(refused(&metadata, Command::Register { node: thief }), Refusal::NameInUse("n1".into()));
+    assert_eq!(metadata.apply(&Command::Register { node: node(4, 1) }), Ok(Epoch(4)));
+    assert_eq!(metadata.partitions_of(NodeId(4)).count(), 0, "joining moves nothing by itself");
+}
+
+#[test]
+fn namespaces_are_set_and_deleted() {
+    let mut metadata = formed();
+    let lfu = NamespaceSpec { eviction: Eviction::Lfu, ..namespace("sessions", "session:") };
+    assert_eq!(metadata.apply(&Command::SetNamespace { spec: lfu.clone() }), Ok(Epoch(2)));
+    assert_eq!(refused(&metadata, Command::SetNamespace { spec: lfu }), Refusal::NoChange);
+    let clash = refused(&metadata, Command::SetNamespace { spec: namespace("other", "session:") });
+    assert_eq!(clash.to_string(), "namespace `sessions` already matches the same keys");
+    let wrong = refused(&metadata, Command::SetNamespace { spec: namespace("a b", "x") });
+    assert!(matches!(wrong, Refusal::Invalid(_)), "{wrong}");
+
+    assert_eq!(metadata.apply(&Command::DeleteNamespace { name: "sessions".into() }), Ok(Epoch(3)));
+    let again = refused(&metadata, Command::DeleteNamespace { name: "sessions".into() });
+    assert_eq!(again, Refusal::NoSuchNamespace("sessions".into()));
+    let kept = refused(&metadata, Command::DeleteNamespace { name: namespace::DEFAULT.into() });
+    assert!(matches!(kept, Refusal::Invalid(_)), "{kept}");
+}
+
+#[test]
+fn namespaces_are_counted() {
+    let mut metadata = formed();
+    for number in metadata.namespaces.len()..namespace::NAMESPACES_MAX {
+        let spec = namespace(&format!("n{number}"), &format!("{number}:"));
+        metadata.apply(&Command::SetNamespace { spec }).expect("fits");
+    }
+    let refusal = refused(&metadata, Command::SetNamespace { spec: namespace("more", "more:") });
+    assert_eq!(refusal.to_string(), "a cluster has at most 256 namespaces");
+    let known = NamespaceSpec { eviction: Eviction::Fifo, ..namespace("sessions", "session:") };
+    metadata.apply(&Command::SetNamespace { spec: known }).expect("a known one still changes");
+}
+
+#[test]
+fn a_standalone_node_owns_every_slot() {
+    let metadata = Metadata::standalone(node(7, 1));
+    assert!(!metadata.is_formed());
+    assert!(Slot::all().all(|slot| metadata.primary_of(slot).is_some_and(|node| node.id == NodeId(7))));
+    assert_eq!(metadata.check(), Ok(()));
+}
+
+#[test]
+fn metadata_of_another_format_or_without_its_table_is_not_acted_on() {
+    assert!(Metadata { format: FORMAT + 1, ..formed() }.check().is_err_and(|why| why.contains("another version")));
+    assert!(Metadata { table: Vec::new(), ..formed() }.check().is_err());
+    assert!(Metadata { partitions: 32768, table: vec![Assignment::default(); 32768], ..formed() }.check().is_err());
+    assert!(Metadata { namespaces: BTreeMap::new(), ..formed() }.check().is_err());
+}
+
+#[test]
+fn what_was_written_before_stays_readable() {
+    let command: Command =
+        serde_json::from_str(r#"{"expire":{"node":"0000000000000002","incarnation":"0000000000000001"}}"#)
+            .expect("reads");
+    assert_eq!(command, Command::Expire { node: NodeId(2), incarnation: Incarnation(1) });
+    let assignment: Assignment = serde_json::from_str(r#"{"primary":"0000000000000001"}"#).expect("reads");
+    assert_eq!(assignment, Assignment { primary: Some(NodeId(1)), backups: Vec::new() });
+}
+
+fn commands() -> impl Strategy<Value = Command> {
+    let id = 1u64..6;
+    let name = || prop_oneof![Just("default"), Just("a"), Just("b"), Just("c"), Just("not a name")];
+    prop_oneof![
+        1 => (0u16..6, 1u64..4).prop_map(|(power, nodes)| form(1 << power, nodes, Vec::new())),
+        4 => (id.clone(), 0u64..3, 1u64..6).prop_map(|(id, incarnation, name)| {
+            Command::Register { node: NodeRecord { name: format!("n{name}"), ..node(id, incarnation) } }
+        }),
+        4 => (id, 0u64..3).prop_map(|(id, incarnation)| {
+            Command::Expire { node: NodeId(id), incarnation: Incarnation(incarnation) }
+        }),
+        4 => (name(), 0u16..4, prop::sample::select(&Eviction::ALL[..])).prop_map(|(name, number, eviction)| {
+            let matches = (name != namespace::DEFAULT).then_some(Match::Database(number));
+            let spec = NamespaceSpec { name: name.into(), matches, eviction, ..NamespaceSpec::default_namespace() };
+            Command::SetNamespace { spec }
+        }),
+        2 => name().prop_map(|name| Command::DeleteNamespace { name: name.into() }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn every_node_comes_to_the_same_sound_state(commands in prop::collection::vec(commands(), 0..40)) {
+        let (mut here, mut there) = (Metadata::empty(), Metadata::empty());
+        for command in &commands {
+            let before = here.clone();
+            let result = here.apply(command);
+            // The other node reads the command from the log, and sometimes begins from a snapshot.
+            let command: Command = serde_json::from_str(&serde_json::to_string(command).expect("writes")).expect("reads");
+            prop_assert_eq!(&there.apply(&command), &result);
+            there = serde_json::from_str(&serde_json::to_string(&there).expect("writes")).expect("reads");
+            prop_assert_eq!(&there, &here);
+            match result {
+                Ok(epoch) => {
+                    prop_assert_eq!(epoch, Epoch(before.epoch.0 + 1));
+                    prop_assert_eq!(here.epoch, epoch);
+                }
+                Err(_) => prop_assert_eq!(&here, &before, "a refusal changes nothing"),
+            }
+            prop_assert_eq!(here.check(), Ok(()));
+            let names: BTreeSet<&str> = here.nodes.values().map(|node| node.name.as_str()).collect();
+            prop_assert_eq!(names.len(), here.nodes.len(), "names are unique");
+            let matches: Vec<_> = here.namespaces.values().map(|namespace| &namespace.matches).collect();
+            prop_assert!((1..matches.len()).all(|i| !matches[..i].contains(&matches[i])), "matches are unique");
+        }
+    }
+}
