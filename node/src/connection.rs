@@ -17,7 +17,7 @@ use crate::worker::Worker;
 use dcache_core::{Door, Outcome, Session, Step};
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::io;
+use std::io::{self, IoSlice};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -41,8 +41,8 @@ const FINISH_WITHIN: Duration = Duration::from_secs(3);
 /// Largest growth of an input buffer in one step; it grows only as bytes arrive.
 const INPUT_GROWTH_MAX: usize = 1 << 20;
 
-/// Requests are paused to write above this many bytes of ready replies.
-const WRITE_EARLY_BYTES: usize = 64 << 10;
+/// Buffers handed to one write.
+const SLICES_MAX: usize = 64;
 
 /// Serves one client until it leaves, is killed, or passes a bound.
 pub async fn serve(stream: TcpStream, door: Door, worker: Rc<Worker>) {
@@ -162,7 +162,7 @@ impl Connection {
 
     /// The session must not run another request now.
     fn is_blocked(&self) -> bool {
-        self.outbox.must_wait() || self.outbox.ready_bytes() > self.shared.buffers.unread_bytes_max
+        self.outbox.must_wait() || self.outbox.unwritten_bytes() > self.shared.buffers.unread_bytes_max
     }
 
     /// Reads what is there and runs it. `None`: the client will send nothing more.
@@ -218,9 +218,11 @@ impl Connection {
             match advance.step {
                 Step::NeedInput { .. } => return (consumed, Turn::Read),
                 Step::OutputFull => {
-                    if self.outbox.ready_bytes() >= WRITE_EARLY_BYTES && self.write().is_err() {
+                    if self.write().is_err() {
                         return (consumed, Turn::Close);
                     }
+                    // What waits behind a forwarded request cannot be written yet: later replies go into a buffer of their own.
+                    self.outbox.seal();
                 }
                 Step::Forward(fanout) => {
                     self.outbox.push(self.worker.links.send(fanout, self.notify.clone(), &self.worker));
@@ -232,13 +234,14 @@ impl Connection {
 
     /// Writes ready replies until the socket takes no more.
     fn write(&mut self) -> io::Result<()> {
-        let mut progressed = false;
+        let mut progressed = self.outbox.is_empty();
         let result = loop {
-            let Some(bytes) = self.outbox.front() else {
-                progressed = true;
+            let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+            let count = self.outbox.slices(&mut slices);
+            if count == 0 {
                 break Ok(());
-            };
-            match self.stream.try_write(bytes) {
+            }
+            match self.stream.try_write_vectored(&slices[..count]) {
                 Ok(length) => {
                     self.outbox.written(length);
                     progressed = true;
@@ -285,6 +288,8 @@ struct Outbox {
     queue: VecDeque<Entry>,
     /// Bytes of the front entry that are written already.
     front_written: usize,
+    /// Bytes of all entries but the last.
+    sealed_bytes: usize,
     open: usize,
     /// A kept buffer, so that a steady client needs no new one each turn.
     spare: Vec<u8>,
@@ -295,6 +300,15 @@ enum Entry {
     Open(Rc<RefCell<OpenFanout>>),
 }
 
+impl Entry {
+    fn len(&self) -> usize {
+        match self {
+            Entry::Bytes(bytes) => bytes.len(),
+            Entry::Open(_) => 0,
+        }
+    }
+}
+
 impl Outbox {
     fn is_empty(&self) -> bool {
         self.queue.is_empty()
@@ -303,7 +317,8 @@ impl Outbox {
     /// Where the next local reply goes.
     fn tail(&mut self) -> &mut Vec<u8> {
         if !matches!(self.queue.back(), Some(Entry::Bytes(_))) {
-            self.queue.push_back(Entry::Bytes(std::mem::take(&mut self.spare)));
+            let spare = std::mem::take(&mut self.spare);
+            self.push_entry(Entry::Bytes(spare));
         }
         match self.queue.back_mut() {
             Some(Entry::Bytes(bytes)) => bytes,
@@ -311,9 +326,21 @@ impl Outbox {
         }
     }
 
+    /// Later local replies go into a new buffer.
+    fn seal(&mut self) {
+        if self.queue.back().is_some_and(|entry| entry.len() > 0) {
+            self.push_entry(Entry::Bytes(Vec::new()));
+        }
+    }
+
     fn push(&mut self, fanout: Rc<RefCell<OpenFanout>>) {
         self.open += 1;
-        self.queue.push_back(Entry::Open(fanout));
+        self.push_entry(Entry::Open(fanout));
+    }
+
+    fn push_entry(&mut self, entry: Entry) {
+        self.sealed_bytes += self.queue.back().map_or(0, Entry::len);
+        self.queue.push_back(entry);
     }
 
     /// The session must not go on: a barrier is open, or too much is.
@@ -324,12 +351,11 @@ impl Outbox {
         matches!(self.queue.back(), Some(Entry::Open(fanout)) if fanout.borrow().is_barrier())
     }
 
-    /// Turns answered forwards at the front into bytes.
+    /// Turns answered forwards into bytes, from the front on: what stands behind an unanswered one cannot be written anyway.
     fn settle(&mut self, worker: &Rc<Worker>) {
         for index in 0..self.queue.len() {
             let Entry::Open(open) = &self.queue[index] else { continue };
             if !open.borrow().is_answered() {
-                // Only what stands before it can be written anyway.
                 return;
             }
             let (fanout, replies, notify) = open.borrow_mut().take();
@@ -337,6 +363,9 @@ impl Outbox {
             match fanout.finish(&worker.shared.core, replies, &mut bytes) {
                 Outcome::Done => {
                     self.open -= 1;
+                    if index + 1 < self.queue.len() {
+                        self.sealed_bytes += bytes.len();
+                    }
                     self.queue[index] = Entry::Bytes(bytes);
                 }
                 Outcome::Again(fanout) => {
@@ -347,12 +376,14 @@ impl Outbox {
         }
     }
 
+    /// Bytes of replies that are not written, whether they could be now or not.
+    fn unwritten_bytes(&self) -> usize {
+        self.sealed_bytes + self.queue.back().map_or(0, Entry::len) - self.front_written
+    }
+
     /// Bytes that could be written now.
     fn ready_bytes(&self) -> usize {
-        let ready = self.queue.iter().map_while(|entry| match entry {
-            Entry::Bytes(bytes) => Some(bytes.len()),
-            Entry::Open(_) => None,
-        });
+        let ready = self.queue.iter().take_while(|entry| matches!(entry, Entry::Bytes(_))).map(Entry::len);
         ready.sum::<usize>() - self.front_written
     }
 
@@ -369,32 +400,77 @@ impl Outbox {
         queued + self.spare.capacity()
     }
 
-    /// The next bytes to write.
-    fn front(&mut self) -> Option<&[u8]> {
-        while let Some(Entry::Bytes(bytes)) = self.queue.front() {
-            if self.front_written < bytes.len() {
-                break;
+    /// What could be written now, in order; returns how many slices were filled in.
+    fn slices<'a>(&'a mut self, slices: &mut [IoSlice<'a>; SLICES_MAX]) -> usize {
+        self.drop_written();
+        let mut count = 0;
+        for entry in self.queue.iter().take(SLICES_MAX) {
+            let Entry::Bytes(bytes) = entry else { break };
+            let skip = if count == 0 { self.front_written } else { 0 };
+            if bytes.len() > skip {
+                slices[count] = IoSlice::new(&bytes[skip..]);
+                count += 1;
             }
-            self.pop_front();
         }
-        match self.queue.front() {
-            Some(Entry::Bytes(bytes)) => Some(&bytes[self.front_written..]),
-            _ => None,
-        }
+        count
     }
 
     fn written(&mut self, length: usize) {
         self.front_written += length;
+        self.drop_written();
     }
 
-    fn pop_front(&mut self) {
-        self.front_written = 0;
-        if let Some(Entry::Bytes(mut bytes)) = self.queue.pop_front()
-            && self.queue.is_empty()
-            && bytes.capacity() <= 16 << 10
-        {
-            bytes.clear();
-            self.spare = bytes;
+    /// Removes entries that are written to their end.
+    fn drop_written(&mut self) {
+        while let Some(Entry::Bytes(bytes)) = self.queue.front() {
+            let length = bytes.len();
+            if self.front_written < length {
+                return;
+            }
+            self.front_written -= length;
+            let Some(Entry::Bytes(mut bytes)) = self.queue.pop_front() else { return };
+            if self.queue.is_empty() {
+                if bytes.capacity() <= 16 << 10 {
+                    bytes.clear();
+                    self.spare = bytes;
+                }
+            } else {
+                self.sealed_bytes -= length;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ready(outbox: &mut Outbox) -> Vec<u8> {
+        let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+        let count = outbox.slices(&mut slices);
+        slices[..count].iter().flat_map(|slice| slice.to_vec()).collect()
+    }
+
+    #[test]
+    fn bytes_leave_in_order_whatever_the_sizes_of_the_writes() {
+        for step in 1..12 {
+            let mut outbox = Outbox::default();
+            let mut seen = Vec::new();
+            for part in [&b"one"[..], b"", b"three", b"4"] {
+                outbox.tail().extend_from_slice(part);
+                outbox.seal();
+            }
+            assert_eq!(outbox.unwritten_bytes(), 9);
+            while outbox.unwritten_bytes() > 0 {
+                let bytes = ready(&mut outbox);
+                let written = step.min(bytes.len());
+                seen.extend_from_slice(&bytes[..written]);
+                outbox.written(written);
+                assert_eq!(outbox.unwritten_bytes(), 9 - seen.len());
+            }
+            assert_eq!(seen, b"onethree4");
+            ready(&mut outbox);
+            assert!(outbox.is_empty());
         }
     }
 }

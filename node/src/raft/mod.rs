@@ -25,7 +25,7 @@ pub use wal::StoreError;
 
 use dcache_cluster::metadata::{Command, Metadata, Refusal};
 use dcache_protocol::{Epoch, NodeId};
-use openraft::error::{ClientWriteError, InitializeError, RaftError};
+use openraft::error::{ClientWriteError, Fatal, InitializeError, RaftError};
 use openraft::{Config, Raft, SnapshotPolicy};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -316,20 +316,20 @@ fn follow(raft: &Raft<TypeConfig>, me: NodeId, heard: Arc<Mutex<Heard>>) -> watc
     let (sender, receiver) = watch::channel(first);
     tokio::spawn(async move {
         while metrics.changed().await.is_ok() {
-            let next = {
-                let metrics = metrics.borrow_and_update();
-                if let Err(fatal @ openraft::error::Fatal::StorageError(_)) = &metrics.running_state {
-                    tracing::error!(
-                        "the metadata log stopped; this node takes no part in changes until it is started again: {fatal}"
-                    );
-                }
-                leadership(&metrics, me, *heard.lock())
-            };
+            let next = leadership(&metrics.borrow_and_update(), me, *heard.lock());
             sender.send_if_modified(|current| {
                 let is_news = *current != next;
                 *current = next;
                 is_news
             });
+        }
+        let why = match &metrics.borrow().running_state {
+            Err(Fatal::Stopped) => None,
+            Err(fatal) => Some(fatal.to_string()),
+            Ok(()) => Some("its task panicked".into()),
+        };
+        if let Some(why) = why {
+            tracing::error!("the metadata log stopped; start this node again for it to take part in changes: {why}");
         }
         sender.send_modify(|last| *last = Leadership { voters: last.voters.clone(), ..Leadership::default() });
     });
