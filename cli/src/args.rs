@@ -7,7 +7,7 @@
 use crate::complete;
 use crate::encoding::KeyEncoding;
 use clap::builder::FalseyValueParser;
-use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 use dcache_protocol::Eviction;
 use dcache_protocol::size::{parse_duration_ms, parse_size};
@@ -428,7 +428,8 @@ pub enum Cluster {
 }
 
 #[derive(Debug, Args)]
-#[group(id = "what", required = true, multiple = false, args = ["local", "file"])]
+#[group(skip)]
+#[command(group = ArgGroup::new("what").required(true).args(["local", "file"]))]
 pub struct ClusterInit {
     /// Start this many nodes on this machine; 3 without a number
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "3", value_parser = clap::value_parser!(u16).range(1..=64))]

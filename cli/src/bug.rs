@@ -13,7 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Makes panics end as bugs do. Called once, first of all.
 pub fn install() {
-    std::panic::set_hook(Box::new(|info| report(info)));
+    std::panic::set_hook(Box::new(report));
 }
 
 /// Panics when `DCACHE_TEST_PANIC` is set: the only way to see a report without a bug.

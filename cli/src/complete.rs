@@ -68,7 +68,14 @@ impl EnvCompleter for ColonBash {
         name == "bash"
     }
 
-    fn write_registration(&self, var: &str, name: &str, bin: &str, completer: &str, buf: &mut dyn Write) -> io::Result<()> {
+    fn write_registration(
+        &self,
+        var: &str,
+        name: &str,
+        bin: &str,
+        completer: &str,
+        buf: &mut dyn Write,
+    ) -> io::Result<()> {
         let quoted = format!("'{}'", completer.replace('\'', r"'\''"));
         let script = BASH.replace("@NAME@", name).replace("@BIN@", bin).replace("@VAR@", var);
         buf.write_all(script.replace("@COMPLETER@", &quoted).as_bytes())
@@ -240,7 +247,8 @@ fn names() -> Names {
 
 fn cache_path(target: &Target) -> Option<PathBuf> {
     // One file a target: the name is what is asked, made safe for a file name.
-    let name: String = target.endpoints.join("-").chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    let name: String =
+        target.endpoints.join("-").chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     let short: String = name.chars().take(100).collect();
     let dir = dirs::cache_dir().map(|dir| dir.join("dcache")).or_else(|| state_dir().ok())?;
     Some(dir.join(format!("names-{short}.json")))
@@ -248,7 +256,10 @@ fn cache_path(target: &Target) -> Option<PathBuf> {
 
 fn read_fresh<T: DeserializeOwned>(path: &Path) -> Option<T> {
     let age = std::fs::metadata(path).ok()?.modified().ok()?.elapsed().ok()?;
-    (age < CACHE_AGE_MAX).then(|| std::fs::read(path).ok()).flatten().and_then(|bytes| serde_json::from_slice(&bytes).ok())
+    (age < CACHE_AGE_MAX)
+        .then(|| std::fs::read(path).ok())
+        .flatten()
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
 }
 
 /// What environment and config file say; flags on the line being typed are not looked at.

@@ -21,7 +21,13 @@ pub enum Danger<'a> {
 const ANSWER_BYTES_MAX: u64 = 4096;
 
 /// Asks unless the flags answer. `protected` is the name of the context when it is a protected one.
-pub fn confirm(global: &Global, out: &Output, question: &str, danger: Danger<'_>, protected: Option<&str>) -> Result<()> {
+pub fn confirm(
+    global: &Global,
+    out: &Output,
+    question: &str,
+    danger: Danger<'_>,
+    protected: Option<&str>,
+) -> Result<()> {
     let name = match (danger, protected) {
         (_, Some(context)) => Some(context),
         (Danger::Severe(name), None) => Some(name),

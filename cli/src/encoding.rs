@@ -60,7 +60,7 @@ fn base64_decode(text: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn hex_decode(text: &[u8]) -> Option<Vec<u8>> {
-    if text.len() % 2 != 0 {
+    if !text.len().is_multiple_of(2) {
         return None;
     }
     let digit = |byte: u8| char::from(byte).to_digit(16);
@@ -94,7 +94,9 @@ mod tests {
 
     #[test]
     fn base64_there_and_back() {
-        for (bytes, text) in [(&b""[..], ""), (b"f", "Zg=="), (b"fo", "Zm8="), (b"foo", "Zm9v"), (&[0xfb, 0xff], "+/8=")] {
+        for (bytes, text) in
+            [(&b""[..], ""), (b"f", "Zg=="), (b"fo", "Zm8="), (b"foo", "Zm9v"), (&[0xfb, 0xff], "+/8=")]
+        {
             assert_eq!(base64(bytes), text);
             assert_eq!(base64_decode(text.as_bytes()).as_deref(), Some(bytes));
             assert_eq!(base64_decode(text.trim_end_matches('=').as_bytes()).as_deref(), Some(bytes));

@@ -79,7 +79,9 @@ impl CliError {
             }
             "OOM" => CliError::new(Exit::Limit, "out of memory: the node evicts nothing that could make room")
                 .why(text)
-                .hint("raise the maximum or allow eviction: dcache namespace set NAME --memory-max SIZE --eviction lru"),
+                .hint(
+                    "raise the maximum or allow eviction: dcache namespace set NAME --memory-max SIZE --eviction lru",
+                ),
             "NOAUTH" | "WRONGPASS" | "NOPERM" => CliError::new(Exit::Auth, rest),
             "NOPROTO" => CliError::new(Exit::Version, rest),
             _ if rest.contains("exceeds maximum allowed size") => CliError::new(Exit::Limit, rest),
@@ -112,7 +114,9 @@ impl From<ClientError> for CliError {
                 CliError::new(Exit::Unreachable, "no endpoint answered")
                     .why(list.join("; "))
                     .hint("is it running? start a node: dcache node start, or a cluster: dcache cluster init --local 3")
-                    .hint("another cluster: dcache context list, then -c NAME, or --endpoint HOST:PORT of a control door")
+                    .hint(
+                        "another cluster: dcache context list, then -c NAME, or --endpoint HOST:PORT of a control door",
+                    )
             }
             ClientError::Timeout { outcome_unknown, .. } => CliError::new(Exit::Timeout, message)
                 .why(match outcome_unknown {

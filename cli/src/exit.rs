@@ -83,7 +83,9 @@ impl Exit {
             Exit::Unreachable => "no endpoint answered, or the node that owns the key's slot is down",
             Exit::Timeout => "a deadline passed; the outcome may be unknown, and the message says so",
             Exit::Auth => "not authenticated or not allowed (nodes of this release know no logins and never answer so)",
-            Exit::Conflict => "a condition was not met: --if-absent, already initialised differently, in use by another",
+            Exit::Conflict => {
+                "a condition was not met: --if-absent, already initialised differently, in use by another"
+            }
             Exit::Unhealthy => "status --check: at least one critical finding, or a warning with --strict",
             Exit::Partial => "some nodes or keys failed, the rest succeeded",
             Exit::Changes => "--dry-run --exit-code: there are changes to make",

@@ -113,10 +113,7 @@ pub const EXAMPLES: &[(&str, &[Example])] = &[
     ),
     (
         "node show",
-        &[
-            ("dcache node show n1", "everything about one node"),
-            ("dcache node show n1 -o json", "for programs"),
-        ],
+        &[("dcache node show n1", "everything about one node"), ("dcache node show n1 -o json", "for programs")],
     ),
     (
         "cluster init",
@@ -188,13 +185,13 @@ pub const EXAMPLES: &[(&str, &[Example])] = &[
             ("dcache top --once -o json", "one snapshot for programs"),
         ],
     ),
-    (
-        "context list",
-        &[("dcache context list", "all of them"), ("dcache ctx ls -o json", "for programs")],
-    ),
+    ("context list", &[("dcache context list", "all of them"), ("dcache ctx ls -o json", "for programs")]),
     (
         "context show",
-        &[("dcache context show", "the one in use and where that was said"), ("dcache context show prod-eu", "another")],
+        &[
+            ("dcache context show", "the one in use and where that was said"),
+            ("dcache context show prod-eu", "another"),
+        ],
     ),
     (
         "context add",
@@ -223,14 +220,8 @@ pub const EXAMPLES: &[(&str, &[Example])] = &[
             ("dcache completions zsh > _dcache", "a file for zsh's fpath"),
         ],
     ),
-    (
-        "man",
-        &[("dcache man cluster init | man -l -", "read one page"), ("dcache man --out man", "write all of them")],
-    ),
-    (
-        "version",
-        &[("dcache version", "of this program and the node"), ("dcache version -o json", "for programs")],
-    ),
+    ("man", &[("dcache man cluster init | man -l -", "read one page"), ("dcache man --out man", "write all of them")]),
+    ("version", &[("dcache version", "of this program and the node"), ("dcache version -o json", "for programs")]),
     (
         "help",
         &[

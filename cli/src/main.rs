@@ -133,10 +133,10 @@ mod tests {
 
     #[test]
     fn what_clap_says_takes_our_form() {
-        let error = help::tree().try_get_matches_from(["dcache", "gte", "k"]).expect_err("unknown");
+        let error = help::tree().try_get_matches_from(["dcache", "scna"]).expect_err("unknown");
         let error = usage_error(error.render().to_string().trim_end());
-        assert_eq!(error.message, "unrecognized subcommand 'gte'");
-        assert!(error.hints.iter().any(|hint| hint.contains("'get'")), "{error:?}");
+        assert_eq!(error.message, "unrecognized subcommand 'scna'");
+        assert!(error.hints.iter().any(|hint| hint.contains("'scan'")), "{error:?}");
         assert_eq!(error.exit, Exit::Usage);
     }
 }

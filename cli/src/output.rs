@@ -420,6 +420,11 @@ impl Table {
         Table { columns, rows: Vec::new() }
     }
 
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
     /// `cells` has one cell a column.
     pub fn row(&mut self, cells: Vec<String>) {
         assert_eq!(cells.len(), self.columns.len(), "one cell a column");

@@ -227,7 +227,7 @@ mod tests {
         assert_eq!(none.choose(&global(&[]), None, None).unwrap().endpoints, [BUILT_IN]);
         let error = profiles.choose(&global(&["-c", "tow"]), None, None).unwrap_err();
         assert_eq!(error.exit, crate::exit::Exit::NotFound);
-        assert_eq!(error.hints[0], "did you mean two, one?");
+        assert_eq!(error.hints[0], "did you mean two?");
     }
 
     #[test]

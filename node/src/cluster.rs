@@ -21,9 +21,6 @@ use tokio::sync::{mpsc, watch};
 /// How long a change may take to be agreed, elections included.
 pub const PROPOSE_DEADLINE: Duration = Duration::from_secs(5);
 
-/// A leader that did not answer a heartbeat for this long counts as lost.
-const LEADER_STALE: Duration = Duration::from_secs(2);
-
 /// Pause between two tries to reach the leader.
 const RETRY_EVERY: Duration = Duration::from_millis(50);
 
@@ -40,8 +37,6 @@ pub struct Cluster {
     /// One forming or joining at a time.
     pub(crate) forming: tokio::sync::Mutex<()>,
     runtime: tokio::runtime::Handle,
-    /// When the leader last answered, or was first heard of.
-    leader_heard: Mutex<Instant>,
 }
 
 /// Who leads, as this node knows it.
@@ -73,7 +68,6 @@ impl Cluster {
             inputs,
             forming: tokio::sync::Mutex::new(()),
             runtime,
-            leader_heard: Mutex::new(Instant::now()),
         })
     }
 
@@ -107,11 +101,7 @@ impl Cluster {
             None => Lead { leader: Some(self.shared.id), quorum: true, voters: vec![self.shared.id] },
             Some(log) => {
                 let leadership = log.leadership().borrow().clone();
-                // Only the leader knows its quorum; others know whether it answers them, and it answers as leader with one only.
-                let quorum = match leadership.is_me {
-                    true => log.leads_with_quorum(),
-                    false => leadership.leader.is_some() && self.leader_heard.lock().elapsed() < LEADER_STALE,
-                };
+                let quorum = leadership.has_quorum();
                 Lead { leader: leadership.leader, quorum, voters: leadership.voters.into_iter().collect() }
             }
         }
@@ -131,12 +121,7 @@ impl Cluster {
             loop {
                 tokio::select! {
                     changed = committed.changed() => if changed.is_err() { return },
-                    changed = leadership.changed() => {
-                        if changed.is_err() {
-                            return;
-                        }
-                        *cluster.leader_heard.lock() = Instant::now();
-                    }
+                    changed = leadership.changed() => if changed.is_err() { return },
                 }
                 let (metadata, lead) = (committed.borrow_and_update().clone(), leadership.borrow_and_update().clone());
                 cluster.feed(&metadata, &lead);
@@ -270,7 +255,6 @@ impl Cluster {
                 self.shared.book.learn(*node, addresses);
             }
             if leader == Some(to) {
-                *self.leader_heard.lock() = Instant::now();
                 // The control loop ends only with the process.
                 let _ = self.inputs.send(Input::HeartbeatAnswered);
             }

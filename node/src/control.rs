@@ -36,7 +36,9 @@ pub async fn run(cluster: Arc<Cluster>, mut inputs: mpsc::UnboundedReceiver<Inpu
             },
             _ = tick.tick() => Input::Tick,
             _ = sample.tick() => {
-                cluster.shared.core.sample();
+                let core = &cluster.shared.core;
+                core.set_process_memory(process::resident_bytes(), cluster.shared.buffers.held());
+                core.sample();
                 continue;
             }
             _ = remember.tick() => {

@@ -99,6 +99,9 @@ fn read_state(path: &Path, bytes: &[u8]) -> Result<NodeFile, ConfigError> {
     if state.format != FORMAT {
         return Err(damaged(format!("it has format {}, this program reads {FORMAT}", state.format)));
     }
+    if let Some(metadata) = &state.standalone {
+        metadata.check().map_err(damaged)?;
+    }
     Ok(state)
 }
 

@@ -221,11 +221,11 @@ async fn control_thread(
     join: Vec<String>,
 ) {
     tokio::spawn(peer::accept(peers, cluster.clone(), hands));
-    if cluster.is_member() {
-        if let Err(error) = cluster.open_log().await {
-            // Serving without the log would be serving a table that may be long outdated.
-            tracing::error!("{}; this node serves nothing until that is mended", error.message);
-        }
+    if cluster.is_member()
+        && let Err(error) = cluster.open_log().await
+    {
+        // Serving without the log would be serving a table that may be long outdated.
+        tracing::error!("{}; this node serves nothing until that is mended", error.message);
     }
     if !join.is_empty() {
         let cluster = cluster.clone();

@@ -39,10 +39,13 @@ const OPEN_MAX: usize = 256 << 10;
 /// How often deadlines are looked at.
 const DEADLINE_STEP: Duration = Duration::from_millis(50);
 
+/// What came of one part.
+type PartReply = Result<Vec<u8>, ForwardError>;
+
 /// A fan-out whose parts are under way.
 pub struct OpenFanout {
     fanout: Option<Fanout>,
-    replies: Vec<Option<Result<Vec<u8>, ForwardError>>>,
+    replies: Vec<Option<PartReply>>,
     missing: usize,
     is_barrier: bool,
     notify: Arc<Notify>,
@@ -62,13 +65,13 @@ impl OpenFanout {
     }
 
     /// The fan-out, its replies in the order of its parts, and whom to wake. Only once, when answered.
-    pub fn take(&mut self) -> (Fanout, Vec<Result<Vec<u8>, ForwardError>>, Arc<Notify>) {
+    pub fn take(&mut self) -> (Fanout, Vec<PartReply>, Arc<Notify>) {
         let fanout = self.fanout.take().expect("a fan-out is taken once");
         let replies = self.replies.drain(..).map(|reply| reply.expect("an answered fan-out has every reply")).collect();
         (fanout, replies, self.notify.clone())
     }
 
-    fn answer(&mut self, index: usize, reply: Result<Vec<u8>, ForwardError>) {
+    fn answer(&mut self, index: usize, reply: PartReply) {
         if let Some(place) = self.replies.get_mut(index)
             && place.is_none()
         {
@@ -177,7 +180,7 @@ impl Link {
         self.wake.notify_one();
     }
 
-    fn answer(&self, id: u64, reply: Result<Vec<u8>, ForwardError>) {
+    fn answer(&self, id: u64, reply: PartReply) {
         let mut open = self.open.borrow_mut();
         let place = open.iter().position(|part| part.id == id);
         // A reply without an open part came after its deadline.

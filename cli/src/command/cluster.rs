@@ -12,8 +12,21 @@ use std::time::Duration;
 pub async fn status(app: &App, args: &ClusterStatusArgs) -> Result<Exit> {
     if is_describing(app) {
         let fields = [
-            "name", "id", "formed", "epoch", "leader", "quorum", "health", "findings", "partitions", "partitionsServed",
-            "slotsUnserved", "nodes", "answeredBy", "atUnixMs", "collectedInMs",
+            "name",
+            "id",
+            "formed",
+            "epoch",
+            "leader",
+            "quorum",
+            "health",
+            "findings",
+            "partitions",
+            "partitionsServed",
+            "slotsUnserved",
+            "nodes",
+            "answeredBy",
+            "atUnixMs",
+            "collectedInMs",
         ];
         app.out.describe(node::COLUMNS, "ClusterStatus", &fields)?;
         return Ok(Exit::Ok);

@@ -29,7 +29,11 @@ struct Row<'a> {
 
 pub async fn run(app: &App, verb: Verb) -> Result<Exit> {
     if is_describing(app) {
-        app.out.describe(COLUMNS, "ContextList, Context", &["items", "each with name", "endpoints", "protected", "selected"])?;
+        app.out.describe(
+            COLUMNS,
+            "ContextList, Context",
+            &["items", "each with name", "endpoints", "protected", "selected"],
+        )?;
         return Ok(Exit::Ok);
     }
     let mut profiles = Profiles::load()?;

@@ -78,7 +78,8 @@ fn find<'a>(tree: &'a Command, words: &[String]) -> Result<&'a Command> {
     words.iter().try_fold(tree, |command, word| {
         command.find_subcommand(word).ok_or_else(|| {
             let known: Vec<&str> = command.get_subcommands().map(Command::get_name).collect();
-            let known: Vec<&str> = if command.get_name() == "dcache" { [known, TOPICS.to_vec()].concat() } else { known };
+            let known: Vec<&str> =
+                if command.get_name() == "dcache" { [known, TOPICS.to_vec()].concat() } else { known };
             let error = CliError::usage(format!("no command or topic {:?}", words.join(" ")));
             match nearest(word, &known) {
                 near if near.is_empty() => error.hint(format!("there is: {}", known.join(", "))),

@@ -69,7 +69,8 @@ async fn from_file(app: &App, args: &ClusterInit, path: &Path) -> Result<Exit> {
     let planned = control.init(&request).await.map_err(|error| with_hint(error.into(), &request.spec))?;
     let name = clean(&request.spec.name);
     if planned.outcome == InitOutcome::AlreadyFormed {
-        app.out.say(&format!("{name} (id {}) is already initialised with this file; nothing to do", planned.cluster_id));
+        app.out
+            .say(&format!("{name} (id {}) is already initialised with this file; nothing to do", planned.cluster_id));
         if app.out.is_machine() {
             app.out.object("InitResult", &planned)?;
         }

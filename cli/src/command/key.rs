@@ -11,9 +11,9 @@ use crate::error::{CliError, Result};
 use crate::exit::Exit;
 use crate::output::{Column, Progress, Style, Table, paint, show_bytes};
 use dcache_client::{Control, Data, Error as ClientError, Value};
+use dcache_protocol::NamespaceSpec;
 use dcache_protocol::namespace::{DEFAULT, Match};
 use dcache_protocol::size::{format_duration_ms, format_size};
-use dcache_protocol::NamespaceSpec;
 use serde::Serialize;
 use std::ffi::OsStr;
 use std::fs::File;
@@ -274,8 +274,8 @@ fn print_value(app: &App, key: &[u8], value: &[u8], is_raw: bool) -> Result<()> 
     if !app.out.is_terminal || is_raw {
         return app.out.data(value);
     }
-    let is_text = std::str::from_utf8(value)
-        .is_ok_and(|text| text.chars().all(|c| !c.is_control() || matches!(c, '\n' | '\t')));
+    let is_text =
+        std::str::from_utf8(value).is_ok_and(|text| text.chars().all(|c| !c.is_control() || matches!(c, '\n' | '\t')));
     if !is_text {
         let size = format_size(value.len() as u64);
         return Err(CliError::usage(format!("value is binary ({size}); use `> file`, `--raw` or `-o json`")));
@@ -473,7 +473,8 @@ pub async fn del(app: &App, args: &Del) -> Result<Exit> {
     unlink(app, &mut door, &keys, &mut found, keys.len() == 1).await?;
     if app.out.is_machine() {
         let count = |n: usize| n as u64;
-        let deleted = Deleted { deleted: count(found.there), missing: count(found.missing), failed: count(found.failed) };
+        let deleted =
+            Deleted { deleted: count(found.there), missing: count(found.missing), failed: count(found.failed) };
         app.out.object("Deleted", &deleted)?;
     } else if found.there < keys.len() && keys.len() > 1 {
         app.out.say(&format!("dcache: deleted {} of {} keys", found.there, keys.len()));
@@ -672,11 +673,8 @@ mod tests {
 
     #[test]
     fn keys_fall_where_a_node_would_put_them() {
-        let spec = |name: &str, matches| NamespaceSpec {
-            name: name.into(),
-            matches,
-            ..NamespaceSpec::default_namespace()
-        };
+        let spec =
+            |name: &str, matches| NamespaceSpec { name: name.into(), matches, ..NamespaceSpec::default_namespace() };
         let specs = [
             spec("default", None),
             spec("user", Some(Match::Prefix("user:".into()))),

@@ -320,9 +320,12 @@ fn plan(args: &ClusterInit, count: u16) -> Result<LocalCluster> {
             .why(format!("it is a power of two, at least one for each of {count} nodes, at most 16384")));
     }
     if Profiles::load()?.contexts.contains_key(&name) {
-        return Err(CliError::new(Exit::Conflict, format!("a context named {name:?} exists and is no local cluster's"))
-            .hint("choose another name: --name NAME")
-            .hint(format!("or remove that context: dcache context remove {name}")));
+        return Err(CliError::new(
+            Exit::Conflict,
+            format!("a context named {name:?} exists and is no local cluster's"),
+        )
+        .hint("choose another name: --name NAME")
+        .hint(format!("or remove that context: dcache context remove {name}")));
     }
     let data_dir = match &args.data_dir {
         Some(dir) => std::path::absolute(dir).context("cannot find the data folder")?,
@@ -413,7 +416,11 @@ async fn already_running(app: &App, cluster: &LocalCluster) -> Result<Exit> {
         if let Err(error) = control(app, node, Duration::from_secs(2))?.node().await {
             let pid = node.pid.unwrap_or_default();
             return Err(CliError::from(error)
-                .hint(format!("node {} (process {pid}) runs and does not answer; see {}", node.name, node.log.display()))
+                .hint(format!(
+                    "node {} (process {pid}) runs and does not answer; see {}",
+                    node.name,
+                    node.log.display()
+                ))
                 .hint(format!("stop all: dcache cluster destroy {}", cluster.name)));
         }
     }
@@ -441,6 +448,7 @@ async fn start(
     let begun = Instant::now();
     let until = begun + args.wait_timeout;
     for &index in missing {
+        await_free(&cluster.nodes[index]).await;
         move_if_taken(cluster, index)?;
         children.insert(index, spawn(cluster, index)?);
         cluster.save()?;
@@ -460,8 +468,17 @@ async fn start(
     await_ready(app, cluster, until).await?;
     let (sign, count) = (paint(Style::Green, "✔"), cluster.partitions);
     let verb = if is_formed { "complete again" } else { "formed" };
-    app.out.say(&format!("  {sign} {verb}, {count}/{count} partitions covered   {:.2} s", begun.elapsed().as_secs_f64()));
+    app.out
+        .say(&format!("  {sign} {verb}, {count}/{count} partitions covered   {:.2} s", begun.elapsed().as_secs_f64()));
     Ok(())
+}
+
+/// A process that has just been killed holds its ports for a moment longer.
+async fn await_free(node: &LocalNode) {
+    let until = Instant::now() + Duration::from_secs(1);
+    while node.pid.is_some() && !node.ports.are_free() && Instant::now() < until {
+        tokio::time::sleep(POLL_EVERY).await;
+    }
 }
 
 /// A node whose doors somebody else has now gets others; the cluster learns them from the node itself.
@@ -572,7 +589,9 @@ async fn await_ready(app: &App, cluster: &LocalCluster, until: Instant) -> Resul
         for node in &cluster.nodes {
             is_ready &= matches!(control(app, node, Duration::from_secs(1))?.is_ready().await, Ok(true));
         }
-        if is_ready && first.cluster().await.is_ok_and(|status| status.formed && status.partitions_served == status.partitions) {
+        if is_ready
+            && first.cluster().await.is_ok_and(|status| status.formed && status.partitions_served == status.partitions)
+        {
             spinner.finish();
             return Ok(());
         }
@@ -643,7 +662,7 @@ async fn stop(nodes: &[LocalNode], signals: &mut Signals) {
     let each = |end: fn(u32)| nodes.iter().filter(running).filter_map(|node| node.pid).for_each(end);
     each(process::terminate);
     let until = Instant::now() + STOP_DEADLINE;
-    while nodes.iter().any(|node| LocalCluster::is_running(node)) {
+    while nodes.iter().any(LocalCluster::is_running) {
         if Instant::now() >= until {
             each(process::kill);
         }
@@ -669,10 +688,11 @@ async fn stay(
     app.out.say(&format!("Running in this terminal; Ctrl-C stops {how} ({fate})."));
     app.out.next("dcache set hello world        dcache top");
     let mut tails: Vec<Tail> = cluster.nodes.iter().map(Tail::at_end).collect();
+    let relay = |tails: &mut Vec<Tail>| {
+        tails.iter_mut().for_each(|tail| tail.lines(&mut |node, line| app.out.say(&format!("{node} {line}"))));
+    };
     loop {
-        for tail in &mut tails {
-            tail.lines(&mut |node, line| app.out.say(&format!("{node} {line}")));
-        }
+        relay(&mut tails);
         for index in children.keys().copied().collect::<Vec<_>>() {
             let ended = children.get_mut(&index).and_then(|child| child.try_wait().ok().flatten());
             if let Some(status) = ended {
@@ -709,6 +729,7 @@ async fn stay(
         // It has ended; this collects it.
         let _ = child.wait();
     }
+    relay(&mut tails);
     if current.keeps_data {
         app.out.say(&format!("stopped; data stays in {}", current.data_dir.display()));
     } else {
@@ -765,7 +786,8 @@ pub async fn destroy(app: &App, args: &ClusterDestroy) -> Result<Exit> {
         let is_context = Profiles::load()?.contexts.contains_key(name);
         let error = CliError::no_such("local cluster", name, known.iter().map(String::as_str));
         return Err(match is_context {
-            true => error.why("it is a context of a cluster that was not started by `cluster init --local`")
+            true => error
+                .why("it is a context of a cluster that was not started by `cluster init --local`")
                 .hint(format!("forget the context alone: dcache context remove {name}")),
             false => error,
         });

@@ -206,7 +206,11 @@ fn differences(before: Option<&NamespaceSpec>, after: &NamespaceSpec) -> Vec<Str
     };
     let after = described(after);
     let Some(before) = before.map(described) else {
-        return after.iter().filter(|(_, value)| value != "none").map(|(what, v)| format!("{what} {}", clean(v))).collect();
+        return after
+            .iter()
+            .filter(|(_, value)| value != "none")
+            .map(|(what, v)| format!("{what} {}", clean(v)))
+            .collect();
     };
     let changed = before.iter().zip(&after).filter(|(old, new)| old != new);
     changed.map(|((what, old), (_, new))| format!("{what} {} -> {}", clean(old), clean(new))).collect()

@@ -135,15 +135,32 @@ pub async fn list(app: &App) -> Result<Exit> {
 }
 
 const NODE_FIELDS: &[&str] = &[
-    "items", "each with id", "name", "zone", "weight", "version", "addresses", "state", "reachable", "leader", "voter",
-    "partitions", "slots", "slotRanges", "memoryLimitBytes", "report", "error",
+    "items",
+    "each with id",
+    "name",
+    "zone",
+    "weight",
+    "version",
+    "addresses",
+    "state",
+    "reachable",
+    "leader",
+    "voter",
+    "partitions",
+    "slots",
+    "slotRanges",
+    "memoryLimitBytes",
+    "report",
+    "error",
 ];
 
 /// The node of that name in the cluster, or an error with the names nearest to it.
 pub fn find<'a>(status: &'a ClusterStatus, name: &str) -> Result<&'a NodeStatus> {
-    status.nodes.iter().find(|node| node.name == name).ok_or_else(|| {
-        CliError::no_such("node", name, status.nodes.iter().map(|node| node.name.as_str()))
-    })
+    status
+        .nodes
+        .iter()
+        .find(|node| node.name == name)
+        .ok_or_else(|| CliError::no_such("node", name, status.nodes.iter().map(|node| node.name.as_str())))
 }
 
 pub async fn show(app: &App, name: &str) -> Result<Exit> {

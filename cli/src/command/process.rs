@@ -20,9 +20,10 @@ fn command_line(pid: u32) -> Option<Vec<String>> {
     }
     // Elsewhere `ps` tells; folders with spaces in their names are not recognised then, and their nodes count as gone.
     let output = std::process::Command::new("ps").args(["-o", "command=", "-p", &pid.to_string()]).output().ok()?;
-    output.status.success().then(|| {
-        String::from_utf8_lossy(&output.stdout).split_whitespace().map(ToString::to_string).collect()
-    })
+    output
+        .status
+        .success()
+        .then(|| String::from_utf8_lossy(&output.stdout).split_whitespace().map(ToString::to_string).collect())
 }
 
 /// Asks a process to end in order.

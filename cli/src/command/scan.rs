@@ -24,8 +24,14 @@ pub struct Walk {
 impl Walk {
     /// `count` is how much work one step asks for. In a namespace with a prefix only keys with that prefix are asked for.
     pub fn new(door: &Door, pattern: Option<&[u8]>, cursor: u64, count: u64) -> Walk {
-        let pattern = pattern.map(<[u8]>::to_vec).or_else(|| door.prefix().map(|prefix| glob_of_prefix(prefix.as_bytes())));
+        let pattern =
+            pattern.map(<[u8]>::to_vec).or_else(|| door.prefix().map(|prefix| glob_of_prefix(prefix.as_bytes())));
         Walk { pattern, cursor, count: count.clamp(1, BATCH as u64), is_over: false }
+    }
+
+    /// Asks for about this many keys at the next steps.
+    fn ask(&mut self, count: u64) {
+        self.count = self.count.min(count.max(1));
     }
 
     /// The next keys that fit, perhaps none; `None` at the end.
@@ -101,10 +107,9 @@ pub async fn scan(app: &App, args: &Scan) -> Result<Exit> {
         app.out.describe(COLUMNS, "KeyList", &fields)?;
         return Ok(Exit::Ok);
     }
-    let cursor: u64 = args
-        .cursor
-        .parse()
-        .map_err(|_| CliError::usage(format!("{:?} is no cursor", args.cursor)).hint("take it from the line `more:`"))?;
+    let cursor: u64 = args.cursor.parse().map_err(|_| {
+        CliError::usage(format!("{:?} is no cursor", args.cursor)).hint("take it from the line `more:`")
+    })?;
     let mut door = Door::open(app, args.namespace.as_deref()).await?;
     let partitions = match args.with.contains(&With::Node) {
         true => Some(door.control.partitions().await?),
@@ -118,6 +123,7 @@ pub async fn scan(app: &App, args: &Scan) -> Result<Exit> {
         && let Some(keys) = walk.next(&mut door).await?
     {
         seen += keys.len() as u64;
+        walk.ask(limit.saturating_sub(seen));
         if !keys.is_empty() {
             let rows = describe_keys(&mut door, &keys, &args.with, partitions.as_ref()).await?;
             printer.print(&keys, rows)?;
@@ -170,7 +176,8 @@ struct Printer<'a> {
     app: &'a App,
     args: &'a Scan,
     tables: Output,
-    has_header: bool,
+    /// Rows of a table not printed yet: columns align within a thousand of them.
+    pending: Table,
     /// For one JSON or YAML object at the end.
     collected: Vec<Row>,
 }
@@ -184,7 +191,7 @@ impl<'a> Printer<'a> {
             }
         }
         let tables = app.out.clone().with_columns(shown);
-        Printer { app, args, tables, has_header: false, collected: Vec::new() }
+        Printer { app, args, tables, pending: Table::new(COLUMNS), collected: Vec::new() }
     }
 
     fn print(&mut self, keys: &[Vec<u8>], rows: Vec<Row>) -> Result<()> {
@@ -203,7 +210,6 @@ impl<'a> Printer<'a> {
     }
 
     fn table(&mut self, keys: &[Vec<u8>], rows: &[Row]) -> Result<()> {
-        let mut table = Table::new(COLUMNS);
         for (key, row) in keys.iter().zip(rows) {
             let ttl = match row.ttl_ms {
                 Some(Some(ms)) => format_duration_ms(ms),
@@ -211,16 +217,20 @@ impl<'a> Printer<'a> {
                 None => "-".into(),
             };
             let size = row.size_bytes.map_or_else(|| "-".into(), format_size);
-            table.row(vec![show_bytes(key), size, ttl, row.node.clone().unwrap_or_else(|| "-".into())]);
+            self.pending.row(vec![show_bytes(key), size, ttl, row.node.clone().unwrap_or_else(|| "-".into())]);
         }
-        if self.has_header {
-            self.tables = self.tables.clone().without_headers();
-        }
-        self.has_header = true;
-        self.tables.table(&table)
+        if self.pending.rows() >= BATCH { self.flush() } else { Ok(()) }
     }
 
-    fn finish(self, cursor: u64) -> Result<()> {
+    /// Prints the pending rows; a header only the first time.
+    fn flush(&mut self) -> Result<()> {
+        let table = std::mem::replace(&mut self.pending, Table::new(COLUMNS));
+        self.tables.table(&table)?;
+        self.tables = self.tables.clone().without_headers();
+        Ok(())
+    }
+
+    fn finish(mut self, cursor: u64) -> Result<()> {
         #[derive(Serialize)]
         struct KeyList {
             items: Vec<Row>,
@@ -232,6 +242,7 @@ impl<'a> Printer<'a> {
                 let cursor = (cursor != 0).then(|| cursor.to_string());
                 self.app.out.object("KeyList", &KeyList { items: self.collected, cursor })
             }
+            Format::Table | Format::Wide | Format::Name if !self.args.null && self.pending.rows() > 0 => self.flush(),
             _ => Ok(()),
         }
     }

@@ -22,8 +22,18 @@ const SECTIONS: [Section; 5] =
 
 pub async fn stats(app: &App, args: &Args) -> Result<Exit> {
     if is_describing(app) {
-        let fields =
-            ["cluster", "node", "atUnixMs", "rates", "latency", "memory", "clients", "commands", "namespaces", "missing"];
+        let fields = [
+            "cluster",
+            "node",
+            "atUnixMs",
+            "rates",
+            "latency",
+            "memory",
+            "clients",
+            "commands",
+            "namespaces",
+            "missing",
+        ];
         app.out.describe(&[], "Stats", &fields)?;
         return Ok(Exit::Ok);
     }
@@ -209,7 +219,7 @@ fn calls(reports: &[&NodeReport]) -> Vec<Calls> {
     }
     let mut sums: Vec<Calls> = by_name.into_values().collect();
     // Most called first; the map's order by name stays among equals.
-    sums.sort_by(|a, b| b.calls.cmp(&a.calls));
+    sums.sort_by_key(|calls| std::cmp::Reverse(calls.calls));
     sums
 }
 

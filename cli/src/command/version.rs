@@ -85,7 +85,9 @@ mod tests {
     #[test]
     fn the_same_and_the_previous_minor_fit() {
         assert!(is_compatible("0.4.2", "0.4.9") && is_compatible("0.4.0", "0.3.1"));
-        assert!(!is_compatible("0.4.0", "0.5.0") && !is_compatible("0.4.0", "0.2.0") && !is_compatible("1.0.0", "0.9.0"));
+        assert!(
+            !is_compatible("0.4.0", "0.5.0") && !is_compatible("0.4.0", "0.2.0") && !is_compatible("1.0.0", "0.9.0")
+        );
         assert!(!is_compatible("0.4.0", "new"));
     }
 }

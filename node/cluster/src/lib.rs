@@ -1,4 +1,5 @@
-//! Agreement, as state machines: what the cluster agrees on ([`metadata`]) and where partitions go ([`ring`], [`placement`]).
+//! Agreement, as state machines: what the cluster agrees on ([`metadata`]), who is up ([`membership`]), and where partitions go
+//! ([`ring`], [`placement`]).
 //! Everything here is pure: no I/O, no clock, no randomness, no async; deterministic containers only.
 
 pub mod membership;

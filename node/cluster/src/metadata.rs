@@ -3,7 +3,7 @@
 //!
 //! A node that belongs to no cluster has a [`Metadata::standalone`] of its own: one node that owns every partition.
 
-use crate::placement::Assignment;
+use crate::placement::{Assignment, runs};
 use dcache_protocol::control::ClusterSpec;
 use dcache_protocol::{
     Addresses, Epoch, Incarnation, NamespaceSpec, NodeId, NodeRecord, NodeState, PartitionId, SLOTS, Slot, namespace,
@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 /// Version of this struct's serialized form.
 pub const FORMAT: u32 = 1;
 
-/// All that the cluster agrees on. Small (some 60 KB at 1024 partitions), kept whole in memory.
+/// All that the cluster agrees on. Small (some 100 KB with 300 nodes), kept whole in memory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metadata {
     pub format: u32,
@@ -27,6 +27,7 @@ pub struct Metadata {
     pub epoch: Epoch,
     pub nodes: BTreeMap<NodeId, NodeRecord>,
     /// One entry a partition, by number.
+    #[serde(with = "runs")]
     pub table: Vec<Assignment>,
     /// By name; `default` is always there.
     pub namespaces: BTreeMap<String, NamespaceSpec>,
@@ -43,6 +44,7 @@ pub enum Command {
         cluster_id: NodeId,
         spec: ClusterSpec,
         nodes: Vec<NodeRecord>,
+        #[serde(with = "runs")]
         table: Vec<Assignment>,
         namespaces: Vec<NamespaceSpec>,
     },

@@ -30,10 +30,15 @@ pub enum Input {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
     /// Send this node's own record to another.
-    SendHeartbeat { to: NodeId },
+    SendHeartbeat {
+        to: NodeId,
+    },
     Propose(Command),
     /// Workers act on this from now on.
-    Publish { metadata: Arc<Metadata>, leader: Option<NodeId> },
+    Publish {
+        metadata: Arc<Metadata>,
+        leader: Option<NodeId>,
+    },
     /// Something an operator may want to read in the log.
     Report(Event),
 }

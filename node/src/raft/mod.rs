@@ -81,7 +81,7 @@ const SNAPSHOT_EVERY: u64 = if cfg!(test) { 20 } else { 500 };
 /// Entries kept before a snapshot: for nodes that lag, and for a restart from the snapshot before it.
 const ENTRIES_KEPT: u64 = 2 * SNAPSHOT_EVERY;
 
-/// Largest command; it must fit the frames between nodes. Forming 1000 nodes with 16384 partitions takes some 1 MB.
+/// Largest command; it must fit the frames between nodes. Forming 1000 nodes takes some 400 KB.
 const COMMAND_BYTES_MAX: usize = 4 << 20;
 
 /// How long a change of members may take.

@@ -402,7 +402,9 @@ fn the_largest_clusters_first_entry_reaches_everyone() {
         let table: Vec<Assignment> = place(16384, &candidates, &[]);
         let spec = ClusterSpec { name: "large".into(), partitions: 16384, nodes: Vec::new(), namespaces: Vec::new() };
         let form = Command::Form { cluster_id: NodeId(99), spec, nodes: records, table, namespaces: Vec::new() };
-        assert_eq!(nodes.propose(form).await, Ok(Epoch(1)));
+        // Slow machines may see it agreed only after the first try was given up.
+        let result = nodes.propose(form).await;
+        assert!(matches!(result, Ok(Epoch(1)) | Err(Refusal::AlreadyFormed)), "{result:?}");
         for id in 1..=3 {
             in_time(nodes.log(id).committed().wait_for(|metadata| metadata.is_formed())).await.expect("it runs");
         }

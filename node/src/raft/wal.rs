@@ -22,7 +22,7 @@ const HEADER: &[u8] = b"dcache-log 1\n";
 
 const HEAD_BYTES: usize = 12;
 
-/// Largest body: the first entry of a cluster of 1000 nodes with 16384 partitions has some 1 MB.
+/// Largest body: the first entry of a cluster of 1000 nodes has some 400 KB.
 const BODY_BYTES_MAX: usize = 64 << 20;
 
 /// Why a file of the metadata log cannot be read.
@@ -124,8 +124,11 @@ fn push(body: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
-/// The first record's body and what follows it; `None` at the end of the file and at an unfinished last record.
-fn next_record(bytes: &[u8]) -> Result<Option<(&[u8], &[u8])>, String> {
+/// A record's body and what follows the record.
+type BodyAndRest<'a> = (&'a [u8], &'a [u8]);
+
+/// The first record; `None` at the end of the file and at an unfinished last record.
+fn next_record(bytes: &[u8]) -> Result<Option<BodyAndRest<'_>>, String> {
     let Some((head, rest)) = bytes.split_at_checked(HEAD_BYTES) else { return Ok(None) };
     // Some file systems make a file longer before they write what is in it.
     if bytes.iter().all(|byte| *byte == 0) {
