@@ -1,5 +1,26 @@
 //! Bytes and times as text: base64 and hex (RFC 4648), RFC 3339. Small enough not to earn a dependency each.
 
+/// Bytes in JSON: text where they are UTF-8, base64 otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encoded {
+    pub text: String,
+    pub encoding: &'static str,
+}
+
+impl Encoded {
+    pub fn new(bytes: &[u8]) -> Encoded {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Encoded { text: text.into(), encoding: "utf8" },
+            Err(_) => Encoded { text: base64(bytes), encoding: "base64" },
+        }
+    }
+
+    /// For keys, which are nearly always text: named only when they are not.
+    pub fn unusual(&self) -> Option<&'static str> {
+        (self.encoding != "utf8").then_some(self.encoding)
+    }
+}
+
 /// How a key is written on the command line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum KeyEncoding {
@@ -104,6 +125,12 @@ mod tests {
         assert_eq!(base64_decode(b"-_8"), Some(vec![0xfb, 0xff]));
         assert_eq!(base64_decode(b"a"), None);
         assert_eq!(base64_decode(b"a b="), None);
+    }
+
+    #[test]
+    fn bytes_in_json() {
+        assert_eq!(Encoded::new(b"hi"), Encoded { text: "hi".into(), encoding: "utf8" });
+        assert_eq!(Encoded::new(&[0xff]), Encoded { text: "/w==".into(), encoding: "base64" });
     }
 
     #[test]

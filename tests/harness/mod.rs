@@ -150,9 +150,9 @@ pub fn wait_until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// Sends a signal by its name, as `kill` takes it.
+/// Sends a signal by its name; every shell has a `kill` of its own.
 pub fn send(signal: &str, pid: u32) {
-    let status = Command::new("kill").args([format!("-{signal}"), pid.to_string()]).status().unwrap();
+    let status = Command::new("sh").args(["-c", &format!("kill -{signal} {pid}")]).status().unwrap();
     assert!(status.success(), "kill -{signal} {pid}");
 }
 

@@ -1,245 +1,44 @@
 //! Local clusters: real nodes of this same binary on this machine, for development. `cluster init --local` and `cluster destroy`.
 //!
-//! What was started is written down in the state folder (`local/NAME/cluster.json`) before anything is started, so that whatever
+//! What was started is written down in the state folder (`local/NAME/cluster.json`, `local/record.rs`) before anything is started, so that whatever
 //! happens to this process, `init` finds the nodes again and `destroy` ends them. Nodes log to files there; in the foreground
 //! the new lines are relayed. Run again, `init` starts only what is not running: a node that died comes back on its data
 //! directory, and on its doors unless somebody else has them now. A process is ended only when its command line says that it
 //! is ours.
 
-use super::{App, process};
+mod record;
+mod stay;
+
+pub use record::names;
+
+use super::App;
 use crate::args::{ClusterDestroy, ClusterInit};
 use crate::confirm::Danger;
 use crate::error::{CliError, Result};
 use crate::exit::Exit;
 use crate::output::{Progress, Style, paint};
-use crate::profile::{self, Context, Profiles, Target};
+use crate::profile::{Profiles, Target};
 use anyhow::Context as _;
 use dcache_client::Control;
-use dcache_protocol::control::{ClusterSpec, ClusterSpecNode, InitRequest, NodeIdentity, partitions_default};
+use dcache_protocol::control::{InitRequest, NodeIdentity, partitions_default};
 use dcache_protocol::namespace::is_name;
-use serde::{Deserialize, Serialize};
+use record::{FORMAT, LocalCluster, LocalNode, Ports, choose_ports, door, is_free, lock};
+use serde::Serialize;
+use stay::{Signals, last_lines, stay, stop};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom};
-use std::net::TcpListener;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-use tokio::signal::unix::{Signal, SignalKind, signal};
-
-/// First ports: a node takes its cluster door here and every ten above, control and peers beside it.
-const CLUSTER_PORT: u16 = 7400;
-const CLUSTER_STEP: u16 = 10;
-const GATEWAY_PORT: u16 = 6379;
 
 const MEMORY: &str = "256MiB";
-
-/// How long nodes may take to stop before they are killed.
-const STOP_DEADLINE: Duration = Duration::from_secs(10);
 
 const POLL_EVERY: Duration = Duration::from_millis(20);
 
 /// Tries with other ports when somebody was faster.
 const PORT_TRIES: usize = 5;
-
-const FORMAT: u32 = 1;
-
-/// Content of `cluster.json`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct LocalCluster {
-    format: u32,
-    name: String,
-    partitions: u16,
-    memory: String,
-    data_dir: PathBuf,
-    /// The data outlives a stop in the foreground.
-    keeps_data: bool,
-    /// Context that was selected before this one.
-    #[serde(default)]
-    context_before: Option<String>,
-    nodes: Vec<LocalNode>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct LocalNode {
-    name: String,
-    pid: Option<u32>,
-    ports: Ports,
-    data_dir: PathBuf,
-    log: PathBuf,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Ports {
-    gateway: u16,
-    cluster: u16,
-    control: u16,
-    peers: u16,
-}
-
-impl Ports {
-    fn all(self) -> [u16; 4] {
-        [self.gateway, self.cluster, self.control, self.peers]
-    }
-
-    fn are_free(self) -> bool {
-        self.all().into_iter().all(is_free)
-    }
-}
-
-fn is_free(port: u16) -> bool {
-    TcpListener::bind(("127.0.0.1", port)).is_ok()
-}
-
-fn door(port: u16) -> String {
-    format!("127.0.0.1:{port}")
-}
-
-/// The lowest ports of the pattern that nobody has, not even in `taken`, which they are added to.
-fn choose_ports(taken: &mut BTreeSet<u16>, is_free: &dyn Fn(u16) -> bool) -> Result<Ports> {
-    let none = || CliError::failed("no free ports are left on this machine");
-    let free = |port: u16, taken: &BTreeSet<u16>| !taken.contains(&port) && is_free(port);
-    let cluster = (CLUSTER_PORT..=u16::MAX - 2)
-        .step_by(usize::from(CLUSTER_STEP))
-        .find(|base| (0..3).all(|offset| free(base + offset, taken)))
-        .ok_or_else(none)?;
-    taken.extend(cluster..cluster + 3);
-    let gateway = (GATEWAY_PORT..=u16::MAX).find(|port| free(*port, taken)).ok_or_else(none)?;
-    taken.insert(gateway);
-    Ok(Ports { gateway, cluster, control: cluster + 1, peers: cluster + 2 })
-}
-
-fn root() -> Result<PathBuf> {
-    Ok(profile::state_dir()?.join("local"))
-}
-
-/// Names of the local clusters of this user; none when that cannot be told.
-pub fn names() -> Vec<String> {
-    let Ok(entries) = root().and_then(|root| fs::read_dir(root).map_err(|e| CliError::failed(e.to_string()))) else {
-        return Vec::new();
-    };
-    let mut names: Vec<String> = entries
-        .flatten()
-        .filter(|entry| entry.path().join("cluster.json").exists())
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .collect();
-    names.sort_unstable();
-    names
-}
-
-impl LocalCluster {
-    fn dir(name: &str) -> Result<PathBuf> {
-        Ok(root()?.join(name))
-    }
-
-    fn load(name: &str) -> Result<Option<LocalCluster>> {
-        let path = LocalCluster::dir(name)?.join("cluster.json");
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(CliError::failed(format!("cannot read {}", path.display())).why(error)),
-        };
-        let damaged = |why: String| {
-            CliError::failed(format!("{} cannot be used", path.display()))
-                .why(why)
-                .hint("stop the nodes by hand and remove that folder")
-        };
-        let cluster: LocalCluster = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
-        if cluster.format != FORMAT {
-            return Err(damaged(format!("it has format {}, this program reads {FORMAT}", cluster.format)));
-        }
-        Ok(Some(cluster))
-    }
-
-    fn save(&self) -> Result<()> {
-        let path = LocalCluster::dir(&self.name)?.join("cluster.json");
-        let bytes = serde_json::to_vec_pretty(self).context("cannot write down the local cluster")?;
-        profile::write_private(&path, &bytes).with_context(|| format!("cannot write {}", path.display()))?;
-        Ok(())
-    }
-
-    fn is_running(node: &LocalNode) -> bool {
-        node.pid.is_some_and(|pid| process::is_node(pid, &node.data_dir))
-    }
-
-    fn spec(&self) -> ClusterSpec {
-        let node = |node: &LocalNode| ClusterSpecNode {
-            peers: door(node.ports.peers),
-            name: Some(node.name.clone()),
-            weight: None,
-            zone: None,
-        };
-        ClusterSpec {
-            name: self.name.clone(),
-            partitions: self.partitions,
-            nodes: self.nodes.iter().map(node).collect(),
-            namespaces: Vec::new(),
-        }
-    }
-
-    /// Removes everything that was written for this cluster: the nodes' data too.
-    fn remove(&self) -> Result<()> {
-        for node in &self.nodes {
-            remove_dir(&node.data_dir)?;
-        }
-        // Somebody else's files in a folder that was given stay.
-        let _ = fs::remove_dir(&self.data_dir);
-        self.forget()
-    }
-
-    /// Removes state, logs and context, and leaves the nodes' data.
-    fn forget(&self) -> Result<()> {
-        self.forget_context()?;
-        remove_dir(&LocalCluster::dir(&self.name)?)
-    }
-
-    fn forget_context(&self) -> Result<()> {
-        let mut profiles = Profiles::load()?;
-        if profiles.contexts.remove(&self.name).is_none() {
-            return Ok(());
-        }
-        if profiles.current.as_ref() == Some(&self.name) {
-            profiles.current = self.context_before.clone().filter(|name| profiles.contexts.contains_key(name));
-        }
-        profiles.save()
-    }
-
-    fn save_context(&self) -> Result<()> {
-        let mut profiles = Profiles::load()?;
-        let endpoints = self.nodes.iter().map(|node| door(node.ports.control)).collect();
-        let context = profiles.contexts.entry(self.name.clone()).or_default();
-        *context = Context { endpoints, ..context.clone() };
-        profiles.current = Some(self.name.clone());
-        profiles.save()
-    }
-}
-
-fn remove_dir(dir: &Path) -> Result<()> {
-    match fs::remove_dir_all(dir) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(CliError::failed(format!("cannot remove {}", dir.display())).why(error))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Keeps a second `init` or `destroy` of the same cluster out until dropped.
-fn lock(name: &str) -> Result<File> {
-    let path = root()?.join(format!("{name}.lock"));
-    let failed = |error: std::io::Error| CliError::failed(format!("cannot open {}", path.display())).why(error);
-    fs::create_dir_all(root()?).map_err(failed)?;
-    let file = File::options().write(true).create(true).truncate(false).open(&path).map_err(failed)?;
-    file.try_lock().map_err(|_| {
-        CliError::new(Exit::Conflict, format!("another dcache is starting or stopping the local cluster {name:?}"))
-            .hint("wait until it is done")
-    })?;
-    Ok(file)
-}
 
 /// The answer for programs.
 #[derive(Serialize)]
@@ -618,163 +417,6 @@ async fn undo(cluster: &mut LocalCluster, is_new: bool, missing: &[usize], signa
     }
 }
 
-/// The last lines of a file, for an error.
-fn last_lines(path: &Path, count: usize) -> String {
-    const TAIL_BYTES: u64 = 8 << 10;
-    let read = || -> std::io::Result<String> {
-        let mut file = File::open(path)?;
-        let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
-        let mut bytes = Vec::new();
-        file.take(TAIL_BYTES).read_to_end(&mut bytes)?;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
-    };
-    let text = read().unwrap_or_default();
-    let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(count)..].join("\n")
-}
-
-/// SIGINT and SIGTERM, listened to instead of ending this process.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn listen() -> Result<Signals> {
-        let interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-        let terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-        Ok(Signals { interrupt, terminate })
-    }
-
-    /// The next signal, as the exit code of a command that it ends.
-    async fn next(&mut self) -> Exit {
-        tokio::select! {
-            _ = self.interrupt.recv() => Exit::Interrupted,
-            _ = self.terminate.recv() => Exit::Terminated,
-        }
-    }
-}
-
-/// Stops nodes in order; what is left after the deadline, or at another signal, is killed.
-async fn stop(nodes: &[LocalNode], signals: &mut Signals) {
-    let running = |node: &&LocalNode| LocalCluster::is_running(node);
-    let each = |end: fn(u32)| nodes.iter().filter(running).filter_map(|node| node.pid).for_each(end);
-    each(process::terminate);
-    let until = Instant::now() + STOP_DEADLINE;
-    while nodes.iter().any(LocalCluster::is_running) {
-        if Instant::now() >= until {
-            each(process::kill);
-        }
-        tokio::select! {
-            _ = signals.next() => each(process::kill),
-            () = tokio::time::sleep(POLL_EVERY) => {}
-        }
-    }
-}
-
-/// The foreground: relays the nodes' logs until a signal, then stops them.
-async fn stay(
-    app: &App,
-    cluster: LocalCluster,
-    mut children: BTreeMap<usize, Child>,
-    mut signals: Signals,
-) -> Result<Exit> {
-    let how = if cluster.nodes.len() == 1 { "it".into() } else { format!("all {}", cluster.nodes.len()) };
-    let fate = match cluster.keeps_data {
-        true => format!("data stays in {}", cluster.data_dir.display()),
-        false => "data is dropped; keep it with --data-dir".into(),
-    };
-    app.out.say(&format!("Running in this terminal; Ctrl-C stops {how} ({fate})."));
-    app.out.next("dcache set hello world        dcache top");
-    let mut tails: Vec<Tail> = cluster.nodes.iter().map(Tail::at_end).collect();
-    let relay = |tails: &mut Vec<Tail>| {
-        tails.iter_mut().for_each(|tail| tail.lines(&mut |node, line| app.out.say(&format!("{node} {line}"))));
-    };
-    loop {
-        relay(&mut tails);
-        for index in children.keys().copied().collect::<Vec<_>>() {
-            let ended = children.get_mut(&index).and_then(|child| child.try_wait().ok().flatten());
-            if let Some(status) = ended {
-                children.remove(&index);
-                let (node, count) = (&cluster.nodes[index], cluster.nodes.len());
-                app.out.say(&format!("{} has ended ({status}); its log: {}", node.name, node.log.display()));
-                if !children.is_empty() {
-                    let again = format!("dcache cluster init --local {count} --name {}", cluster.name);
-                    app.out.say(&format!("  start it again from another terminal: {again}"));
-                }
-            }
-        }
-        let written = LocalCluster::load(&cluster.name)?;
-        let Some(current) = written else {
-            app.out.say("the cluster was destroyed from elsewhere");
-            return Ok(Exit::Ok);
-        };
-        if children.is_empty() && !current.nodes.iter().any(LocalCluster::is_running) {
-            return Err(CliError::failed("all nodes have ended")
-                .hint(format!("start them again: dcache cluster init --local {}", cluster.nodes.len()))
-                .hint(format!("or remove what is left: dcache cluster destroy {}", cluster.name)));
-        }
-        tokio::select! {
-            _ = signals.next() => break,
-            () = tokio::time::sleep(Duration::from_millis(100)) => {}
-        }
-    }
-    app.out.say("stopping (Ctrl-C again to force)");
-    let _guard = lock(&cluster.name)?;
-    // As written down: a node may have been started again from elsewhere.
-    let current = LocalCluster::load(&cluster.name)?.unwrap_or(cluster);
-    stop(&current.nodes, &mut signals).await;
-    for child in children.values_mut() {
-        // It has ended; this collects it.
-        let _ = child.wait();
-    }
-    relay(&mut tails);
-    if current.keeps_data {
-        app.out.say(&format!("stopped; data stays in {}", current.data_dir.display()));
-    } else {
-        current.remove()?;
-        app.out.say("stopped, data dropped");
-    }
-    Ok(Exit::Ok)
-}
-
-/// New lines of a node's log.
-struct Tail {
-    node: String,
-    path: PathBuf,
-    position: u64,
-    rest: Vec<u8>,
-}
-
-impl Tail {
-    fn at_end(node: &LocalNode) -> Tail {
-        let position = fs::metadata(&node.log).map_or(0, |metadata| metadata.len());
-        Tail { node: node.name.clone(), path: node.log.clone(), position, rest: Vec::new() }
-    }
-
-    /// At most 64 KiB a call, so that one node's flood does not hide the others.
-    fn lines(&mut self, each: &mut dyn FnMut(&str, &str)) {
-        const READ_BYTES: u64 = 64 << 10;
-        let Ok(mut file) = File::open(&self.path) else { return };
-        if file.seek(SeekFrom::Start(self.position)).is_err() {
-            return;
-        }
-        let Ok(read) = file.take(READ_BYTES).read_to_end(&mut self.rest) else { return };
-        self.position += read as u64;
-        let whole = match self.rest.iter().rposition(|&byte| byte == b'\n') {
-            Some(last) => last + 1,
-            // A line longer than a read is passed on in pieces.
-            None if self.rest.len() as u64 >= READ_BYTES => self.rest.len(),
-            None => return,
-        };
-        let lines: Vec<u8> = self.rest.drain(..whole).collect();
-        for line in String::from_utf8_lossy(&lines).lines() {
-            each(&self.node, &crate::output::clean(line));
-        }
-    }
-}
-
 pub async fn destroy(app: &App, args: &ClusterDestroy) -> Result<Exit> {
     let name = args.name.as_str();
     if super::is_describing(app) {
@@ -815,40 +457,4 @@ pub async fn destroy(app: &App, args: &ClusterDestroy) -> Result<Exit> {
         app.out.object("LocalCluster", &Answer { name, outcome: "destroyed", nodes: &[] })?;
     }
     Ok(Exit::Ok)
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-    use std::io::Write;
-
-    #[test]
-    fn ports_follow_the_pattern_and_skip_what_is_taken() {
-        let mut taken = BTreeSet::new();
-        let is_free = |port: u16| port != 7411 && port != 6380;
-        let chosen: Vec<Ports> = (0..3).map(|_| choose_ports(&mut taken, &is_free).unwrap()).collect();
-        assert_eq!(chosen.iter().map(|ports| ports.cluster).collect::<Vec<_>>(), [7400, 7420, 7430]);
-        assert_eq!(chosen.iter().map(|ports| ports.gateway).collect::<Vec<_>>(), [6379, 6381, 6382]);
-        assert_eq!((chosen[0].control, chosen[0].peers), (7401, 7402));
-        assert!(choose_ports(&mut BTreeSet::new(), &|_| false).is_err());
-    }
-
-    #[test]
-    fn a_log_is_followed_line_by_line() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("n1.log");
-        fs::write(&path, "old\n").unwrap();
-        let ports = Ports { gateway: 1, cluster: 2, control: 3, peers: 4 };
-        let node = LocalNode { name: "n1".into(), pid: None, ports, data_dir: dir.path().into(), log: path.clone() };
-        let mut tail = Tail::at_end(&node);
-        let mut seen = Vec::new();
-        let mut file = File::options().append(true).open(&path).unwrap();
-        file.write_all(b"one\ntw").unwrap();
-        tail.lines(&mut |node, line| seen.push(format!("{node} {line}")));
-        file.write_all(b"o\x1b[31m\n").unwrap();
-        tail.lines(&mut |node, line| seen.push(format!("{node} {line}")));
-        assert_eq!(seen, ["n1 one", "n1 two\\u{1b}[31m"]);
-        assert_eq!(last_lines(&path, 2), "one\ntwo\x1b[31m");
-    }
 }

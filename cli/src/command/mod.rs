@@ -2,6 +2,7 @@
 
 mod cluster;
 mod context;
+mod door;
 mod generate;
 mod init;
 mod key;

@@ -1,8 +1,9 @@
 //! `dcache scan`: keys of the whole cluster, a batch at a time, so that a pipe that closes early costs one batch.
 
-use super::key::{BATCH, Door, Encoded};
+use super::door::{BATCH, Door};
 use super::{App, is_describing};
 use crate::args::{Format, Scan, With};
+use crate::encoding::Encoded;
 use crate::error::{CliError, Result};
 use crate::exit::Exit;
 use crate::output::{Column, Output, Table, show_bytes};
@@ -155,7 +156,7 @@ async fn describe_keys(
     let rows = keys.iter().enumerate().map(|(position, key)| {
         let encoded = Encoded::new(key);
         Row {
-            key_encoding: (encoded.encoding != "utf8").then_some(encoded.encoding),
+            key_encoding: encoded.unusual(),
             key: encoded.text,
             size_bytes: sizes.get(position).and_then(Value::as_integer).and_then(|n| u64::try_from(n).ok()),
             ttl_ms: ttls.get(position).and_then(Value::as_integer).map(|ms| u64::try_from(ms).ok()),

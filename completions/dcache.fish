@@ -1,0 +1,1232 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_dcache_global_optspecs
+    string join \n c/context= endpoint= o/output= no-headers columns= timeout= y/yes confirm= no-input q/quiet v/verbose color= h/help V/version
+end
+
+function __fish_dcache_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_dcache_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_dcache_using_subcommand
+    set -l cmd (__fish_dcache_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c dcache -n "__fish_dcache_needs_command" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_needs_command" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_needs_command" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_needs_command" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_needs_command" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_needs_command" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_needs_command" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_needs_command" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_needs_command" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_needs_command" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_needs_command" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_needs_command" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_needs_command" -s V -l version -d 'Print version'
+complete -c dcache -n "__fish_dcache_needs_command" -f -a "get" -d 'Print the value of a key, exactly its bytes'
+complete -c dcache -n "__fish_dcache_needs_command" -f -a "mget" -d 'Get many keys at once'
+complete -c dcache -n "__fish_dcache_needs_command" -f -a "set" -d 'Set a key to a value, the bytes of stdin or those of a file'
+complete -c dcache -n "__fish_dcache_needs_command" -f -a "del" -d 'Delete keys, or all keys that match a pattern'
+complete -c dcache -n "__fish_dcache_needs_command" -f -a "exists" -d 'Tell whether keys exist'
+complete -c dcache -n "__fish_dcache_needs_command" -f -a "ttl" -d 'Show or change how long a key has to live'
+complete -c dcache -n "__fish_dcache_needs_command" -f -a "incr" -d 'Add to the number a key holds, 0 if it does not exist'
+complete -c dcache -n "__fish_dcache_needs_command" -f -a "scan" -d 'List keys'
+complete -c dcache -n "__fish_dcache_needs_command" -f -a "node" -d 'Start a node on this machine, list and show nodes'
+complete -c dcache -n "__fish_dcache_needs_command" -f -a "cluster" -d 'Form, watch and take down clusters'
+complete -c dcache -n "__fish_dcache_needs_command" -f -a "namespace" -d 'Policies of sets of keys: eviction, memory, time to live'
+complete -c dcache -n "__fish_dcache_needs_command" -f -a "stats" -d 'Figures of the cluster or of one node'
+complete -c dcache -n "__fish_dcache_needs_command" -f -a "top" -d 'The live dashboard'
+complete -c dcache -n "__fish_dcache_needs_command" -f -a "context" -d 'Named clusters in the config file'
+complete -c dcache -n "__fish_dcache_needs_command" -f -a "ctx" -d 'Named clusters in the config file'
+complete -c dcache -n "__fish_dcache_needs_command" -f -a "completions" -d 'Completions for a shell'
+complete -c dcache -n "__fish_dcache_needs_command" -f -a "man" -d 'Manual pages'
+complete -c dcache -n "__fish_dcache_needs_command" -f -a "version" -d 'Versions of this program and of the node it talks to'
+complete -c dcache -n "__fish_dcache_needs_command" -f -a "help" -d 'Help on a command or a topic'
+complete -c dcache -n "__fish_dcache_using_subcommand get" -l default -d 'Print this, with exit code 0, when the key does not exist' -r
+complete -c dcache -n "__fish_dcache_using_subcommand get" -l touch -d 'Set its time to live as well' -r
+complete -c dcache -n "__fish_dcache_using_subcommand get" -s n -l namespace -d 'Namespace the keys must be in; selects its database when it has one' -r
+complete -c dcache -n "__fish_dcache_using_subcommand get" -l key-encoding -d 'How keys are written, for those a shell cannot carry' -r -f -a "plain\t'The argument\'s own bytes'
+base64\t''
+hex\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand get" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand get" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand get" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand get" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand get" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand get" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand get" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand get" -l raw -d 'Print binary values on a terminal too'
+complete -c dcache -n "__fish_dcache_using_subcommand get" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand get" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand get" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand get" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand get" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand get" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand mget" -s n -l namespace -d 'Namespace the keys must be in; selects its database when it has one' -r
+complete -c dcache -n "__fish_dcache_using_subcommand mget" -l key-encoding -d 'How keys are written, for those a shell cannot carry' -r -f -a "plain\t'The argument\'s own bytes'
+base64\t''
+hex\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand mget" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand mget" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand mget" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand mget" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand mget" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand mget" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand mget" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand mget" -l null -d 'Print the values in order, each followed by a NUL byte; a missing one is empty'
+complete -c dcache -n "__fish_dcache_using_subcommand mget" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand mget" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand mget" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand mget" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand mget" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand mget" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand set" -l file -d 'Read the value from a file' -r -F
+complete -c dcache -n "__fish_dcache_using_subcommand set" -l ttl -d 'Time to live, as 500ms, 30s, 10m or 1h30m; without it the key stays' -r
+complete -c dcache -n "__fish_dcache_using_subcommand set" -s n -l namespace -d 'Namespace the keys must be in; selects its database when it has one' -r
+complete -c dcache -n "__fish_dcache_using_subcommand set" -l key-encoding -d 'How keys are written, for those a shell cannot carry' -r -f -a "plain\t'The argument\'s own bytes'
+base64\t''
+hex\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand set" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand set" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand set" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand set" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand set" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand set" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand set" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand set" -l if-absent -d 'Only if the key does not exist; otherwise exit code 7'
+complete -c dcache -n "__fish_dcache_using_subcommand set" -l if-present -d 'Only if the key exists; otherwise exit code 7'
+complete -c dcache -n "__fish_dcache_using_subcommand set" -l get -d 'Print the value before, exactly its bytes'
+complete -c dcache -n "__fish_dcache_using_subcommand set" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand set" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand set" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand set" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand set" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand set" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand del" -l pattern -d 'Every key that matches, as `tmp:*`; asks first' -r
+complete -c dcache -n "__fish_dcache_using_subcommand del" -l limit -d 'At most this many keys' -r
+complete -c dcache -n "__fish_dcache_using_subcommand del" -s n -l namespace -d 'Namespace the keys must be in; selects its database when it has one' -r
+complete -c dcache -n "__fish_dcache_using_subcommand del" -l key-encoding -d 'How keys are written, for those a shell cannot carry' -r -f -a "plain\t'The argument\'s own bytes'
+base64\t''
+hex\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand del" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand del" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand del" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand del" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand del" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand del" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand del" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand del" -l dry-run -d 'Count the keys and delete none'
+complete -c dcache -n "__fish_dcache_using_subcommand del" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand del" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand del" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand del" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand del" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand del" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand exists" -s n -l namespace -d 'Namespace the keys must be in; selects its database when it has one' -r
+complete -c dcache -n "__fish_dcache_using_subcommand exists" -l key-encoding -d 'How keys are written, for those a shell cannot carry' -r -f -a "plain\t'The argument\'s own bytes'
+base64\t''
+hex\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand exists" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand exists" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand exists" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand exists" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand exists" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand exists" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand exists" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand exists" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand exists" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand exists" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand exists" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand exists" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand exists" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand ttl" -l set -d 'Set the time to live' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ttl" -s n -l namespace -d 'Namespace the keys must be in; selects its database when it has one' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ttl" -l key-encoding -d 'How keys are written, for those a shell cannot carry' -r -f -a "plain\t'The argument\'s own bytes'
+base64\t''
+hex\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand ttl" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ttl" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand ttl" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand ttl" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ttl" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ttl" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ttl" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand ttl" -l persist -d 'Let the key stay without end'
+complete -c dcache -n "__fish_dcache_using_subcommand ttl" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand ttl" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand ttl" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand ttl" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand ttl" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand ttl" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand incr" -l by -d 'How much to add; may be negative' -r
+complete -c dcache -n "__fish_dcache_using_subcommand incr" -l ttl -d 'Time to live, if the key has none yet' -r
+complete -c dcache -n "__fish_dcache_using_subcommand incr" -s n -l namespace -d 'Namespace the keys must be in; selects its database when it has one' -r
+complete -c dcache -n "__fish_dcache_using_subcommand incr" -l key-encoding -d 'How keys are written, for those a shell cannot carry' -r -f -a "plain\t'The argument\'s own bytes'
+base64\t''
+hex\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand incr" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand incr" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand incr" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand incr" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand incr" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand incr" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand incr" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand incr" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand incr" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand incr" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand incr" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand incr" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand incr" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand scan" -s n -l namespace -d 'Only keys of this namespace' -r
+complete -c dcache -n "__fish_dcache_using_subcommand scan" -l with -d 'What to show beside each key' -r -f -a "size\t'Bytes of the value'
+ttl\t'Time to live'
+node\t'Node that owns the key'"
+complete -c dcache -n "__fish_dcache_using_subcommand scan" -l limit -d 'Stop after about this many keys, and say where to go on' -r
+complete -c dcache -n "__fish_dcache_using_subcommand scan" -l cursor -d 'Go on where a scan with --limit stopped' -r
+complete -c dcache -n "__fish_dcache_using_subcommand scan" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand scan" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand scan" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand scan" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand scan" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand scan" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand scan" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand scan" -l null -d 'End each key with a NUL byte instead of a line; for `xargs -0`'
+complete -c dcache -n "__fish_dcache_using_subcommand scan" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand scan" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand scan" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand scan" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand scan" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand scan" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand node; and not __fish_seen_subcommand_from start list ls show" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand node; and not __fish_seen_subcommand_from start list ls show" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand node; and not __fish_seen_subcommand_from start list ls show" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand node; and not __fish_seen_subcommand_from start list ls show" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand node; and not __fish_seen_subcommand_from start list ls show" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand node; and not __fish_seen_subcommand_from start list ls show" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand node; and not __fish_seen_subcommand_from start list ls show" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand node; and not __fish_seen_subcommand_from start list ls show" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand node; and not __fish_seen_subcommand_from start list ls show" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand node; and not __fish_seen_subcommand_from start list ls show" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand node; and not __fish_seen_subcommand_from start list ls show" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand node; and not __fish_seen_subcommand_from start list ls show" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand node; and not __fish_seen_subcommand_from start list ls show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand node; and not __fish_seen_subcommand_from start list ls show" -f -a "start" -d 'Start a node; with nothing configured it serves this machine at once'
+complete -c dcache -n "__fish_dcache_using_subcommand node; and not __fish_seen_subcommand_from start list ls show" -f -a "list" -d 'List the nodes of the cluster'
+complete -c dcache -n "__fish_dcache_using_subcommand node; and not __fish_seen_subcommand_from start list ls show" -f -a "ls" -d 'List the nodes of the cluster'
+complete -c dcache -n "__fish_dcache_using_subcommand node; and not __fish_seen_subcommand_from start list ls show" -f -a "show" -d 'Show one node'
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from start" -s f -l file -d 'Read node.yaml; flags beat it' -r -F
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from start" -l name -d 'Name, unique in the cluster; the host\'s name without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from start" -l zone -d 'Zone, for spreading' -r
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from start" -l gateway -d 'Door for any Redis client; 127.0.0.1:6379 without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from start" -l listen -d 'Door for cluster-aware Redis clients; 127.0.0.1:7400 without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from start" -l control -d 'Door of the control API and of /metrics; 127.0.0.1:7401 without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from start" -l peers -d 'Door for other nodes; 127.0.0.1:7402 without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from start" -l announce -d 'Host that clients and other nodes are told, when it is not the address listened on' -r
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from start" -l memory -d 'Memory for entries, as 2GiB or 40%; a quarter of the machine without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from start" -l weight -d 'Share of the slots relative to other nodes, 1 to 10000; 100 without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from start" -l workers -d 'Threads for clients; one a core without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from start" -l join -d 'Peers door of a node of the cluster to join; may be repeated' -r
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from start" -l data-dir -d 'Where identity and agreed metadata are kept; a folder named after the node without it' -r -f -a "(__fish_complete_directories)"
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from start" -l log-format -d 'Form of the log: auto, text or json; auto is text on a terminal' -r
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from start" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from start" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from start" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from start" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from start" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from start" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from start" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from start" -l insecure -d 'Allow addresses beyond this machine, without encryption or login'
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from start" -l check -d 'Check the configuration and start nothing'
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from start" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from start" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from start" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from start" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from start" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from start" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from list" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from list" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from list" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from list" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from list" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from list" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from list" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from list" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from list" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from list" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from ls" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from ls" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from ls" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from ls" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from ls" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from ls" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from ls" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from ls" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from ls" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from ls" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from ls" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from ls" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from ls" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from show" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from show" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from show" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from show" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from show" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from show" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from show" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from show" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from show" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from show" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status destroy" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status destroy" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status destroy" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status destroy" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status destroy" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status destroy" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status destroy" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status destroy" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status destroy" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status destroy" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status destroy" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status destroy" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status destroy" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status destroy" -f -a "init" -d 'Form a cluster, of new nodes on this machine or of nodes started elsewhere'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status destroy" -f -a "status" -d 'Show the cluster\'s health and its nodes'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status destroy" -f -a "destroy" -d 'Stop a local cluster and drop its data'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from init" -l local -d 'Start this many nodes on this machine; 3 without a number' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from init" -s f -l file -d 'Form the cluster that cluster.yaml describes, of nodes that run already' -r -F
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from init" -l name -d 'Name of the local cluster and of its context' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from init" -l memory -d 'Memory for entries of each node; 256MiB without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from init" -l partitions -d 'Number of partitions, a power of two, fixed for the cluster\'s life; 1024 without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from init" -l data-dir -d 'Keep the nodes\' data in this folder when the cluster stops' -r -f -a "(__fish_complete_directories)"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from init" -l wait-timeout -d 'How long nodes may take to start and to agree' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from init" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from init" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from init" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from init" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from init" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from init" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from init" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from init" -l detach -d 'Leave the nodes running in the background'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from init" -l drop-keys -d 'Go on although a node already holds keys, which are lost'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from init" -l dry-run -d 'Show the plan and change nothing'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from init" -l exit-code -d 'With --dry-run: exit code 10 when there is something to do'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from init" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from init" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from init" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from init" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from init" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from status" -s w -l watch -d 'Draw again every so often, 2s without a number' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from status" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from status" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from status" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from status" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from status" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from status" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from status" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from status" -l check -d 'Exit code 8 when something is critical'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from status" -l strict -d 'With --check: a warning counts as well'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from status" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from status" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from status" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from status" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from destroy" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from destroy" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from destroy" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from destroy" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from destroy" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from destroy" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from destroy" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from destroy" -l dry-run -d 'Tell what would be stopped and removed, and do nothing'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from destroy" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from destroy" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from destroy" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from destroy" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from destroy" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from destroy" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and not __fish_seen_subcommand_from list ls show set delete" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and not __fish_seen_subcommand_from list ls show set delete" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and not __fish_seen_subcommand_from list ls show set delete" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and not __fish_seen_subcommand_from list ls show set delete" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and not __fish_seen_subcommand_from list ls show set delete" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and not __fish_seen_subcommand_from list ls show set delete" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and not __fish_seen_subcommand_from list ls show set delete" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and not __fish_seen_subcommand_from list ls show set delete" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and not __fish_seen_subcommand_from list ls show set delete" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and not __fish_seen_subcommand_from list ls show set delete" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and not __fish_seen_subcommand_from list ls show set delete" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and not __fish_seen_subcommand_from list ls show set delete" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and not __fish_seen_subcommand_from list ls show set delete" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and not __fish_seen_subcommand_from list ls show set delete" -f -a "list" -d 'List the namespaces with their figures'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and not __fish_seen_subcommand_from list ls show set delete" -f -a "ls" -d 'List the namespaces with their figures'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and not __fish_seen_subcommand_from list ls show set delete" -f -a "show" -d 'Show one namespace'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and not __fish_seen_subcommand_from list ls show set delete" -f -a "set" -d 'Create a namespace, or change what the flags name'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and not __fish_seen_subcommand_from list ls show set delete" -f -a "delete" -d 'Delete a namespace; its keys fall to the next match, or to `default`'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from list" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from list" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from list" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from list" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from list" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from list" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from list" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from list" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from list" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from list" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from ls" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from ls" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from ls" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from ls" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from ls" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from ls" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from ls" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from ls" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from ls" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from ls" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from ls" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from ls" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from ls" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from show" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from show" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from show" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from show" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from show" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from show" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from show" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from show" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from show" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from show" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -l prefix -d 'Keys that begin with this' -r
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -l database -d 'Keys of this numbered database, 1 to 15' -r
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -l eviction -d 'What goes when space is needed: lru, lfu, fifo, or none to refuse writes' -r
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -l memory-max -d 'Most memory of its entries on each node, as 512MiB; `none` for no maximum' -r
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -l default-ttl -d 'Time to live of writes that give none; `none` for none' -r
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -l max-ttl -d 'Longest time to live; longer ones are cut to it; `none` for no limit' -r
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -s f -l file -d 'Read the whole namespace from a file' -r -F
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -l dry-run -d 'Show what would change and change nothing'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -l exit-code -d 'With --dry-run: exit code 10 when there is something to change'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from delete" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from delete" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from delete" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from delete" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from delete" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from delete" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from delete" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from delete" -l dry-run -d 'Tell what would be deleted and delete nothing'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from delete" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from delete" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from delete" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from delete" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from delete" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand stats" -l node -d 'Of this node alone' -r
+complete -c dcache -n "__fish_dcache_using_subcommand stats" -s w -l watch -d 'Print again every so often, 2s without a number' -r
+complete -c dcache -n "__fish_dcache_using_subcommand stats" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand stats" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand stats" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand stats" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand stats" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand stats" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand stats" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand stats" -l prometheus -d 'The text Prometheus reads, of one node'
+complete -c dcache -n "__fish_dcache_using_subcommand stats" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand stats" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand stats" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand stats" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand stats" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand stats" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand top" -l refresh -d 'How often figures are fetched' -r
+complete -c dcache -n "__fish_dcache_using_subcommand top" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand top" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand top" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand top" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand top" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand top" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand top" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand top" -l once -d 'Fetch once, print and end; -o json for programs'
+complete -c dcache -n "__fish_dcache_using_subcommand top" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand top" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand top" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand top" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand top" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand top" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand context; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand context; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand context; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand context; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand context; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand context; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand context; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -f -a "list" -d 'List the contexts; a star marks the selected one'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -f -a "ls" -d 'List the contexts; a star marks the selected one'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -f -a "show" -d 'Show one context, the one in use without a name'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -f -a "add" -d 'Add a context'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -f -a "use" -d 'Select a context'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -f -a "rename" -d 'Give a context another name'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -f -a "remove" -d 'Remove a context; the cluster is not touched'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -f -a "rm" -d 'Remove a context; the cluster is not touched'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -f -a "test" -d 'Try every endpoint of a context'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from list" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from list" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from list" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from list" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from list" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from list" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from list" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from list" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from list" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from list" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from ls" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from ls" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from ls" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from ls" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from ls" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from ls" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from ls" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from ls" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from ls" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from ls" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from ls" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from ls" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from ls" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from show" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from show" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from show" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from show" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from show" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from show" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from show" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from show" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from show" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from show" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from add" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from add" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from add" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from add" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from add" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from add" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from add" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from add" -l protected -d 'Ask for its name before anything dangerous'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from add" -l complete-keys -d 'Complete key names on TAB, which scans the cluster'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from add" -l use -d 'Select it as well'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from add" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from add" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from add" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from use" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from use" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from use" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from use" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from use" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from use" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from use" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from use" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from use" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from use" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from use" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from use" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from use" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from rename" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from rename" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from rename" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from rename" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from rename" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from rename" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from rename" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from rename" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from rename" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from rename" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from rename" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from rename" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from rename" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from remove" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from remove" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from remove" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from remove" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from remove" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from remove" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from remove" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from remove" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from remove" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from remove" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from rm" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from rm" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from rm" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from rm" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from rm" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from rm" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from rm" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from rm" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from rm" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from rm" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from rm" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from rm" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from test" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from test" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from test" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from test" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from test" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from test" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from test" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from test" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from test" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from test" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from test" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand context; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -f -a "list" -d 'List the contexts; a star marks the selected one'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -f -a "ls" -d 'List the contexts; a star marks the selected one'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -f -a "show" -d 'Show one context, the one in use without a name'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -f -a "add" -d 'Add a context'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -f -a "use" -d 'Select a context'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -f -a "rename" -d 'Give a context another name'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -f -a "remove" -d 'Remove a context; the cluster is not touched'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -f -a "rm" -d 'Remove a context; the cluster is not touched'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and not __fish_seen_subcommand_from list ls show add use rename remove rm test" -f -a "test" -d 'Try every endpoint of a context'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from list" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from list" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from list" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from list" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from list" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from list" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from list" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from list" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from list" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from list" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from ls" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from ls" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from ls" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from ls" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from ls" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from ls" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from ls" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from ls" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from ls" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from ls" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from ls" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from ls" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from ls" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from show" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from show" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from show" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from show" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from show" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from show" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from show" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from show" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from show" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from show" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from add" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from add" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from add" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from add" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from add" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from add" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from add" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from add" -l protected -d 'Ask for its name before anything dangerous'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from add" -l complete-keys -d 'Complete key names on TAB, which scans the cluster'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from add" -l use -d 'Select it as well'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from add" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from add" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from add" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from use" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from use" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from use" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from use" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from use" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from use" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from use" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from use" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from use" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from use" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from use" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from use" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from use" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from rename" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from rename" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from rename" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from rename" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from rename" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from rename" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from rename" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from rename" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from rename" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from rename" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from rename" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from rename" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from rename" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from remove" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from remove" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from remove" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from remove" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from remove" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from remove" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from remove" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from remove" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from remove" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from remove" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from rm" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from rm" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from rm" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from rm" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from rm" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from rm" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from rm" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from rm" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from rm" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from rm" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from rm" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from rm" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from test" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from test" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from test" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from test" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from test" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from test" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from test" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from test" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from test" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from test" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from test" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand ctx; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand completions" -l out -d 'Write the completions of every shell into this folder' -r -f -a "(__fish_complete_directories)"
+complete -c dcache -n "__fish_dcache_using_subcommand completions" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand completions" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand completions" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand completions" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand completions" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand completions" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand completions" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand completions" -l dynamic -d 'Also complete names of contexts, nodes and namespaces; source it at shell start, do not store it'
+complete -c dcache -n "__fish_dcache_using_subcommand completions" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand completions" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand completions" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand completions" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand completions" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand man" -l out -d 'Write every page into this folder' -r -f -a "(__fish_complete_directories)"
+complete -c dcache -n "__fish_dcache_using_subcommand man" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand man" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand man" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand man" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand man" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand man" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand man" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand man" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand man" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand man" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand man" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand man" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand version" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand version" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand version" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand version" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand version" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand version" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand version" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand version" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand version" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand version" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand version" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand version" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand version" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand help" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand help" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand help" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand help" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand help" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand help" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand help" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand help" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand help" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand help" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand help" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand help" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand help" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -1,0 +1,1 @@
+//! How keys and polls change the state.

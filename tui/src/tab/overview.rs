@@ -1,0 +1,163 @@
+//! Overview: the cluster at a glance. Tiles shrink to two lines before the table of nodes does.
+
+use super::{clock, ms, percent, table};
+use crate::app::App;
+use crate::history::Sample;
+use crate::theme::Meaning;
+use crate::widget::bars::{rows, sparkline};
+use dcache_protocol::control::{ClusterStatus, Level};
+use dcache_protocol::size::{format_count, format_size};
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::Line;
+use ratatui::widgets::Paragraph;
+
+pub fn draw(app: &App, status: &ClusterStatus, frame: &mut Frame<'_>, area: Rect) {
+    let tall = area.height >= 26 && area.width >= 100;
+    let tiles = if tall { 7 } else { 2 };
+    let notes = match area.height {
+        0..14 => 0,
+        14..20 => 5,
+        20..26 => 6,
+        _ => 10,
+    };
+    let [top, middle, bottom] =
+        Layout::vertical([Constraint::Length(tiles), Constraint::Min(3), Constraint::Length(notes)]).areas(area);
+    let tiles = tile_texts(app, status);
+    if tall {
+        let areas: [Rect; 4] = Layout::horizontal([Constraint::Fill(1); 4]).areas(top);
+        for (tile, area) in tiles.iter().zip(areas) {
+            draw_tile(app, tile, frame, area);
+        }
+    } else {
+        let half = usize::from(area.width / 2).saturating_sub(2);
+        let pair = |a: &Tile, b: &Tile| Line::from(format!(" {:<half$} {}", one_line(app, a, half), one_line(app, b, half)));
+        frame.render_widget(Paragraph::new(vec![pair(&tiles[0], &tiles[1]), pair(&tiles[2], &tiles[3])]), top);
+    }
+    table::draw(app, frame, middle);
+    if notes > 0 {
+        let wide = area.width >= 100;
+        let areas: [Rect; 2] = match wide {
+            true => Layout::horizontal([Constraint::Fill(1); 2]).areas(bottom),
+            false => Layout::vertical([Constraint::Fill(1); 2]).areas(bottom),
+        };
+        if wide || notes >= 6 {
+            draw_attention(app, status, frame, areas[0]);
+            draw_events(app, frame, areas[1]);
+        } else {
+            draw_attention(app, status, frame, bottom);
+        }
+    }
+}
+
+struct Tile {
+    title: &'static str,
+    short: String,
+    lines: [String; 2],
+    values: Vec<Option<f64>>,
+    /// Full height of the bars; none: the largest value.
+    top: Option<f64>,
+}
+
+fn tile_texts(app: &App, status: &ClusterStatus) -> [Tile; 4] {
+    let sample = app.cluster.latest();
+    let of = |figure: fn(&Sample) -> Option<f64>| app.cluster.last(600, figure);
+    let rate = |figure: fn(&Sample) -> f64| sample.as_ref().map_or("-".into(), |s| format_count(figure(s)));
+    let reports = || status.nodes.iter().filter_map(|node| node.report.as_ref());
+    let (used, limit) = reports().fold((0, 0), |(u, l), r| (u + r.memory_used_bytes, l + r.memory_limit_bytes));
+    let share = if limit == 0 { 0.0 } else { used as f64 / limit as f64 };
+    // Percentiles of several nodes do not add up: the worst node's is shown, and said so.
+    let worst = |figure: fn(&dcache_protocol::control::NodeReport) -> f64| reports().map(figure).fold(0.0, f64::max);
+    let hit = sample.as_ref().and_then(|s| s.hit_ratio);
+    let items: u64 = reports().map(|r| r.items).sum();
+    let ops = rate(|s| s.ops_per_second);
+    let (p50, p99) = (ms(worst(|r| r.latency.p50_us)), ms(worst(|r| r.latency.p99_us)));
+    [
+        Tile {
+            title: "Ops/s",
+            short: format!("ops/s {ops}"),
+            lines: [format!("{ops}/s"), format!("errors {}/s", rate(|s| s.errors_per_second))],
+            values: of(|s| Some(s.ops_per_second)),
+            top: None,
+        },
+        Tile {
+            title: "Hit ratio",
+            short: format!("hit {} %", percent(hit)),
+            lines: [format!("{} %", percent(hit)), format!("{} keys", format_count(items as f64))],
+            values: of(|s| s.hit_ratio),
+            top: Some(1.0),
+        },
+        Tile {
+            title: "Latency, worst node",
+            short: format!("p50 {p50} p99 {p99} ms"),
+            lines: [format!("p50 {p50} ms  p99 {p99} ms"), format!("p99.9 {} ms", ms(worst(|r| r.latency.p999_us)))],
+            values: of(|s| Some(s.p99_us)),
+            top: None,
+        },
+        Tile {
+            title: "Memory",
+            short: format!("mem {:.0} % of {}", share * 100.0, format_size(limit)),
+            lines: [
+                format!("{} / {}  {:.0} %", format_size(used), format_size(limit), share * 100.0),
+                format!("evict {}/s  expire {}/s", rate(|s| s.evictions_per_second), rate(|s| s.expirations_per_second)),
+            ],
+            values: of(|s| Some(s.memory)),
+            top: Some(1.0),
+        },
+    ]
+}
+
+fn one_line(app: &App, tile: &Tile, width: usize) -> String {
+    let room = width.saturating_sub(23).min(20);
+    format!("{:<22} {}", tile.short, sparkline(&app.theme, &tile.values, room, tile.top))
+}
+
+fn draw_tile(app: &App, tile: &Tile, frame: &mut Frame<'_>, area: Rect) {
+    let block = app.theme.block(tile.title);
+    let inner = block.inner(area);
+    let width = usize::from(inner.width).saturating_sub(2);
+    let height = usize::from(inner.height).saturating_sub(2);
+    let mut lines: Vec<Line<'_>> = tile.lines.iter().map(|line| Line::from(format!(" {line}"))).collect();
+    let bars = rows(&app.theme, &tile.values, width, height, tile.top);
+    lines.extend(bars.into_iter().map(|row| Line::styled(format!(" {row}"), app.theme.style(Meaning::Good))));
+    frame.render_widget(Paragraph::new(lines).block(block), area);
+}
+
+fn draw_attention(app: &App, status: &ClusterStatus, frame: &mut Frame<'_>, area: Rect) {
+    let mut lines: Vec<Line<'_>> = status
+        .findings
+        .iter()
+        .map(|finding| {
+            let meaning = match finding.level {
+                Level::Critical => Meaning::Act,
+                Level::Warning => Meaning::Look,
+                Level::Info => Meaning::Plain,
+            };
+            Line::styled(format!(" {} {}", app.theme.mark(meaning), finding.message), app.theme.style(meaning))
+        })
+        .collect();
+    lines.push(Line::from(format!(
+        " {} {}/{} partitions served, leader {}, {}",
+        app.theme.mark(Meaning::Plain),
+        status.partitions_served,
+        status.partitions,
+        status.leader.as_deref().unwrap_or("unknown"),
+        if status.quorum { "quorum" } else { "NO QUORUM" },
+    )));
+    let answered = format!(" {} answered by {} in {} ms", app.theme.mark(Meaning::Plain), status.answered_by, status.collected_in_ms);
+    lines.push(Line::from(answered));
+    frame.render_widget(Paragraph::new(lines).block(app.theme.block("Needs attention")), area);
+}
+
+fn draw_events(app: &App, frame: &mut Frame<'_>, area: Rect) {
+    let line = |seen: &crate::app::Seen| {
+        let text = format!(" {} {} {}", clock(seen.unix_ms), app.theme.mark(seen.meaning), seen.text);
+        Line::styled(text, app.theme.style(seen.meaning))
+    };
+    let mut lines: Vec<Line<'_>> = app.events.iter().take(usize::from(area.height)).map(line).collect();
+    if lines.is_empty() {
+        lines.push(Line::from(" nothing changed yet"));
+    }
+    let title = format!("Events seen here since {}Z", clock(app.opened_unix_ms));
+    frame.render_widget(Paragraph::new(lines).block(app.theme.block(title)), area);
+}

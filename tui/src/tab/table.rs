@@ -1,0 +1,148 @@
+//! The table of nodes, as the Overview and the Nodes screen show it. Columns have priorities: as many as fit are shown, the most
+//! important survive longest; a node that does not answer shows dashes.
+
+use super::{ms, percent};
+use crate::app::{App, Sort, is_served, memory_share};
+use crate::history::Sample;
+use crate::theme::Meaning;
+use crate::widget::bars::{gauge, sparkline};
+use dcache_protocol::NodeState;
+use dcache_protocol::control::NodeStatus;
+use dcache_protocol::size::{format_count, format_duration_ms, format_size};
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+use ratatui::widgets::Paragraph;
+
+struct Column {
+    title: &'static str,
+    width: usize,
+    right: bool,
+    /// Lower survives longer.
+    priority: u8,
+    sort: Option<Sort>,
+    text: fn(&App, &NodeStatus) -> String,
+}
+
+const COLUMNS: [Column; 14] = [
+    Column { title: "NODE", width: 12, right: false, priority: 0, sort: Some(Sort::Name), text: |_, node| node.name.clone() },
+    Column { title: "ZONE", width: 5, right: false, priority: 9, sort: None, text: |_, node| or_dash(&node.zone) },
+    Column { title: "STATE", width: 9, right: false, priority: 1, sort: None, text: |app, node| {
+        let (word, meaning) = state(node);
+        format!("{} {word}", app.theme.mark(meaning))
+    } },
+    Column { title: "ROLE", width: 6, right: false, priority: 10, sort: None, text: |_, node| {
+        if node.leader { "leader" } else if node.voter { "voter" } else { "" }.into()
+    } },
+    Column { title: "PART", width: 5, right: true, priority: 7, sort: None, text: |_, node| node.partitions.to_string() },
+    Column { title: "OPS/S", width: 7, right: true, priority: 4, sort: Some(Sort::Ops), text: |app, node| {
+        sampled(app, node, |sample| Some(format_count(sample.ops_per_second)))
+    } },
+    Column { title: "last 20", width: 20, right: false, priority: 8, sort: None, text: |app, node| {
+        let values = app.nodes.get(&node.name).map(|h| h.last(20, |s| Some(s.ops_per_second))).unwrap_or_default();
+        sparkline(&app.theme, &values, 20, None)
+    } },
+    Column { title: "HIT%", width: 5, right: true, priority: 3, sort: Some(Sort::Hit), text: |app, node| {
+        sampled(app, node, |sample| Some(percent(sample.hit_ratio)))
+    } },
+    Column { title: "P50ms", width: 6, right: true, priority: 11, sort: None, text: |_, node| reported(node, |r| ms(r.latency.p50_us)) },
+    Column { title: "P99ms", width: 6, right: true, priority: 2, sort: Some(Sort::P99), text: |_, node| reported(node, |r| ms(r.latency.p99_us)) },
+    Column { title: "MEMORY", width: 9, right: true, priority: 6, sort: Some(Sort::Memory), text: |_, node| {
+        reported(node, |r| format_size(r.memory_used_bytes))
+    } },
+    Column { title: "USED", width: 9, right: false, priority: 5, sort: None, text: |app, node| {
+        match node.report.as_ref().filter(|_| is_served(node)) {
+            Some(report) => {
+                let share = memory_share(report);
+                format!("{}{:>4.0}%", gauge(&app.theme, share, 4), share * 100.0)
+            }
+            None => "-".into(),
+        }
+    } },
+    Column { title: "CONN", width: 5, right: true, priority: 12, sort: None, text: |_, node| reported(node, |r| format_count(r.connections as f64)) },
+    Column { title: "UPTIME", width: 7, right: true, priority: 13, sort: None, text: |_, node| reported(node, |r| format_duration_ms(r.uptime_ms)) },
+];
+
+/// What a node is called and how bad it is.
+pub fn state(node: &NodeStatus) -> (&'static str, Meaning) {
+    match (node.state, node.reachable) {
+        (NodeState::Up, true) => ("up", Meaning::Good),
+        (NodeState::Up, false) => ("silent", Meaning::Act),
+        (NodeState::Down, _) => ("lost", Meaning::Act),
+    }
+}
+
+fn or_dash(text: &str) -> String {
+    if text.is_empty() { "-".into() } else { text.into() }
+}
+
+fn reported(node: &NodeStatus, figure: fn(&dcache_protocol::control::NodeReport) -> String) -> String {
+    node.report.as_ref().filter(|_| is_served(node)).map_or("-".into(), figure)
+}
+
+fn sampled(app: &App, node: &NodeStatus, figure: fn(&Sample) -> Option<String>) -> String {
+    let sample = app.nodes.get(&node.name).and_then(|history| history.latest()).filter(|_| is_served(node));
+    sample.as_ref().and_then(figure).unwrap_or_else(|| "-".into())
+}
+
+fn columns(width: usize) -> Vec<&'static Column> {
+    let mut chosen: Vec<usize> = Vec::new();
+    let mut used = 1;
+    let mut order: Vec<usize> = (0..COLUMNS.len()).collect();
+    order.sort_by_key(|index| COLUMNS[*index].priority);
+    for index in order {
+        let need = COLUMNS[index].width + 1;
+        if used + need > width {
+            break;
+        }
+        used += need;
+        chosen.push(index);
+    }
+    chosen.sort_unstable();
+    chosen.into_iter().map(|index| &COLUMNS[index]).collect()
+}
+
+/// Draws the table in a box.
+pub fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
+    let nodes = app.listed();
+    let total = app.status.as_ref().map_or(0, |status| status.nodes.len());
+    let order = format!("sort: {} {}", app.sort.title(), if app.reverse { "up" } else { "down" });
+    let title = match app.filter.is_empty() {
+        true => format!("Nodes ({total})  {order}"),
+        false => format!("Nodes ({} of {total}, filter {:?})  {order}", nodes.len(), app.filter),
+    };
+    let block = app.theme.block(title);
+    let inner = block.inner(area);
+    let columns = columns(usize::from(inner.width));
+    let mut head = String::from(" ");
+    for column in &columns {
+        let mark = if column.sort == Some(app.sort) { "*" } else { "" };
+        head.push_str(&cell(column, format!("{}{mark}", column.title)));
+    }
+    let mut lines = vec![Line::styled(head, app.theme.style(Meaning::Dim))];
+    let room = usize::from(inner.height).saturating_sub(1);
+    let first = (app.selected + 1).saturating_sub(room);
+    for (index, node) in nodes.iter().enumerate().skip(first).take(room) {
+        let is_selected = index == app.selected;
+        let mut text = String::from(if is_selected { ">" } else { " " });
+        columns.iter().for_each(|column| text.push_str(&cell(column, (column.text)(app, node))));
+        let meaning = match (is_served(node), is_selected) {
+            (false, _) => Meaning::Act,
+            (true, true) => Meaning::Selected,
+            (true, false) => Meaning::Plain,
+        };
+        lines.push(Line::styled(text, app.theme.style(meaning)));
+    }
+    if nodes.is_empty() {
+        lines.push(Line::from(" no node matches; esc clears the filter"));
+    }
+    frame.render_widget(Paragraph::new(lines).block(block), area);
+}
+
+fn cell(column: &Column, text: String) -> String {
+    let text: String = text.chars().take(column.width).collect();
+    match column.right {
+        true => format!("{text:>width$} ", width = column.width),
+        false => format!("{text:<width$} ", width = column.width),
+    }
+}
