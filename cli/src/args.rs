@@ -628,6 +628,24 @@ pub struct Top {
     /// Fetch once, print and end; -o json for programs
     #[arg(long)]
     pub once: bool,
+
+    /// Screen to begin with
+    #[arg(long, value_name = "SCREEN", default_value = "overview")]
+    pub screen: TopScreen,
+
+    /// Only ASCII marks and borders; without it, where the locale is not UTF-8
+    #[arg(long)]
+    pub ascii: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TopScreen {
+    /// The cluster
+    Overview,
+    /// Its nodes
+    Nodes,
+    /// Its slots
+    Slots,
 }
 
 #[derive(Debug, Subcommand)]

@@ -182,6 +182,7 @@ pub const EXAMPLES: &[(&str, &[Example])] = &[
         "top",
         &[
             ("dcache top", "the dashboard; ? lists its keys, q leaves"),
+            ("dcache top --screen slots --refresh 500ms", "begin with the slots, twice a second"),
             ("dcache top --once -o json", "one snapshot for programs"),
         ],
     ),

@@ -91,6 +91,7 @@ fn every_verb_that_answers_describes_its_answer_without_asking_a_node() {
         "cluster destroy x",
         "namespace list",
         "stats",
+        "top",
         "context list",
         "version",
     ] {
@@ -113,6 +114,18 @@ fn stats_of_the_cluster_a_node_and_for_prometheus() {
     assert!(node.ok(&home, &["stats"]).text().contains("ops/s"));
     assert!(node.ok(&home, &["stats", "--prometheus"]).text().contains("# TYPE dcache_"));
     assert_eq!(node.run(&home, &["stats", "--node", "nosuch"]).code, 3);
+}
+
+#[test]
+fn one_look_of_the_dashboard_for_scripts() {
+    let home = Home::new();
+    let node = Node::start(&home, "n1", &[]);
+    let snapshot = node.ok(&home, &["top", "--once", "-o", "json"]).json();
+    assert_eq!((&snapshot["kind"], &snapshot["cluster"]["nodes"][0]["name"]), (&"Snapshot".into(), &"n1".into()));
+    assert_eq!(snapshot["partitions"]["primary"].as_array().unwrap().len(), 1024);
+    assert!(node.ok(&home, &["top", "--once"]).text().contains("HEALTHY"));
+    let piped = node.run(&home, &["top"]);
+    assert!(piped.code == 2 && piped.stderr.contains("--once"), "{piped:?}");
 }
 
 #[test]

@@ -195,7 +195,9 @@ impl App {
         let Some(status) = &self.status else { return Vec::new() };
         let filter = self.filter.to_lowercase();
         let fits = |node: &&NodeStatus| {
-            filter.is_empty() || node.name.to_lowercase().contains(&filter) || node.zone.to_lowercase().contains(&filter)
+            filter.is_empty()
+                || node.name.to_lowercase().contains(&filter)
+                || node.zone.to_lowercase().contains(&filter)
         };
         let mut nodes: Vec<&NodeStatus> = status.nodes.iter().filter(fits).collect();
         let figure = |node: &NodeStatus| {
@@ -277,7 +279,8 @@ impl App {
             _ if text.is_empty() => {}
             Ok(number) if number < usize::from(partitions) => self.partition = number,
             Ok(number) => {
-                self.notice = Some(format!("no partition {number}: they go from 0 to {}", partitions.saturating_sub(1)));
+                self.notice =
+                    Some(format!("no partition {number}: they go from 0 to {}", partitions.saturating_sub(1)));
             }
             Err(_) => {
                 let slot = slot_of(text.as_bytes());
@@ -480,7 +483,8 @@ fn partitions(before: Option<Partitions>, table: PartitionTable, at: Duration) -
             let index = table.primary.get(number).copied().flatten()?;
             table.nodes.get(usize::from(index)).cloned()
         };
-        let same = owner(&before.table) == owner(&table) && *table.served.get(number)? && *before.table.served.get(number)?;
+        let same =
+            owner(&before.table) == owner(&table) && *table.served.get(number)? && *before.table.served.get(number)?;
         let delta = table.ops.get(number)?.checked_sub(*before.table.ops.get(number)?)?;
         (same && seconds > 0.0).then(|| delta as f64 / seconds)
     };

@@ -11,7 +11,10 @@ pub enum Event {
     /// The terminal has another size now.
     Resized,
     /// Time passed: since the dashboard was opened, and the wall clock in milliseconds since 1970.
-    Tick { now: Duration, unix_ms: u64 },
+    Tick {
+        now: Duration,
+        unix_ms: u64,
+    },
     Fetched(Box<Fetched>),
 }
 

@@ -60,11 +60,26 @@ const SLOTS: &[Screen] = &[Screen::Slots];
 
 pub const BINDINGS: &[Binding] = &[
     everywhere(&[KeyCode::Char('?')], "?", "help", "this page", Action::Help),
-    everywhere(&[KeyCode::Char('1')], "1-3", "screens", "Overview: the cluster at a glance", Action::Show(Screen::Overview)),
+    everywhere(
+        &[KeyCode::Char('1')],
+        "1-3",
+        "screens",
+        "Overview: the cluster at a glance",
+        Action::Show(Screen::Overview),
+    ),
     everywhere(&[KeyCode::Char('2')], "", "", "Nodes: one line a node", Action::Show(Screen::Nodes)),
     everywhere(&[KeyCode::Char('3')], "", "", "Slots: heat and owners of partitions", Action::Show(Screen::Slots)),
     everywhere(&[KeyCode::Tab], "tab", "next", "next screen", Action::NextScreen),
-    on(LISTS, everywhere(&[KeyCode::Char('/')], "/", "filter", "show only nodes whose name or zone contains a text", Action::Filter)),
+    on(
+        LISTS,
+        everywhere(
+            &[KeyCode::Char('/')],
+            "/",
+            "filter",
+            "show only nodes whose name or zone contains a text",
+            Action::Filter,
+        ),
+    ),
     on(LISTS, everywhere(&[KeyCode::Char('s')], "s", "sort", "sort by the next column", Action::Sort)),
     on(LISTS, everywhere(&[KeyCode::Char('S')], "", "", "turn the order round", Action::Reverse)),
     on(LISTS, everywhere(&[KeyCode::Enter], "enter", "open", "open the selected node", Action::Enter)),
@@ -74,7 +89,10 @@ pub const BINDINGS: &[Binding] = &[
     everywhere(&[KeyCode::Down, KeyCode::Char('j')], "", "", "down", Action::Down),
     on(SLOTS, everywhere(&[KeyCode::Left, KeyCode::Char('h')], "arrows", "move", "left", Action::Left)),
     on(SLOTS, everywhere(&[KeyCode::Right], "", "", "right", Action::Right)),
-    on(SLOTS, everywhere(&[KeyCode::Char('g')], "g", "go to", "go to a partition by number, or to a key's", Action::Go)),
+    on(
+        SLOTS,
+        everywhere(&[KeyCode::Char('g')], "g", "go to", "go to a partition by number, or to a key's", Action::Go),
+    ),
     on(SLOTS, everywhere(&[KeyCode::Char('o')], "o m k w", "view", "heat by requests a second", Action::ViewOps)),
     on(SLOTS, everywhere(&[KeyCode::Char('m')], "", "", "heat by memory", Action::ViewMemory)),
     on(SLOTS, everywhere(&[KeyCode::Char('k')], "", "", "heat by number of keys", Action::ViewKeys)),

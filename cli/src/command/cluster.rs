@@ -72,7 +72,8 @@ async fn watch(app: &App, control: &Control, every: Duration) -> Result<Exit> {
     }
 }
 
-fn print(app: &App, status: &ClusterStatus) -> Result<()> {
+/// The status in the form that was asked for.
+pub fn print(app: &App, status: &ClusterStatus) -> Result<()> {
     let out = &app.out;
     if out.is_machine() {
         return out.object("ClusterStatus", status);

@@ -1,1 +1,292 @@
-//! How keys and polls change the state.
+//! How keys and polls change the state, and what the screens show at several sizes, compared with the text files in
+//! `tests/golden/tui` (rewritten with `UPDATE=1`).
+
+use super::*;
+use crate::tab;
+use crossterm::event::KeyModifiers;
+use dcache_protocol::control::{Finding, Health, Latency, Level, NamespaceFigures, NodeReport, Traffic};
+use dcache_protocol::{Addresses, Epoch, NodeId, Slot, SlotRange};
+use proptest::prelude::*;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+
+const THEME: Theme = Theme { colour: false, ascii: false };
+const OPENED: u64 = 1_795_000_000_000;
+
+fn report(node: u64, second: u64) -> NodeReport {
+    let ops = 30_000 * second + node * 1000 * second + 1500 * (second % 5);
+    NodeReport {
+        id: NodeId(node),
+        name: format!("cache-{node}"),
+        uptime_ms: 90_000_000 + second * 1000,
+        memory_used_bytes: (300 + node * 50) << 20,
+        memory_limit_bytes: 512 << 20,
+        resident_bytes: 600 << 20,
+        items: 100_000 * node,
+        connections: 40 + node,
+        traffic: Traffic { commands: ops, hits: ops * 9 / 10, misses: ops / 10, ..Traffic::default() },
+        latency: Latency {
+            count: 1000,
+            p50_us: 41.0,
+            p90_us: 90.0,
+            p99_us: 310.0 * node as f64,
+            p999_us: 900.0,
+            max_us: 2000.0,
+        },
+        commands: vec![dcache_protocol::control::CommandFigures {
+            name: "get".into(),
+            calls: ops,
+            errors: 0,
+            latency: Latency { count: 900, p50_us: 40.0, p90_us: 80.0, p99_us: 300.0, p999_us: 800.0, max_us: 1900.0 },
+        }],
+        namespaces: vec![NamespaceFigures {
+            name: "default".into(),
+            items: 100_000 * node,
+            memory_used_bytes: (300 + node * 50) << 20,
+            ..NamespaceFigures::default()
+        }],
+        ..NodeReport::default()
+    }
+}
+
+fn node(number: u64, second: u64) -> NodeStatus {
+    let slot = |n| Slot::new(n).expect("below 16384");
+    let first = (number as u16 - 1) * 5461;
+    NodeStatus {
+        id: NodeId(number),
+        name: format!("cache-{number}"),
+        zone: ["a", "b", "c"][number as usize - 1].into(),
+        weight: 100,
+        version: "0.1.0".into(),
+        addresses: Addresses {
+            gateway: format!("127.0.0.1:{}", 6378 + number),
+            cluster: format!("127.0.0.1:74{}0", number - 1),
+            control: format!("127.0.0.1:74{}1", number - 1),
+            peers: format!("127.0.0.1:74{}2", number - 1),
+        },
+        state: NodeState::Up,
+        reachable: true,
+        leader: number == 1,
+        voter: true,
+        partitions: 341,
+        slots: 5461,
+        slot_ranges: vec![SlotRange { first: slot(first), last: slot(first + 5460) }],
+        memory_limit_bytes: 512 << 20,
+        report: Some(report(number, second)),
+        error: None,
+    }
+}
+
+fn status(second: u64) -> ClusterStatus {
+    ClusterStatus {
+        name: "prod".into(),
+        id: "00c0ffee".into(),
+        formed: true,
+        epoch: Epoch(7),
+        leader: Some("cache-1".into()),
+        quorum: true,
+        health: Health::Healthy,
+        findings: Vec::new(),
+        partitions: 1024,
+        partitions_served: 1024,
+        slots_unserved: Vec::new(),
+        nodes: (1..=3).map(|number| node(number, second)).collect(),
+        answered_by: "cache-1".into(),
+        at_unix_ms: OPENED + second * 1000,
+        collected_in_ms: 3,
+    }
+}
+
+/// The same with the third node down.
+fn with_a_lost_node(second: u64) -> ClusterStatus {
+    let mut status = status(second);
+    let lost = &mut status.nodes[2];
+    lost.state = NodeState::Down;
+    lost.reachable = false;
+    lost.report = None;
+    lost.error = Some("no connection to 127.0.0.1:7422".into());
+    status.health = Health::Critical;
+    status.partitions_served = 683;
+    status.findings = vec![Finding {
+        level: Level::Critical,
+        check: "NODE-01".into(),
+        message: "cache-3 is down; 5461 slots (10922-16382) have no owner that serves them".into(),
+        hint: None,
+        node: Some("cache-3".into()),
+    }];
+    status
+}
+
+fn table(second: u64, third_served: bool) -> PartitionTable {
+    let owner = |p: u64| (p * 3 / 1024) as u16;
+    let served = |p: u64| owner(p) < 2 || third_served;
+    PartitionTable {
+        epoch: Epoch(7),
+        nodes: (1..=3).map(|n| format!("cache-{n}")).collect(),
+        primary: (0..1024).map(|p| Some(owner(p))).collect(),
+        served: (0..1024).map(served).collect(),
+        ops: (0..1024).map(|p| second * (p * 7919 % 97) * (p % 5)).collect(),
+        items: (0..1024).map(|p| p % 50).collect(),
+        memory_bytes: (0..1024).map(|p| p * 1000).collect(),
+    }
+}
+
+fn fetched(second: u64, cluster: Result<ClusterStatus, String>, partitions: Option<PartitionTable>) -> Event {
+    let at = Duration::from_secs(second);
+    Event::Fetched(Box::new(Fetched { at, cluster, partitions: partitions.map(Ok) }))
+}
+
+fn tick(app: &mut App, second: u64) {
+    app.update(Event::Tick { now: Duration::from_secs(second), unix_ms: OPENED + second * 1000 });
+}
+
+/// Thirty seconds of a healthy cluster.
+fn app() -> App {
+    let mut app = App::new(THEME, "prod".into(), false, OPENED);
+    for second in 1..=30 {
+        tick(&mut app, second);
+        app.update(fetched(second, Ok(status(second)), Some(table(second, true))));
+    }
+    app
+}
+
+/// The same, then the third node is lost.
+fn app_with_a_lost_node() -> App {
+    let mut app = app();
+    for second in 31..=33 {
+        tick(&mut app, second);
+        app.update(fetched(second, Ok(with_a_lost_node(second)), Some(table(second, false))));
+    }
+    app
+}
+
+fn press(app: &mut App, keys: &str) -> Effect {
+    let key = |c| match c {
+        '\n' => KeyCode::Enter,
+        '\x1b' => KeyCode::Esc,
+        '\t' => KeyCode::Tab,
+        c => KeyCode::Char(c),
+    };
+    let mut effect = Effect::None;
+    for c in keys.chars() {
+        effect = app.update(Event::Key(KeyEvent::new(key(c), KeyModifiers::NONE)));
+    }
+    effect
+}
+
+fn frame(app: &App, width: u16, height: u16) -> String {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a test terminal");
+    terminal.draw(|frame| tab::draw(app, frame)).expect("draws");
+    let buffer = terminal.backend().buffer();
+    let row = |y| (0..width).map(|x| buffer[(x, y)].symbol()).collect::<String>().trim_end().to_string();
+    (0..height).map(|y| row(y) + "\n").collect()
+}
+
+fn golden(name: &str, seen: &str) {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/tui").join(format!("{name}.txt"));
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, seen).expect("writes the golden file");
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(seen, expected, "{} differs; look, then run the test with UPDATE=1", path.display());
+}
+
+#[test]
+fn screens_look_as_agreed() {
+    for (width, height) in [(120, 40), (80, 24), (200, 60), (60, 15), (40, 10)] {
+        let mut app = app_with_a_lost_node();
+        for (keys, name) in [("1", "overview"), ("2", "nodes"), ("\n", "node"), ("3", "slots")] {
+            press(&mut app, keys);
+            golden(&format!("{name}-{width}x{height}"), &frame(&app, width, height));
+        }
+    }
+    let mut app = app_with_a_lost_node();
+    press(&mut app, "?");
+    golden("help-120x40", &frame(&app, 120, 40));
+    golden("health-10x3", &frame(&app, 10, 3));
+}
+
+#[test]
+fn a_lost_node_is_lost_and_not_idle() {
+    let app = app_with_a_lost_node();
+    let seen = frame(&app, 120, 40);
+    let row = seen.lines().find(|line| line.contains("✖ lost")).expect("a row for the lost node");
+    assert!(row.contains("cache-3") && row.contains(" - ") && !row.contains(" 0 "), "{row}");
+    assert!(app.events[0].text.contains("cache-3 is down"), "{:?}", app.events[0]);
+    let mut app = app;
+    tick(&mut app, 34);
+    app.update(fetched(34, Ok(status(34)), None));
+    assert_eq!(app.events[0].text, "cache-3 is back");
+}
+
+#[test]
+fn a_cluster_that_does_not_answer_is_stale_with_its_age_and_never_healthy() {
+    let mut app = app();
+    for second in 31..=37 {
+        tick(&mut app, second);
+        app.update(fetched(second, Err("connection refused".into()), None));
+    }
+    let header = frame(&app, 120, 40).lines().next().map(str::to_string).expect("a header");
+    assert!(header.contains("STALE 7s") && !header.contains("HEALTHY"), "{header}");
+    assert_eq!(app.cluster.latest(), None, "a gap, not a zero");
+    assert_eq!(app.failures, 7);
+}
+
+#[test]
+fn pause_freezes_what_is_shown_and_says_so() {
+    let mut app = app();
+    press(&mut app, " ");
+    tick(&mut app, 31);
+    app.update(fetched(31, Ok(with_a_lost_node(31)), None));
+    let seen = frame(&app, 120, 40);
+    assert!(seen.contains("PAUSED 1s") && !seen.contains("lost"), "{seen}");
+    press(&mut app, " ");
+    app.update(fetched(32, Ok(with_a_lost_node(32)), None));
+    assert!(frame(&app, 120, 40).contains("✖ lost"));
+}
+
+#[test]
+fn filter_sort_and_drill_down() {
+    let mut app = app();
+    press(&mut app, "s");
+    let names = |app: &App| app.listed().iter().map(|node| node.name.clone()).collect::<Vec<_>>();
+    assert_eq!(app.sort, Sort::Ops);
+    assert_eq!(names(&app), ["cache-3", "cache-2", "cache-1"], "highest first");
+    press(&mut app, "S");
+    assert_eq!(names(&app), ["cache-1", "cache-2", "cache-3"]);
+    press(&mut app, "/CACHE-2\n");
+    assert_eq!(names(&app), ["cache-2"]);
+    press(&mut app, "\n");
+    assert_eq!((app.screen, app.opened.as_deref()), (Screen::Nodes, Some("cache-2")));
+    assert!(frame(&app, 80, 24).contains("Nodes > cache-2"));
+    press(&mut app, "\x1b");
+    assert_eq!(app.opened, None);
+    press(&mut app, "\x1b");
+    assert_eq!(names(&app).len(), 3, "esc clears the filter");
+    assert_eq!(press(&mut app, "q"), Effect::Quit);
+}
+
+#[test]
+fn going_to_a_partition_or_a_key() {
+    let mut app = app();
+    assert_eq!(press(&mut app, "3"), Effect::FetchNow);
+    press(&mut app, "g700\n");
+    assert_eq!(app.partition, 700);
+    press(&mut app, "g5000\n");
+    assert!(app.notice.as_ref().is_some_and(|notice| notice.contains("0 to 1023")));
+    press(&mut app, "gfoo\n");
+    assert_eq!(app.partition, 12182 / 16);
+    press(&mut app, "w");
+    assert!(frame(&app, 120, 40).contains("a cache-1  b cache-2  c cache-3"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn nothing_panics_at_any_size(width in 1u16..300, height in 1u16..100, keys in "[123?wmok/g \ts]{0,6}") {
+        let mut app = app_with_a_lost_node();
+        press(&mut app, &keys);
+        frame(&app, width, height);
+    }
+}

@@ -43,7 +43,8 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) {
     frame.render_widget(tab_line(app), tabs);
     match (&app.status, app.screen) {
         (None, _) => {
-            let text = app.error.as_ref().map_or("asking the cluster ...".into(), |why| format!("no answer yet: {why}"));
+            let text =
+                app.error.as_ref().map_or("asking the cluster ...".into(), |why| format!("no answer yet: {why}"));
             frame.render_widget(Paragraph::new(format!(" {text}")), body);
         }
         (Some(status), Screen::Overview) => overview::draw(app, status, frame, body),
@@ -140,7 +141,9 @@ fn tab_line(app: &App) -> Line<'static> {
 fn footer(app: &App) -> Line<'static> {
     match &app.input {
         Some(Input::Filter(text)) => return Line::from(format!(" filter: {text}_   enter keeps it, esc clears it")),
-        Some(Input::Go(text)) => return Line::from(format!(" go to partition or key: {text}_   enter goes, esc leaves")),
+        Some(Input::Go(text)) => {
+            return Line::from(format!(" go to partition or key: {text}_   enter goes, esc leaves"));
+        }
         None => {}
     }
     if let Some(notice) = &app.notice {
@@ -166,7 +169,11 @@ fn small(app: &App, frame: &mut Frame<'_>, area: Rect) {
     for node in app.listed() {
         let (state, meaning) = table::state(node);
         let ops = match crate::app::is_served(node) {
-            true => app.nodes.get(&node.name).and_then(|h| h.latest()).map_or("-".into(), |s| format_count(s.ops_per_second)),
+            true => app
+                .nodes
+                .get(&node.name)
+                .and_then(|h| h.latest())
+                .map_or("-".into(), |s| format_count(s.ops_per_second)),
             false => "-".into(),
         };
         let text = format!("{} {:<10} {state:<7} {ops:>6}", app.theme.mark(meaning), node.name);

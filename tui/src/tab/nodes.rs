@@ -39,7 +39,12 @@ fn identity(app: &App, node: &NodeStatus) -> Vec<Line<'static>> {
     let role = if node.leader { "  metadata leader" } else { "" };
     vec![
         Line::styled(
-            format!(" Nodes > {}  {} {state}{role}  v{}{up}  esc back", node.name, app.theme.mark(meaning), node.version),
+            format!(
+                " Nodes > {}  {} {state}{role}  v{}{up}  esc back",
+                node.name,
+                app.theme.mark(meaning),
+                node.version
+            ),
             app.theme.style(meaning),
         ),
         Line::from(format!(
@@ -54,7 +59,8 @@ fn lost(app: &App, node: &NodeStatus) -> Vec<Line<'static>> {
         Some(at) => format!("last answered {} s ago", app.now.saturating_sub(*at).as_secs()),
         None => "has not answered since this screen was opened".into(),
     };
-    let mut lines = vec![Line::styled(format!(" {} {seen}", app.theme.mark(Meaning::Act)), app.theme.style(Meaning::Act))];
+    let mut lines =
+        vec![Line::styled(format!(" {} {seen}", app.theme.mark(Meaning::Act)), app.theme.style(Meaning::Act))];
     lines.extend(node.error.iter().map(|why| Line::from(format!("   {why}"))));
     let ranges: Vec<String> = node.slot_ranges.iter().take(8).map(ToString::to_string).collect();
     lines.push(Line::from(format!("   {} slots are not served: {}", node.slots, ranges.join(", "))));

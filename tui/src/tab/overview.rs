@@ -31,7 +31,8 @@ pub fn draw(app: &App, status: &ClusterStatus, frame: &mut Frame<'_>, area: Rect
         }
     } else {
         let half = usize::from(area.width / 2).saturating_sub(2);
-        let pair = |a: &Tile, b: &Tile| Line::from(format!(" {:<half$} {}", one_line(app, a, half), one_line(app, b, half)));
+        let pair =
+            |a: &Tile, b: &Tile| Line::from(format!(" {:<half$} {}", one_line(app, a, half), one_line(app, b, half)));
         frame.render_widget(Paragraph::new(vec![pair(&tiles[0], &tiles[1]), pair(&tiles[2], &tiles[3])]), top);
     }
     table::draw(app, frame, middle);
@@ -99,7 +100,11 @@ fn tile_texts(app: &App, status: &ClusterStatus) -> [Tile; 4] {
             short: format!("mem {:.0} % of {}", share * 100.0, format_size(limit)),
             lines: [
                 format!("{} / {}  {:.0} %", format_size(used), format_size(limit), share * 100.0),
-                format!("evict {}/s  expire {}/s", rate(|s| s.evictions_per_second), rate(|s| s.expirations_per_second)),
+                format!(
+                    "evict {}/s  expire {}/s",
+                    rate(|s| s.evictions_per_second),
+                    rate(|s| s.expirations_per_second)
+                ),
             ],
             values: of(|s| Some(s.memory)),
             top: Some(1.0),
@@ -144,7 +149,12 @@ fn draw_attention(app: &App, status: &ClusterStatus, frame: &mut Frame<'_>, area
         status.leader.as_deref().unwrap_or("unknown"),
         if status.quorum { "quorum" } else { "NO QUORUM" },
     )));
-    let answered = format!(" {} answered by {} in {} ms", app.theme.mark(Meaning::Plain), status.answered_by, status.collected_in_ms);
+    let answered = format!(
+        " {} answered by {} in {} ms",
+        app.theme.mark(Meaning::Plain),
+        status.answered_by,
+        status.collected_in_ms
+    );
     lines.push(Line::from(answered));
     frame.render_widget(Paragraph::new(lines).block(app.theme.block("Needs attention")), area);
 }

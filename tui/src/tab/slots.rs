@@ -14,7 +14,10 @@ use ratatui::widgets::Paragraph;
 
 pub fn draw(app: &App, status: &ClusterStatus, frame: &mut Frame<'_>, area: Rect) {
     let Some(partitions) = &app.partitions else {
-        let text = app.partitions_error.as_ref().map_or("asking for partitions ...".into(), |why| format!("no partitions: {why}"));
+        let text = app
+            .partitions_error
+            .as_ref()
+            .map_or("asking for partitions ...".into(), |why| format!("no partitions: {why}"));
         frame.render_widget(Paragraph::new(format!(" {text}")), area);
         return;
     };
@@ -43,14 +46,23 @@ fn draw_map(app: &App, partitions: &Partitions, frame: &mut Frame<'_>, area: Rec
     };
     let block_area = app.theme.block("").inner(area);
     let below = if with_details { 3 } else { 2 };
-    let grid = Grid::fit(count, usize::from(block_area.width).saturating_sub(7), usize::from(block_area.height).saturating_sub(below));
-    let per_cell = if grid.group == 1 { "1 cell = 1 partition".into() } else { format!("1 cell = {} partitions, the hottest shown", grid.group) };
+    let grid = Grid::fit(
+        count,
+        usize::from(block_area.width).saturating_sub(7),
+        usize::from(block_area.height).saturating_sub(below),
+    );
+    let per_cell = if grid.group == 1 {
+        "1 cell = 1 partition".into()
+    } else {
+        format!("1 cell = {} partitions, the hottest shown", grid.group)
+    };
     let block = app.theme.block(format!("{what} of {count} partitions, {per_cell}"));
     let hottest = (0..count).filter_map(|p| slot_map::value(partitions, app.view, p)).fold(0.0, f64::max);
     let selected = app.partition / grid.group;
     let mut lines = Vec::new();
     for row in 0..grid.rows {
-        let mut spans = vec![Span::styled(format!("{:>5} ", row * grid.columns * grid.group), app.theme.style(Meaning::Dim))];
+        let mut spans =
+            vec![Span::styled(format!("{:>5} ", row * grid.columns * grid.group), app.theme.style(Meaning::Dim))];
         for cell in row * grid.columns..((row + 1) * grid.columns).min(count.div_ceil(grid.group)) {
             let picture = slot_map::cell(&app.theme, partitions, app.view, grid, cell, hottest);
             let meaning = match picture {
@@ -70,10 +82,14 @@ fn draw_map(app: &App, partitions: &Partitions, frame: &mut Frame<'_>, area: Rec
     lines.push(match app.view {
         View::Owner => {
             let names = partitions.table.nodes.iter().enumerate();
-            let letters: Vec<String> = names.take(8).map(|(i, name)| format!("{} {name}", slot_map::owner_letter(i as u16))).collect();
+            let letters: Vec<String> =
+                names.take(8).map(|(i, name)| format!("{} {name}", slot_map::owner_letter(i as u16))).collect();
             Line::from(format!(" {}  X not served", letters.join("  ")))
         }
-        _ => Line::from(format!(" {} idle  {} low  {} mid  {} high  {} hottest  X not served   log scale", heat[0], heat[1], heat[2], heat[3], heat[4])),
+        _ => Line::from(format!(
+            " {} idle  {} low  {} mid  {} high  {} hottest  X not served   log scale",
+            heat[0], heat[1], heat[2], heat[3], heat[4]
+        )),
     });
     if with_details {
         lines.push(Line::from(format!(" [{:04}] {}", app.partition, short_details(partitions, app.partition))));

@@ -25,42 +25,132 @@ struct Column {
 }
 
 const COLUMNS: [Column; 14] = [
-    Column { title: "NODE", width: 12, right: false, priority: 0, sort: Some(Sort::Name), text: |_, node| node.name.clone() },
+    Column {
+        title: "NODE",
+        width: 12,
+        right: false,
+        priority: 0,
+        sort: Some(Sort::Name),
+        text: |_, node| node.name.clone(),
+    },
     Column { title: "ZONE", width: 5, right: false, priority: 9, sort: None, text: |_, node| or_dash(&node.zone) },
-    Column { title: "STATE", width: 9, right: false, priority: 1, sort: None, text: |app, node| {
-        let (word, meaning) = state(node);
-        format!("{} {word}", app.theme.mark(meaning))
-    } },
-    Column { title: "ROLE", width: 6, right: false, priority: 10, sort: None, text: |_, node| {
-        if node.leader { "leader" } else if node.voter { "voter" } else { "" }.into()
-    } },
-    Column { title: "PART", width: 5, right: true, priority: 7, sort: None, text: |_, node| node.partitions.to_string() },
-    Column { title: "OPS/S", width: 7, right: true, priority: 4, sort: Some(Sort::Ops), text: |app, node| {
-        sampled(app, node, |sample| Some(format_count(sample.ops_per_second)))
-    } },
-    Column { title: "last 20", width: 20, right: false, priority: 8, sort: None, text: |app, node| {
-        let values = app.nodes.get(&node.name).map(|h| h.last(20, |s| Some(s.ops_per_second))).unwrap_or_default();
-        sparkline(&app.theme, &values, 20, None)
-    } },
-    Column { title: "HIT%", width: 5, right: true, priority: 3, sort: Some(Sort::Hit), text: |app, node| {
-        sampled(app, node, |sample| Some(percent(sample.hit_ratio)))
-    } },
-    Column { title: "P50ms", width: 6, right: true, priority: 11, sort: None, text: |_, node| reported(node, |r| ms(r.latency.p50_us)) },
-    Column { title: "P99ms", width: 6, right: true, priority: 2, sort: Some(Sort::P99), text: |_, node| reported(node, |r| ms(r.latency.p99_us)) },
-    Column { title: "MEMORY", width: 9, right: true, priority: 6, sort: Some(Sort::Memory), text: |_, node| {
-        reported(node, |r| format_size(r.memory_used_bytes))
-    } },
-    Column { title: "USED", width: 9, right: false, priority: 5, sort: None, text: |app, node| {
-        match node.report.as_ref().filter(|_| is_served(node)) {
+    Column {
+        title: "STATE",
+        width: 9,
+        right: false,
+        priority: 1,
+        sort: None,
+        text: |app, node| {
+            let (word, meaning) = state(node);
+            format!("{} {word}", app.theme.mark(meaning))
+        },
+    },
+    Column {
+        title: "ROLE",
+        width: 6,
+        right: false,
+        priority: 10,
+        sort: None,
+        text: |_, node| {
+            if node.leader {
+                "leader"
+            } else if node.voter {
+                "voter"
+            } else {
+                ""
+            }
+            .into()
+        },
+    },
+    Column {
+        title: "PART",
+        width: 5,
+        right: true,
+        priority: 7,
+        sort: None,
+        text: |_, node| node.partitions.to_string(),
+    },
+    Column {
+        title: "OPS/S",
+        width: 7,
+        right: true,
+        priority: 4,
+        sort: Some(Sort::Ops),
+        text: |app, node| sampled(app, node, |sample| Some(format_count(sample.ops_per_second))),
+    },
+    Column {
+        title: "last 20",
+        width: 20,
+        right: false,
+        priority: 8,
+        sort: None,
+        text: |app, node| {
+            let values = app.nodes.get(&node.name).map(|h| h.last(20, |s| Some(s.ops_per_second))).unwrap_or_default();
+            sparkline(&app.theme, &values, 20, None)
+        },
+    },
+    Column {
+        title: "HIT%",
+        width: 5,
+        right: true,
+        priority: 3,
+        sort: Some(Sort::Hit),
+        text: |app, node| sampled(app, node, |sample| Some(percent(sample.hit_ratio))),
+    },
+    Column {
+        title: "P50ms",
+        width: 6,
+        right: true,
+        priority: 11,
+        sort: None,
+        text: |_, node| reported(node, |r| ms(r.latency.p50_us)),
+    },
+    Column {
+        title: "P99ms",
+        width: 6,
+        right: true,
+        priority: 2,
+        sort: Some(Sort::P99),
+        text: |_, node| reported(node, |r| ms(r.latency.p99_us)),
+    },
+    Column {
+        title: "MEMORY",
+        width: 9,
+        right: true,
+        priority: 6,
+        sort: Some(Sort::Memory),
+        text: |_, node| reported(node, |r| format_size(r.memory_used_bytes)),
+    },
+    Column {
+        title: "USED",
+        width: 9,
+        right: false,
+        priority: 5,
+        sort: None,
+        text: |app, node| match node.report.as_ref().filter(|_| is_served(node)) {
             Some(report) => {
                 let share = memory_share(report);
                 format!("{}{:>4.0}%", gauge(&app.theme, share, 4), share * 100.0)
             }
             None => "-".into(),
-        }
-    } },
-    Column { title: "CONN", width: 5, right: true, priority: 12, sort: None, text: |_, node| reported(node, |r| format_count(r.connections as f64)) },
-    Column { title: "UPTIME", width: 7, right: true, priority: 13, sort: None, text: |_, node| reported(node, |r| format_duration_ms(r.uptime_ms)) },
+        },
+    },
+    Column {
+        title: "CONN",
+        width: 5,
+        right: true,
+        priority: 12,
+        sort: None,
+        text: |_, node| reported(node, |r| format_count(r.connections as f64)),
+    },
+    Column {
+        title: "UPTIME",
+        width: 7,
+        right: true,
+        priority: 13,
+        sort: None,
+        text: |_, node| reported(node, |r| format_duration_ms(r.uptime_ms)),
+    },
 ];
 
 /// What a node is called and how bad it is.

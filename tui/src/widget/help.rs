@@ -15,6 +15,8 @@ pub fn lines(screen: Screen) -> Vec<Line<'static>> {
     }
     lines.push(Line::from(""));
     lines.push(Line::from("● good  ▲ look  ✖ act now  > selected.  A node that does not answer shows - , never 0."));
-    lines.push(Line::from("ops/s counts requests a node ran; latency is of the last 10 s, from request read to reply encoded."));
+    lines.push(Line::from(
+        "ops/s counts requests a node ran; latency is of the last 10 s, from request read to reply encoded.",
+    ));
     lines
 }
