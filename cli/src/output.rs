@@ -77,11 +77,6 @@ impl Output {
         self.colour_data
     }
 
-    /// Whether what is written to stdout may be in colour.
-    pub fn has_colour(&self) -> bool {
-        self.colour_data
-    }
-
     /// Whether a program reads this: JSON, YAML or NDJSON.
     pub fn is_machine(&self) -> bool {
         matches!(self.format, Format::Json | Format::Yaml | Format::Ndjson)

@@ -69,7 +69,7 @@ pub const BINDINGS: &[Binding] = &[
     ),
     everywhere(&[KeyCode::Char('2')], "", "", "Nodes: one line a node", Action::Show(Screen::Nodes)),
     everywhere(&[KeyCode::Char('3')], "", "", "Slots: heat and owners of partitions", Action::Show(Screen::Slots)),
-    everywhere(&[KeyCode::Tab], "tab", "next", "next screen", Action::NextScreen),
+    everywhere(&[KeyCode::Tab], "", "", "next screen", Action::NextScreen),
     on(
         LISTS,
         everywhere(
