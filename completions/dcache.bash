@@ -2158,7 +2158,7 @@ _dcache() {
             return 0
             ;;
         dcache__subcmd__top)
-            opts="-c -o -y -q -v -h --refresh --once --context --endpoint --output --no-headers --columns --timeout --yes --confirm --no-input --quiet --verbose --color --help"
+            opts="-c -o -y -q -v -h --refresh --once --screen --ascii --context --endpoint --output --no-headers --columns --timeout --yes --confirm --no-input --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2166,6 +2166,10 @@ _dcache() {
             case "${prev}" in
                 --refresh)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --screen)
+                    COMPREPLY=($(compgen -W "overview nodes slots" -- "${cur}"))
                     return 0
                     ;;
                 --context)

@@ -669,6 +669,7 @@ set edit:completion:arg-completer[dcache] = {|@words|
         }
         &'dcache;top'= {
             cand --refresh 'How often figures are fetched'
+            cand --screen 'Screen to begin with'
             cand -c 'Named cluster of the config file; environment: DCACHE_CONTEXT'
             cand --context 'Named cluster of the config file; environment: DCACHE_CONTEXT'
             cand --endpoint 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS'
@@ -679,6 +680,7 @@ set edit:completion:arg-completer[dcache] = {|@words|
             cand --confirm 'Confirm what is severe by the name it asks for, where nobody can be asked'
             cand --color 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats'
             cand --once 'Fetch once, print and end; -o json for programs'
+            cand --ascii 'Only ASCII marks and borders; without it, where the locale is not UTF-8'
             cand --no-headers 'Leave out the header line of tables'
             cand -y 'Answer yes to ordinary questions'
             cand --yes 'Answer yes to ordinary questions'

@@ -697,6 +697,7 @@ Register-ArgumentCompleter -Native -CommandName 'dcache' -ScriptBlock {
         }
         'dcache;top' {
             [CompletionResult]::new('--refresh', '--refresh', [CompletionResultType]::ParameterName, 'How often figures are fetched')
+            [CompletionResult]::new('--screen', '--screen', [CompletionResultType]::ParameterName, 'Screen to begin with')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Named cluster of the config file; environment: DCACHE_CONTEXT')
             [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Named cluster of the config file; environment: DCACHE_CONTEXT')
             [CompletionResult]::new('--endpoint', '--endpoint', [CompletionResultType]::ParameterName, 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS')
@@ -707,6 +708,7 @@ Register-ArgumentCompleter -Native -CommandName 'dcache' -ScriptBlock {
             [CompletionResult]::new('--confirm', '--confirm', [CompletionResultType]::ParameterName, 'Confirm what is severe by the name it asks for, where nobody can be asked')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats')
             [CompletionResult]::new('--once', '--once', [CompletionResultType]::ParameterName, 'Fetch once, print and end; -o json for programs')
+            [CompletionResult]::new('--ascii', '--ascii', [CompletionResultType]::ParameterName, 'Only ASCII marks and borders; without it, where the locale is not UTF-8')
             [CompletionResult]::new('--no-headers', '--no-headers', [CompletionResultType]::ParameterName, 'Leave out the header line of tables')
             [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Answer yes to ordinary questions')
             [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Answer yes to ordinary questions')

@@ -83,7 +83,7 @@ pub const BINDINGS: &[Binding] = &[
     on(LISTS, everywhere(&[KeyCode::Char('s')], "s", "sort", "sort by the next column", Action::Sort)),
     on(LISTS, everywhere(&[KeyCode::Char('S')], "", "", "turn the order round", Action::Reverse)),
     on(LISTS, everywhere(&[KeyCode::Enter], "enter", "open", "open the selected node", Action::Enter)),
-    everywhere(&[KeyCode::Esc], "esc", "back", "close, clear the filter, or go back", Action::Back),
+    everywhere(&[KeyCode::Esc], "", "", "close, clear the filter, or go back", Action::Back),
     everywhere(&[KeyCode::Up], "", "", "up", Action::Up),
     on(LISTS, everywhere(&[KeyCode::Char('k')], "", "", "up", Action::Up)),
     everywhere(&[KeyCode::Down, KeyCode::Char('j')], "", "", "down", Action::Down),

@@ -10,7 +10,7 @@ use dcache_protocol::size::{format_count, format_size};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
-use ratatui::widgets::Paragraph;
+use ratatui::widgets::{Paragraph, Wrap};
 
 pub fn draw(app: &App, status: &ClusterStatus, frame: &mut Frame<'_>, area: Rect) {
     let tall = area.height >= 26 && area.width >= 100;
@@ -156,7 +156,8 @@ fn draw_attention(app: &App, status: &ClusterStatus, frame: &mut Frame<'_>, area
         status.collected_in_ms
     );
     lines.push(Line::from(answered));
-    frame.render_widget(Paragraph::new(lines).block(app.theme.block("Needs attention")), area);
+    let text = Paragraph::new(lines).wrap(Wrap { trim: false });
+    frame.render_widget(text.block(app.theme.block("Needs attention")), area);
 }
 
 fn draw_events(app: &App, frame: &mut Frame<'_>, area: Rect) {

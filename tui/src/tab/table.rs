@@ -103,7 +103,7 @@ const COLUMNS: [Column; 14] = [
         right: true,
         priority: 11,
         sort: None,
-        text: |_, node| reported(node, |r| ms(r.latency.p50_us)),
+        text: |_, node| reported(node, |r| latency(r, r.latency.p50_us)),
     },
     Column {
         title: "P99ms",
@@ -111,7 +111,7 @@ const COLUMNS: [Column; 14] = [
         right: true,
         priority: 2,
         sort: Some(Sort::P99),
-        text: |_, node| reported(node, |r| ms(r.latency.p99_us)),
+        text: |_, node| reported(node, |r| latency(r, r.latency.p99_us)),
     },
     Column {
         title: "MEMORY",
@@ -168,6 +168,11 @@ fn or_dash(text: &str) -> String {
 
 fn reported(node: &NodeStatus, figure: fn(&dcache_protocol::control::NodeReport) -> String) -> String {
     node.report.as_ref().filter(|_| is_served(node)).map_or("-".into(), figure)
+}
+
+/// A node that had no request in the last 10 s has no latency.
+fn latency(report: &dcache_protocol::control::NodeReport, us: f64) -> String {
+    if report.latency.count == 0 { "-".into() } else { ms(us) }
 }
 
 fn sampled(app: &App, node: &NodeStatus, figure: fn(&Sample) -> Option<String>) -> String {
