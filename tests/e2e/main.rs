@@ -5,9 +5,12 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod bounds;
 mod cli_cluster;
 mod cli_completion;
 mod cli_context;
 mod cli_data;
 mod cli_exit;
 mod cli_output;
+mod cluster;
+mod http;

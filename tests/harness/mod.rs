@@ -4,6 +4,7 @@
 #![allow(dead_code, clippy::unwrap_used)]
 
 pub mod fake;
+pub mod resp;
 
 use std::ffi::OsStr;
 use std::io::{Read, Write};

@@ -139,9 +139,13 @@ impl NamespaceSpec {
     }
 }
 
-/// Names of nodes, clusters and namespaces: 1 to 64 ASCII letters, digits, `-`, `_`, `.`.
+/// Names of nodes, clusters and namespaces: 1 to 64 ASCII letters, digits, `-`, `_`, `.`, and not dots alone, which would
+/// be a folder's own name.
 pub fn is_name(text: &str) -> bool {
-    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+    let is_dots = text.bytes().all(|b| b == b'.');
+    (1..=64).contains(&text.len())
+        && !is_dots
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
 }
 
 #[cfg(test)]
