@@ -147,7 +147,8 @@ impl Connection {
                     if turn == Turn::Read && (ready.is_readable() || ready.is_read_closed()) {
                         match self.read()? {
                             Some(next) => turn = next,
-                            None => return self.finish().await,
+                            // It may still read what it asked for.
+                            None => turn = Turn::Close,
                         }
                     }
                 }
@@ -262,7 +263,7 @@ impl Connection {
         tracing::warn!(client = remote, unread_bytes = self.outbox.ready_bytes(), "client closed: {reason}");
     }
 
-    /// The client sends nothing more, or the node stops: answers what is open, bounded in time.
+    /// The node stops: answers what is open, bounded in time.
     async fn finish(mut self) -> io::Result<()> {
         let drain = async {
             loop {

@@ -60,6 +60,19 @@ fn any_gateway_answers_for_any_key_in_the_order_of_the_requests() {
 }
 
 #[test]
+fn a_client_that_will_ask_nothing_more_still_gets_every_reply() {
+    let home = Home::new();
+    let nodes = three(&home);
+    let mut client = Wire::connect(&nodes[0].gateway);
+    let asked: Vec<u8> = (0..1000).flat_map(|n| request(&["SET", &format!("k{n}"), "v"])).collect();
+    client.send(&asked);
+    client.stream().shutdown(std::net::Shutdown::Write).unwrap();
+    for _ in 0..1000 {
+        assert_eq!(client.reply(), b"+OK\r\n");
+    }
+}
+
+#[test]
 fn the_cluster_door_redirects_and_says_the_same_on_every_node() {
     let home = Home::new();
     let nodes = three(&home);
