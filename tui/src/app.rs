@@ -4,10 +4,12 @@
 use crate::event::{Effect, Event, Fetched};
 use crate::history::{Counters, History};
 use crate::keymap::{self, Action};
+use crate::tab;
 use crate::theme::{Meaning, Theme};
-use crossterm::event::{KeyCode, KeyEvent};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use dcache_protocol::control::{ClusterStatus, NodeStatus, PartitionTable};
-use dcache_protocol::{NodeState, PartitionId, slot_of};
+use dcache_protocol::{NodeState, PartitionId, SLOTS, slot_of};
+use ratatui::layout::Size;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -16,6 +18,9 @@ const EVENTS_MAX: usize = 200;
 
 /// Longest text typed for a filter or a place to go to.
 const INPUT_MAX: usize = 256;
+
+/// Data is not called stale before this age, however short the refresh is.
+pub const STALE_AFTER_MIN: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Screen {
@@ -102,6 +107,8 @@ pub struct Partitions {
 #[derive(Clone, Debug)]
 pub struct App {
     pub theme: Theme,
+    /// Of the terminal, in cells.
+    pub size: Size,
     pub context: String,
     pub protected: bool,
     pub screen: Screen,
@@ -111,6 +118,8 @@ pub struct App {
     /// Why the newest poll failed; `status` is older then.
     pub error: Option<String>,
     pub failures: u32,
+    /// Age from which data is called stale even without an error.
+    pub stale_after: Duration,
     pub now: Duration,
     pub unix_ms: u64,
     pub opened_unix_ms: u64,
@@ -139,6 +148,7 @@ impl App {
     pub fn new(theme: Theme, context: String, protected: bool, unix_ms: u64) -> App {
         App {
             theme,
+            size: Size::new(80, 24),
             context,
             protected,
             screen: Screen::Overview,
@@ -146,6 +156,7 @@ impl App {
             fetched_at: Duration::ZERO,
             error: None,
             failures: 0,
+            stale_after: STALE_AFTER_MIN,
             now: Duration::ZERO,
             unix_ms,
             opened_unix_ms: unix_ms,
@@ -172,7 +183,10 @@ impl App {
     pub fn update(&mut self, event: Event) -> Effect {
         match event {
             Event::Key(key) => self.key(key),
-            Event::Resized => Effect::None,
+            Event::Resized { width, height } => {
+                self.size = Size { width, height };
+                Effect::None
+            }
             Event::Tick { now, unix_ms } => {
                 self.now = now;
                 self.unix_ms = unix_ms;
@@ -229,16 +243,18 @@ impl App {
 
     fn key(&mut self, key: KeyEvent) -> Effect {
         self.notice = None;
-        if let Some(input) = self.input.take() {
+        // Ctrl-C leaves also while something is typed.
+        let is_typed = !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT);
+        if is_typed && let Some(input) = self.input.take() {
             self.typed(input, key);
             return Effect::None;
         }
-        let Some(action) = keymap::action(key, self.screen) else { return Effect::None };
-        if self.help && !matches!(action, Action::Quit | Action::Suspend) {
+        let action = keymap::action(key, self.screen);
+        if self.help && !matches!(action, Some(Action::Quit | Action::Suspend)) {
             self.help = false;
             return Effect::None;
         }
-        self.act(action)
+        action.map_or(Effect::None, |action| self.act(action))
     }
 
     fn typed(&mut self, input: Input, key: KeyEvent) {
@@ -282,6 +298,9 @@ impl App {
                 self.notice =
                     Some(format!("no partition {number}: they go from 0 to {}", partitions.saturating_sub(1)));
             }
+            Err(_) if !partitions.is_power_of_two() || partitions > SLOTS => {
+                self.notice = Some("no partitions yet".into())
+            }
             Err(_) => {
                 let slot = slot_of(text.as_bytes());
                 self.partition = PartitionId::of(slot, partitions).index();
@@ -300,11 +319,17 @@ impl App {
             Action::Go => self.input = Some(Input::Go(String::new())),
             Action::Sort => {
                 let at = Sort::ALL.iter().position(|sort| *sort == self.sort).unwrap_or_default();
+                let name = self.selected_name();
                 self.sort = Sort::ALL[(at + 1) % Sort::ALL.len()];
+                self.select(name);
             }
-            Action::Reverse => self.reverse = !self.reverse,
+            Action::Reverse => {
+                let name = self.selected_name();
+                self.reverse = !self.reverse;
+                self.select(name);
+            }
             Action::Enter => {
-                let name = self.listed().get(self.selected).map(|node| node.name.clone());
+                let name = self.selected_name();
                 if name.is_some() {
                     self.opened = name;
                     self.screen = Screen::Nodes;
@@ -319,8 +344,8 @@ impl App {
             }
             Action::Show(screen) => return self.show(screen),
             Action::NextScreen => return self.show(self.screen.next()),
-            Action::Up => self.step(-1, -64),
-            Action::Down => self.step(1, 64),
+            Action::Up => self.step(-1, 0),
+            Action::Down => self.step(1, 0),
             Action::Left => self.step(0, -1),
             Action::Right => self.step(0, 1),
             Action::ViewOps => self.view = View::Ops,
@@ -340,8 +365,13 @@ impl App {
     fn step(&mut self, rows: isize, cells: isize) {
         if self.screen == Screen::Slots {
             let last = self.status.as_ref().map_or(1, |status| usize::from(status.partitions)).saturating_sub(1);
-            let next = self.partition.saturating_add_signed(cells);
-            self.partition = if next > last { self.partition.min(last) } else { next };
+            // As drawn: a row and a cell stand for more partitions on a small screen.
+            let grid = tab::slot_grid(self, self.size);
+            let by = rows * (grid.columns * grid.group) as isize + cells * grid.group as isize;
+            if let Some(next) = self.partition.checked_add_signed(by).filter(|next| *next <= last) {
+                self.partition = next;
+            }
+            self.partition = self.partition.min(last);
             return;
         }
         let last = self.listed().len().saturating_sub(1);
@@ -357,6 +387,7 @@ impl App {
         if self.paused {
             return;
         }
+        let name = self.selected_name();
         match fetched.cluster {
             Ok(status) => {
                 self.error = None;
@@ -382,13 +413,23 @@ impl App {
             Some(Err(why)) => self.partitions_error = Some(why),
             None => {}
         }
-        self.selected = self.selected.min(self.listed().len().saturating_sub(1));
+        self.select(name);
+    }
+
+    fn selected_name(&self) -> Option<String> {
+        self.listed().get(self.selected).map(|node| node.name.clone())
+    }
+
+    /// The cursor stays with its node when the order changes under it.
+    fn select(&mut self, name: Option<String>) {
+        let listed = self.listed();
+        let found = name.and_then(|name| listed.iter().position(|node| node.name == name));
+        self.selected = found.unwrap_or(self.selected).min(listed.len().saturating_sub(1));
     }
 
     fn record(&mut self, status: &ClusterStatus, at: Duration) {
         let mut sum = Counters::default();
         let (mut used, mut limit, mut worst_p99) = (0, 0, 0.0f64);
-        let mut complete = true;
         for node in &status.nodes {
             let history = self.nodes.entry(node.name.clone()).or_default();
             match &node.report {
@@ -402,18 +443,18 @@ impl App {
                     limit += report.memory_limit_bytes;
                     worst_p99 = worst_p99.max(report.latency.p99_us);
                 }
-                None => {
-                    history.gap();
-                    complete = false;
-                }
+                None => history.gap(),
             }
         }
         // Sums over other sets of nodes cannot be subtracted.
         let set_changed = self.status.as_ref().is_some_and(|before| answering(before) != answering(status));
-        if set_changed || answering(status).is_empty() {
-            self.cluster.gap();
+        if set_changed {
+            self.cluster.restart();
         }
-        if complete || !answering(status).is_empty() {
+        // One sample a poll, so that all series share one time axis.
+        if answering(status).is_empty() {
+            self.cluster.gap();
+        } else {
             self.cluster.push(at, sum, worst_p99, if limit == 0 { 0.0 } else { used as f64 / limit as f64 });
         }
     }

@@ -9,7 +9,10 @@ use std::time::Duration;
 pub enum Event {
     Key(KeyEvent),
     /// The terminal has another size now.
-    Resized,
+    Resized {
+        width: u16,
+        height: u16,
+    },
     /// Time passed: since the dashboard was opened, and the wall clock in milliseconds since 1970.
     Tick {
         now: Duration,

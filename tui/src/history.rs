@@ -35,7 +35,8 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// Requests a node ran: its clients' own, less what it passed on, and other nodes'.
+    /// Requests a node had work with: its own clients' and those other nodes passed on to it. One that was passed on counts
+    /// at both, which is why the cluster's sum is made of clients' requests alone.
     pub fn of(report: &NodeReport) -> Counters {
         let traffic = &report.traffic;
         Counters {
@@ -75,6 +76,11 @@ impl History {
         let sample = self.last.and_then(|(before, old)| rates(before, old, at, counters));
         self.keep(sample.map(|sample| Sample { p99_us, memory, ..sample }));
         self.last = Some((at, counters));
+    }
+
+    /// Forgets the counters seen: the next push only starts a new series, as when other nodes are summed than before.
+    pub fn restart(&mut self) {
+        self.last = None;
     }
 
     /// The node did not answer.

@@ -81,6 +81,8 @@ async fn show(options: &Options, terminal: &mut ratatui::DefaultTerminal) -> any
     let theme = Theme { colour: options.colour, ascii: options.ascii };
     let mut app = App::new(theme, options.context.clone(), options.protected, unix_ms());
     app.screen = options.screen;
+    app.size = terminal.size().context("asking for the terminal's size")?;
+    app.stale_after = options.refresh.saturating_mul(3).max(app::STALE_AFTER_MIN);
     let opened = Instant::now();
     let mut keys = EventStream::new();
     let mut terminate = signal(SignalKind::terminate())?;
@@ -94,14 +96,18 @@ async fn show(options: &Options, terminal: &mut ratatui::DefaultTerminal) -> any
             biased;
             key = keys.next() => match key {
                 Some(Ok(TerminalEvent::Key(key))) if key.kind != KeyEventKind::Release => Event::Key(key),
-                Some(Ok(_)) => Event::Resized,
+                Some(Ok(TerminalEvent::Resize(width, height))) => Event::Resized { width, height },
+                // Releases, the mouse and pastes mean nothing here.
+                Some(Ok(_)) => continue,
                 Some(Err(error)) => return Err(error).context("reading keys"),
                 None => return Ok(()),
             },
             _ = terminate.recv() => return Ok(()),
             _ = hangup.recv() => return Ok(()),
             fetched = answer(&mut poll) => {
-                poll_at = Instant::now() + fetch::pause(options.refresh, app.failures + u32::from(fetched.cluster.is_err())).saturating_sub(Duration::from_millis(1));
+                // The screen changed while the poll was under way: what it needs now is not in it.
+                let lacks = app.wants_partitions() && fetched.cluster.is_ok() && fetched.partitions.is_none();
+                poll_at = if lacks { Instant::now() } else { Instant::now() + fetch::pause(options.refresh, app.failures + u32::from(fetched.cluster.is_err())).saturating_sub(Duration::from_millis(1)) };
                 Event::Fetched(Box::new(fetched))
             }
             _ = frames.tick() => Event::Tick { now: opened.elapsed(), unix_ms: unix_ms() },

@@ -203,6 +203,8 @@ fn screens_look_as_agreed() {
     let mut app = app_with_a_lost_node();
     press(&mut app, "?");
     golden("help-120x40", &frame(&app, 120, 40));
+    press(&mut app, "?3?");
+    golden("help-80x24", &frame(&app, 80, 24));
     golden("health-10x3", &frame(&app, 10, 3));
 }
 
@@ -278,6 +280,125 @@ fn going_to_a_partition_or_a_key() {
     assert_eq!(app.partition, 12182 / 16);
     press(&mut app, "w");
     assert!(frame(&app, 120, 40).contains("a cache-1  b cache-2  c cache-3"));
+}
+
+#[test]
+fn the_reason_of_stale_data_is_said_and_its_age_survives_a_long_context() {
+    let mut app = App::new(THEME, "10.0.0.1:7401,10.0.0.2:7401,10.0.0.3:7401,10.0.0.4:7401".into(), false, OPENED);
+    tick(&mut app, 1);
+    app.update(fetched(1, Ok(status(1)), None));
+    tick(&mut app, 3);
+    app.update(fetched(3, Err("connection refused".into()), None));
+    for width in [60, 80, 120] {
+        let header = frame(&app, width, 24).lines().next().map(str::to_string).expect("a header");
+        assert!(header.contains("STALE 2s: c"), "{header}");
+    }
+}
+
+#[test]
+fn slow_polling_is_not_stale_before_three_polls_are_missed() {
+    let mut app = app();
+    app.stale_after = Duration::from_secs(90);
+    tick(&mut app, 100);
+    assert!(frame(&app, 120, 40).contains("live 70s"));
+    tick(&mut app, 121);
+    assert!(frame(&app, 120, 40).contains("STALE 91s"));
+}
+
+#[test]
+fn control_c_leaves_also_while_something_is_typed_and_any_key_closes_the_help() {
+    let mut app = app();
+    press(&mut app, "/ca");
+    let leave = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
+    assert_eq!(app.update(Event::Key(leave)), Effect::Quit);
+    assert_eq!(app.filter, "ca");
+    press(&mut app, "\n?");
+    assert!(app.help);
+    press(&mut app, "#");
+    assert!(!app.help);
+}
+
+#[test]
+fn the_cursor_stays_with_its_node_when_the_order_changes() {
+    let mut app = app();
+    assert_eq!(app.listed()[app.selected].name, "cache-1");
+    press(&mut app, "s");
+    assert_eq!((app.selected, app.listed()[2].name.as_str()), (2, "cache-1"));
+    press(&mut app, "S\n");
+    assert_eq!(app.opened.as_deref(), Some("cache-1"));
+}
+
+#[test]
+fn the_cursor_moves_by_the_cells_that_are_drawn() {
+    let mut app = app();
+    app.update(Event::Resized { width: 120, height: 40 });
+    press(&mut app, "3j");
+    assert_eq!(app.partition, 64);
+    app.update(Event::Resized { width: 60, height: 15 });
+    press(&mut app, "j");
+    assert_eq!(app.partition, 64 + 32 * 8, "a row of 32 cells of 8 partitions");
+    app.update(Event::Key(KeyEvent::new(KeyCode::Right, KeyModifiers::NONE)));
+    assert_eq!(app.partition, 64 + 32 * 8 + 8);
+    press(&mut app, "jjjjjj");
+    assert_eq!(app.partition, 64 + 3 * 256 + 8, "no further than the last row");
+}
+
+#[test]
+fn a_lost_node_takes_one_sample_of_the_cluster_not_two() {
+    let app = app_with_a_lost_node();
+    let ops = app.cluster.last(4, |sample| Some(sample.ops_per_second));
+    assert_eq!(ops.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false, true, true]);
+}
+
+#[test]
+fn nobody_answers_is_dashes_and_unknown_heat_is_blank() {
+    let mut gone = status(31);
+    gone.nodes.iter_mut().for_each(|node| (node.reachable, node.report) = (false, None));
+    let mut app = app();
+    tick(&mut app, 31);
+    app.update(fetched(31, Ok(gone), None));
+    let seen = frame(&app, 120, 40);
+    assert!(seen.contains("✖ silent") && seen.contains("p50 - ms  p99 - ms") && seen.contains("- / -  - %"), "{seen}");
+    assert!(!seen.contains("0 keys"), "{seen}");
+
+    let mut fresh = App::new(THEME, "prod".into(), false, OPENED);
+    fresh.update(fetched(1, Ok(status(1)), Some(table(1, true))));
+    press(&mut fresh, "3");
+    let seen = frame(&fresh, 120, 40);
+    let row = seen.lines().find(|line| line.contains("   64 ")).expect("a row of the map");
+    assert!(!row.contains('·'), "one poll has no rates: {row}");
+}
+
+#[test]
+fn a_table_with_columns_cut_short_or_an_odd_count_is_drawn_all_the_same() {
+    let mut cut = table(31, true);
+    cut.items.truncate(1);
+    cut.memory_bytes.clear();
+    cut.ops.truncate(10);
+    for table in [cut, PartitionTable { primary: vec![Some(9); 3], served: vec![true; 7], ..PartitionTable::default() }]
+    {
+        let mut app = app();
+        press(&mut app, "3");
+        let odd = ClusterStatus { partitions: 0, ..status(31) };
+        app.update(fetched(31, Ok(odd), Some(table)));
+        press(&mut app, "gkey\n");
+        app.partition = 2;
+        for (width, height) in [(120, 40), (80, 24), (60, 15)] {
+            frame(&app, width, height);
+        }
+    }
+}
+
+#[test]
+fn help_and_quit_are_always_in_the_footer() {
+    for width in [60, 80, 120] {
+        for screen in ["1", "2", "3"] {
+            let mut app = app();
+            press(&mut app, screen);
+            let last = frame(&app, width, 24).lines().last().map(str::to_string).expect("a footer");
+            assert!(last.contains("? help") && last.ends_with("q quit"), "{last}");
+        }
+    }
 }
 
 proptest! {

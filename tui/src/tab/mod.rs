@@ -13,18 +13,19 @@ mod table;
 
 use crate::app::{App, Input, Screen};
 use crate::keymap;
-use crate::theme::Meaning;
+use crate::theme::{Meaning, Theme};
 use crate::widget::help;
+use crate::widget::slot_map::Grid;
 use dcache_protocol::control::{Health, Level};
 use dcache_protocol::size::{format_count, format_duration_ms};
 use ratatui::Frame;
-use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::layout::{Constraint, Layout, Rect, Size};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Paragraph};
 use std::time::Duration;
 
-/// Data older than this is called stale even without an error.
-const STALE_AFTER: Duration = Duration::from_secs(5);
+/// Longest context shown, in cells: an address list without a name must not push the age of the data off the line.
+const CONTEXT_MAX: usize = 24;
 
 pub fn draw(app: &App, frame: &mut Frame<'_>) {
     let area = frame.area();
@@ -36,9 +37,7 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) {
     if area.width < 60 || area.height < 15 {
         return small(app, frame, area);
     }
-    let [top, tabs, body, bottom] =
-        Layout::vertical([Constraint::Length(1), Constraint::Length(1), Constraint::Min(1), Constraint::Length(1)])
-            .areas(area);
+    let [top, tabs, body, bottom] = split(area);
     frame.render_widget(header(app, top.width), top);
     frame.render_widget(tab_line(app), tabs);
     match (&app.status, app.screen) {
@@ -51,14 +50,38 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) {
         (Some(_), Screen::Nodes) => nodes::draw(app, frame, body),
         (Some(status), Screen::Slots) => slots::draw(app, status, frame, body),
     }
-    frame.render_widget(footer(app), bottom);
+    frame.render_widget(footer(app, usize::from(bottom.width)), bottom);
     if app.help {
-        let lines = help::lines(app.screen);
+        let lines = help::lines(app.screen, app.theme);
         let width = lines.iter().map(Line::width).max().unwrap_or(0) as u16 + 4;
         let area = centre(area, width, lines.len() as u16 + 2);
         frame.render_widget(Clear, area);
-        frame.render_widget(Paragraph::new(lines).block(app.theme.block("Help, any key closes")), area);
+        frame.render_widget(
+            Paragraph::new(lines).block(app.theme.block(format!("Keys on {}, any key closes", app.screen.title()))),
+            area,
+        );
     }
+}
+
+/// Header, tabs, body and footer.
+fn split(area: Rect) -> [Rect; 4] {
+    Layout::vertical([Constraint::Length(1), Constraint::Length(1), Constraint::Min(1), Constraint::Length(1)])
+        .areas(area)
+}
+
+/// The grid that the Slots screen draws in a terminal of this size.
+pub fn slot_grid(app: &App, size: Size) -> Grid {
+    let [_, _, body, _] = split(Rect::from(size));
+    slots::grid(app, body)
+}
+
+/// At most `width` characters; what was cut off shows.
+fn short(text: &str, width: usize, theme: &Theme) -> String {
+    if text.chars().count() <= width {
+        return text.into();
+    }
+    let more = if theme.ascii { "~" } else { "…" };
+    text.chars().take(width.saturating_sub(1)).collect::<String>() + more
 }
 
 fn centre(area: Rect, width: u16, height: u16) -> Rect {
@@ -84,7 +107,7 @@ fn age(app: &App) -> Duration {
 }
 
 fn is_stale(app: &App) -> bool {
-    !app.paused && app.status.is_some() && age(app) > STALE_AFTER
+    !app.paused && app.status.is_some() && age(app) > app.stale_after
 }
 
 fn header(app: &App, width: u16) -> Line<'static> {
@@ -92,8 +115,11 @@ fn header(app: &App, width: u16) -> Line<'static> {
     let style = app.theme.style(meaning);
     let context = if app.protected { Meaning::Act } else { Meaning::Plain };
     let mut spans = vec![
-        Span::raw(" dcache top  "),
-        Span::styled(app.context.clone(), app.theme.style(context)),
+        Span::raw(if width < 80 { " " } else { " dcache top  " }),
+        Span::styled(
+            short(&app.context, CONTEXT_MAX.min(usize::from(width) / 4), &app.theme),
+            app.theme.style(context),
+        ),
         Span::raw("  "),
         Span::styled(format!("{} {word}", app.theme.mark(meaning)), style),
     ];
@@ -113,13 +139,19 @@ fn header(app: &App, width: u16) -> Line<'static> {
     let seconds = age(app).as_secs();
     let freshness = match (&app.error, &app.status) {
         _ if app.paused => format!("PAUSED {seconds}s"),
-        (Some(_), Some(_)) => format!("STALE {seconds}s: no answer"),
+        (Some(why), Some(_)) => format!("STALE {seconds}s: {why}"),
         (None, Some(_)) if is_stale(app) => format!("STALE {seconds}s"),
         (None, Some(_)) => format!("live {seconds}s"),
         (_, None) => "no data".into(),
     };
-    let right = format!("{freshness}  {}Z ", clock(app.unix_ms));
     let used: usize = spans.iter().map(Span::width).sum();
+    // The age of the data stays on the line; the clock and then the end of a long reason go.
+    let room = usize::from(width).saturating_sub(used + 1);
+    let with_clock = format!("{freshness}  {}Z ", clock(app.unix_ms));
+    let right = match with_clock.chars().count() <= room {
+        true => with_clock,
+        false => short(&freshness, room, &app.theme),
+    };
     let gap = usize::from(width).saturating_sub(used + right.chars().count());
     spans.push(Span::raw(" ".repeat(gap.max(1))));
     let meaning = if app.paused || app.error.is_some() || is_stale(app) { Meaning::Look } else { Meaning::Plain };
@@ -138,7 +170,7 @@ fn tab_line(app: &App) -> Line<'static> {
     Line::from(Screen::ALL.iter().enumerate().map(tab).collect::<Vec<_>>())
 }
 
-fn footer(app: &App) -> Line<'static> {
+fn footer(app: &App, width: usize) -> Line<'static> {
     match &app.input {
         Some(Input::Filter(text)) => return Line::from(format!(" filter: {text}_   enter keeps it, esc clears it")),
         Some(Input::Go(text)) => {
@@ -149,7 +181,11 @@ fn footer(app: &App) -> Line<'static> {
     if let Some(notice) = &app.notice {
         return Line::styled(format!(" {notice}"), app.theme.style(Meaning::Look));
     }
-    let hints: Vec<String> = keymap::footer(app.screen).map(|(key, word)| format!("{key} {word}")).collect();
+    let mut hints: Vec<String> = keymap::footer(app.screen).map(|(key, word)| format!("{key} {word}")).collect();
+    // What does not fit goes, but for the first and the last: help and quit.
+    while hints.len() > 2 && hints.iter().map(|hint| hint.chars().count() + 2).sum::<usize>() > width {
+        hints.remove(hints.len() - 2);
+    }
     Line::styled(format!(" {}", hints.join("  ")), app.theme.style(Meaning::Dim))
 }
 

@@ -19,11 +19,20 @@ pub fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         frame.render_widget(Paragraph::new(lost(app, node)).block(app.theme.block("No figures")), body);
         return;
     };
+    if body.width < 80 {
+        let [chart, list] = Layout::vertical([Constraint::Fill(1), Constraint::Fill(2)]).areas(body);
+        draw_throughput(app, node, frame, chart);
+        let mut lines: Vec<String> = memory(app, report).into_iter().take(1).collect();
+        lines.extend(traffic(report).into_iter().take(2));
+        lines.extend(latency(report, list));
+        boxed(app, frame, list, "Figures, latency of the last 10 s (ms)", lines);
+        return;
+    }
     let [top, bottom] = Layout::vertical([Constraint::Fill(1); 2]).areas(body);
     let [a, b] = Layout::horizontal([Constraint::Fill(1); 2]).areas(top);
     let [c, d] = Layout::horizontal([Constraint::Fill(1); 2]).areas(bottom);
     draw_throughput(app, node, frame, a);
-    boxed(app, frame, b, "Latency by command, last 10 s (ms)", latency(report, usize::from(b.height)));
+    boxed(app, frame, b, "Latency by command, last 10 s (ms)", latency(report, b));
     boxed(app, frame, c, "Memory by namespace", memory(app, report));
     boxed(app, frame, d, "Connections and traffic", traffic(report));
 }
@@ -84,11 +93,21 @@ fn draw_throughput(app: &App, node: &NodeStatus, frame: &mut Frame<'_>, area: Re
     frame.render_widget(Paragraph::new(lines).block(block), area);
 }
 
-fn latency(report: &NodeReport, height: usize) -> Vec<String> {
-    let line = |name: &str, l: &dcache_protocol::control::Latency| {
-        format!("{name:<10} {:>6} {:>6} {:>6} {:>7}", ms(l.p50_us), ms(l.p99_us), ms(l.p999_us), ms(l.max_us))
+fn latency(report: &NodeReport, area: Rect) -> Vec<String> {
+    let (width, height) = (usize::from(area.width), usize::from(area.height));
+    let name_width = width.saturating_sub(3 + 4 * 7).clamp(4, 20);
+    let row = |name: &str, figures: [String; 4]| {
+        let [p50, p99, p999, max] = figures;
+        format!("{name:<name_width$} {p50:>6} {p99:>6} {p999:>6} {max:>6}")
     };
-    let mut lines = vec![format!("{:<10} {:>6} {:>6} {:>6} {:>7}", "command", "p50", "p99", "p99.9", "max")];
+    let line = |name: &str, l: &dcache_protocol::control::Latency| {
+        let name: String = name.chars().take(name_width).collect();
+        let figures =
+            [l.p50_us, l.p99_us, l.p999_us, l.max_us].map(|us| if l.count == 0 { "-".into() } else { ms(us) });
+        row(&name, figures)
+    };
+    let mut lines =
+        vec![row(if name_width < 7 { "cmd" } else { "command" }, ["p50", "p99", "p99.9", "max"].map(String::from))];
     lines.push(line("all", &report.latency));
     let recent = report.commands.iter().filter(|command| command.latency.count > 0);
     lines.extend(recent.take(height.saturating_sub(4)).map(|command| line(&command.name, &command.latency)));

@@ -1,11 +1,11 @@
 //! Overview: the cluster at a glance. Tiles shrink to two lines before the table of nodes does.
 
 use super::{clock, ms, percent, table};
-use crate::app::App;
+use crate::app::{App, is_served};
 use crate::history::Sample;
 use crate::theme::Meaning;
 use crate::widget::bars::{rows, sparkline};
-use dcache_protocol::control::{ClusterStatus, Level};
+use dcache_protocol::control::{ClusterStatus, Latency, Level};
 use dcache_protocol::size::{format_count, format_size};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -15,12 +15,15 @@ use ratatui::widgets::{Paragraph, Wrap};
 pub fn draw(app: &App, status: &ClusterStatus, frame: &mut Frame<'_>, area: Rect) {
     let tall = area.height >= 26 && area.width >= 100;
     let tiles = if tall { 7 } else { 2 };
-    let notes = match area.height {
+    let least = match area.height {
         0..14 => 0,
         14..20 => 5,
         20..26 => 6,
         _ => 10,
     };
+    // Rows the table does not fill go to the notes, up to half as much again.
+    let table = u16::try_from(status.nodes.len()).unwrap_or(u16::MAX).saturating_add(3).max(7);
+    let notes = area.height.saturating_sub(tiles).saturating_sub(table).clamp(least, least * 3 / 2);
     let [top, middle, bottom] =
         Layout::vertical([Constraint::Length(tiles), Constraint::Min(3), Constraint::Length(notes)]).areas(area);
     let tiles = tile_texts(app, status);
@@ -64,15 +67,21 @@ fn tile_texts(app: &App, status: &ClusterStatus) -> [Tile; 4] {
     let sample = app.cluster.latest();
     let of = |figure: fn(&Sample) -> Option<f64>| app.cluster.last(600, figure);
     let rate = |figure: fn(&Sample) -> f64| sample.as_ref().map_or("-".into(), |s| format_count(figure(s)));
-    let reports = || status.nodes.iter().filter_map(|node| node.report.as_ref());
+    let reports = || status.nodes.iter().filter(|node| is_served(node)).filter_map(|node| node.report.as_ref());
+    // A cluster of which nobody answers has no figures, rather than zeros.
+    let known = |text: String| if reports().next().is_some() { text } else { "-".into() };
     let (used, limit) = reports().fold((0, 0), |(u, l), r| (u + r.memory_used_bytes, l + r.memory_limit_bytes));
-    let share = if limit == 0 { 0.0 } else { used as f64 / limit as f64 };
+    let share = if limit == 0 { "-".into() } else { format!("{:.0}", used as f64 / limit as f64 * 100.0) };
+    let (used, limit) = (known(format_size(used)), known(format_size(limit)));
     // Percentiles of several nodes do not add up: the worst node's is shown, and said so.
-    let worst = |figure: fn(&dcache_protocol::control::NodeReport) -> f64| reports().map(figure).fold(0.0, f64::max);
+    let worst = |figure: fn(&Latency) -> f64| {
+        let busy = reports().map(|report| &report.latency).filter(|latency| latency.count > 0);
+        busy.map(figure).reduce(f64::max).map_or("-".into(), ms)
+    };
     let hit = sample.as_ref().and_then(|s| s.hit_ratio);
-    let items: u64 = reports().map(|r| r.items).sum();
+    let items = known(format_count(reports().map(|r| r.items).sum::<u64>() as f64));
     let ops = rate(|s| s.ops_per_second);
-    let (p50, p99) = (ms(worst(|r| r.latency.p50_us)), ms(worst(|r| r.latency.p99_us)));
+    let (p50, p99) = (worst(|l| l.p50_us), worst(|l| l.p99_us));
     [
         Tile {
             title: "Ops/s",
@@ -84,22 +93,22 @@ fn tile_texts(app: &App, status: &ClusterStatus) -> [Tile; 4] {
         Tile {
             title: "Hit ratio",
             short: format!("hit {} %", percent(hit)),
-            lines: [format!("{} %", percent(hit)), format!("{} keys", format_count(items as f64))],
+            lines: [format!("{} %", percent(hit)), format!("{items} keys")],
             values: of(|s| s.hit_ratio),
             top: Some(1.0),
         },
         Tile {
             title: "Latency, worst node",
             short: format!("p50 {p50} p99 {p99} ms"),
-            lines: [format!("p50 {p50} ms  p99 {p99} ms"), format!("p99.9 {} ms", ms(worst(|r| r.latency.p999_us)))],
+            lines: [format!("p50 {p50} ms  p99 {p99} ms"), format!("p99.9 {} ms", worst(|l| l.p999_us))],
             values: of(|s| Some(s.p99_us)),
             top: None,
         },
         Tile {
             title: "Memory",
-            short: format!("mem {:.0} % of {}", share * 100.0, format_size(limit)),
+            short: format!("mem {share} % of {limit}"),
             lines: [
-                format!("{} / {}  {:.0} %", format_size(used), format_size(limit), share * 100.0),
+                format!("{used} / {limit}  {share} %"),
                 format!(
                     "evict {}/s  expire {}/s",
                     rate(|s| s.evictions_per_second),
@@ -129,18 +138,17 @@ fn draw_tile(app: &App, tile: &Tile, frame: &mut Frame<'_>, area: Rect) {
 }
 
 fn draw_attention(app: &App, status: &ClusterStatus, frame: &mut Frame<'_>, area: Rect) {
-    let mut lines: Vec<Line<'_>> = status
-        .findings
-        .iter()
-        .map(|finding| {
-            let meaning = match finding.level {
-                Level::Critical => Meaning::Act,
-                Level::Warning => Meaning::Look,
-                Level::Info => Meaning::Plain,
-            };
-            Line::styled(format!(" {} {}", app.theme.mark(meaning), finding.message), app.theme.style(meaning))
-        })
-        .collect();
+    let mut lines: Vec<Line<'_>> = Vec::new();
+    for finding in &status.findings {
+        let meaning = match finding.level {
+            Level::Critical => Meaning::Act,
+            Level::Warning => Meaning::Look,
+            Level::Info => Meaning::Plain,
+        };
+        let text = format!(" {} {}", app.theme.mark(meaning), finding.message);
+        lines.push(Line::styled(text, app.theme.style(meaning)));
+        lines.extend(finding.hint.iter().map(|hint| Line::from(format!("   {hint}"))));
+    }
     lines.push(Line::from(format!(
         " {} {}/{} partitions served, leader {}, {}",
         app.theme.mark(Meaning::Plain),

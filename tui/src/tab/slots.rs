@@ -4,36 +4,58 @@ use crate::app::{App, Partitions, View};
 use crate::theme::Meaning;
 use crate::widget::bars::gauge;
 use crate::widget::slot_map::{self, Grid};
-use dcache_protocol::PartitionId;
 use dcache_protocol::control::ClusterStatus;
 use dcache_protocol::size::{format_count, format_size};
+use dcache_protocol::{PartitionId, SLOTS};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
+use std::collections::HashMap;
 
 pub fn draw(app: &App, status: &ClusterStatus, frame: &mut Frame<'_>, area: Rect) {
     let Some(partitions) = &app.partitions else {
-        let text = app
-            .partitions_error
-            .as_ref()
-            .map_or("asking for partitions ...".into(), |why| format!("no partitions: {why}"));
+        let text = match &app.partitions_error {
+            _ if app.paused => "no partitions yet: paused, space goes on".into(),
+            Some(why) => format!("no partitions: {why}"),
+            None => "asking for partitions ...".into(),
+        };
         frame.render_widget(Paragraph::new(format!(" {text}")), area);
         return;
     };
-    let owners = if area.height >= 30 { (status.nodes.len() as u16 + 2).min(area.height / 3) } else { 0 };
+    let [map, details, bottom] = split(app, area);
+    draw_map(app, partitions, frame, map, details.is_empty());
+    if !details.is_empty() {
+        let title = format!("Partition {:04}", app.partition);
+        let lines: Vec<Line<'_>> = details_of(partitions, app.partition).into_iter().map(Line::from).collect();
+        frame.render_widget(Paragraph::new(lines).block(app.theme.block(title)), details);
+    }
+    if !bottom.is_empty() {
+        draw_owners(app, status, partitions, frame, bottom);
+    }
+}
+
+/// Places of the map, the details and the owners; the last two are empty where there is no room.
+fn split(app: &App, area: Rect) -> [Rect; 3] {
+    let nodes = app.status.as_ref().map_or(0, |status| status.nodes.len()).min(usize::from(u16::MAX) / 2) as u16;
+    let owners = if area.height >= 30 { (nodes + 2).min(area.height / 3) } else { 0 };
     let [top, bottom] = Layout::vertical([Constraint::Min(5), Constraint::Length(owners)]).areas(area);
     let side = if area.width >= 100 { 38 } else { 0 };
     let [map, details] = Layout::horizontal([Constraint::Min(20), Constraint::Length(side)]).areas(top);
-    draw_map(app, partitions, frame, map, side == 0);
-    if side > 0 {
-        let title = format!("Partition {:04}", app.partition);
-        let lines: Vec<Line<'_>> = details_of(status, partitions, app.partition).into_iter().map(Line::from).collect();
-        frame.render_widget(Paragraph::new(lines).block(app.theme.block(title)), details);
-    }
-    if owners > 0 {
-        draw_owners(app, status, partitions, frame, bottom);
-    }
+    [map, details, bottom]
+}
+
+/// How the partitions are laid out in the screen's body.
+pub fn grid(app: &App, body: Rect) -> Grid {
+    let [map, details, _] = split(app, body);
+    let count = app.partitions.as_ref().map_or(0, |partitions| partitions.table.primary.len());
+    grid_in(app, map, count, details.is_empty())
+}
+
+fn grid_in(app: &App, map: Rect, count: usize, with_details: bool) -> Grid {
+    let inner = app.theme.block("").inner(map);
+    let below = if with_details { 3 } else { 2 };
+    Grid::fit(count, usize::from(inner.width).saturating_sub(7), usize::from(inner.height).saturating_sub(below))
 }
 
 fn draw_map(app: &App, partitions: &Partitions, frame: &mut Frame<'_>, area: Rect, with_details: bool) {
@@ -44,19 +66,14 @@ fn draw_map(app: &App, partitions: &Partitions, frame: &mut Frame<'_>, area: Rec
         View::Keys => "keys",
         View::Owner => "owner",
     };
-    let block_area = app.theme.block("").inner(area);
-    let below = if with_details { 3 } else { 2 };
-    let grid = Grid::fit(
-        count,
-        usize::from(block_area.width).saturating_sub(7),
-        usize::from(block_area.height).saturating_sub(below),
-    );
-    let per_cell = if grid.group == 1 {
-        "1 cell = 1 partition".into()
-    } else {
-        format!("1 cell = {} partitions, the hottest shown", grid.group)
+    let grid = grid_in(app, area, count, with_details);
+    let per_cell = match (grid.group, app.view) {
+        (1, _) => "1 cell = 1 partition".into(),
+        (group, View::Owner) => format!("cell = first of {group}"),
+        (group, _) => format!("cell = highest of {group}"),
     };
-    let block = app.theme.block(format!("{what} of {count} partitions, {per_cell}"));
+    let old = app.partitions_error.as_ref().map(|why| format!(", STALE: {why}")).unwrap_or_default();
+    let block = app.theme.block(format!("{what} of {count} partitions, {per_cell}{old}"));
     let hottest = (0..count).filter_map(|p| slot_map::value(partitions, app.view, p)).fold(0.0, f64::max);
     let selected = app.partition / grid.group;
     let mut lines = Vec::new();
@@ -87,7 +104,7 @@ fn draw_map(app: &App, partitions: &Partitions, frame: &mut Frame<'_>, area: Rec
             Line::from(format!(" {}  X not served", letters.join("  ")))
         }
         _ => Line::from(format!(
-            " {} idle  {} low  {} mid  {} high  {} hottest  X not served   log scale",
+            " {} idle  {} low  {} mid  {} high  {} hottest  X not served  log scale",
             heat[0], heat[1], heat[2], heat[3], heat[4]
         )),
     });
@@ -111,6 +128,14 @@ fn rate(partitions: &Partitions, partition: usize) -> String {
     ops.map_or("-".into(), |ops| format!("{}/s", format_count(ops)))
 }
 
+fn keys(partitions: &Partitions, partition: usize) -> String {
+    partitions.table.items.get(partition).map_or("-".into(), |items| format_count(*items as f64))
+}
+
+fn memory(partitions: &Partitions, partition: usize) -> String {
+    partitions.table.memory_bytes.get(partition).map_or("-".into(), |bytes| format_size(*bytes))
+}
+
 fn short_details(partitions: &Partitions, partition: usize) -> String {
     if !is_served(partitions, partition) {
         return format!("owner {}: not served", owner(partitions, partition));
@@ -119,41 +144,49 @@ fn short_details(partitions: &Partitions, partition: usize) -> String {
         "owner {}  {}  {} keys  {}",
         owner(partitions, partition),
         rate(partitions, partition),
-        format_count(partitions.table.items[partition] as f64),
-        format_size(partitions.table.memory_bytes[partition]),
+        keys(partitions, partition),
+        memory(partitions, partition),
     )
 }
 
-fn details_of(status: &ClusterStatus, partitions: &Partitions, partition: usize) -> Vec<String> {
-    if partition >= partitions.table.primary.len() {
+fn details_of(partitions: &Partitions, partition: usize) -> Vec<String> {
+    let count = partitions.table.primary.len();
+    if partition >= count || !count.is_power_of_two() || count > usize::from(SLOTS) {
         return vec![" no such partition".into()];
     }
-    let slots = PartitionId(partition as u16).slots(status.partitions);
+    let slots = PartitionId(partition as u16).slots(count as u16);
     let mut lines = vec![format!(" owner   {}", owner(partitions, partition)), format!(" slots   {slots}")];
     if !is_served(partitions, partition) {
         lines.push(" NOT SERVED: its owner is lost".into());
         return lines;
     }
     let total: f64 = partitions.ops_per_second.iter().flatten().sum();
-    let ops = partitions.ops_per_second[partition];
+    let ops = partitions.ops_per_second.get(partition).copied().flatten();
     let share = ops.filter(|_| total > 0.0).map_or("-".into(), |ops| format!("{:.1} %", ops / total * 100.0));
     lines.push(format!(" ops/s   {}  share {share}", rate(partitions, partition)));
-    lines.push(format!(" keys    {}", format_count(partitions.table.items[partition] as f64)));
-    lines.push(format!(" memory  {}", format_size(partitions.table.memory_bytes[partition])));
+    lines.push(format!(" keys    {}", keys(partitions, partition)));
+    lines.push(format!(" memory  {}", memory(partitions, partition)));
     lines
 }
 
 fn draw_owners(app: &App, status: &ClusterStatus, partitions: &Partitions, frame: &mut Frame<'_>, area: Rect) {
     let total: f64 = partitions.ops_per_second.iter().flatten().sum();
+    // Only owners with a known rate are in it.
+    let mut by_owner: HashMap<&str, f64> = HashMap::new();
+    for (partition, ops) in partitions.ops_per_second.iter().enumerate() {
+        if let Some(ops) = ops {
+            *by_owner.entry(owner(partitions, partition)).or_default() += ops;
+        }
+    }
     let most = status.nodes.iter().map(|node| node.partitions).max().unwrap_or(1).max(1);
     let line = |node: &dcache_protocol::control::NodeStatus| {
-        let owned = (0..partitions.table.primary.len()).filter(|p| owner(partitions, *p) == node.name);
-        let ops: f64 = owned.filter_map(|p| partitions.ops_per_second[p]).sum();
+        let ops = by_owner.get(node.name.as_str()).copied();
         let (state, meaning) = super::table::state(node);
-        let share = match (crate::app::is_served(node), total > 0.0) {
-            (false, _) => state.to_string(),
-            (true, true) => format!("ops share {:.1} %", ops / total * 100.0),
-            (true, false) => "no requests now".into(),
+        let share = match ops {
+            _ if !crate::app::is_served(node) => state.to_string(),
+            None => "-".into(),
+            Some(ops) if total > 0.0 => format!("ops share {:.1} %", ops / total * 100.0),
+            Some(_) => "no requests now".into(),
         };
         let bar = gauge(&app.theme, f64::from(node.partitions) / f64::from(most), 22);
         let text = format!(" {:<12} {:>5} partitions {bar}  {share}", node.name, node.partitions);

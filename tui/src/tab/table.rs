@@ -24,6 +24,13 @@ struct Column {
     text: fn(&App, &NodeStatus) -> String,
 }
 
+/// Title of the column of ops/s over time.
+const TREND: &str = "trend";
+
+/// Its samples in a table of at least [`WIDE`] cells.
+const TREND_MAX: usize = 20;
+const WIDE: usize = 98;
+
 const COLUMNS: [Column; 14] = [
     Column {
         title: "NODE",
@@ -33,7 +40,7 @@ const COLUMNS: [Column; 14] = [
         sort: Some(Sort::Name),
         text: |_, node| node.name.clone(),
     },
-    Column { title: "ZONE", width: 5, right: false, priority: 9, sort: None, text: |_, node| or_dash(&node.zone) },
+    Column { title: "ZONE", width: 5, right: false, priority: 7, sort: None, text: |_, node| or_dash(&node.zone) },
     Column {
         title: "STATE",
         width: 9,
@@ -66,7 +73,7 @@ const COLUMNS: [Column; 14] = [
         title: "PART",
         width: 5,
         right: true,
-        priority: 7,
+        priority: 8,
         sort: None,
         text: |_, node| node.partitions.to_string(),
     },
@@ -79,14 +86,15 @@ const COLUMNS: [Column; 14] = [
         text: |app, node| sampled(app, node, |sample| Some(format_count(sample.ops_per_second))),
     },
     Column {
-        title: "last 20",
-        width: 20,
-        right: false,
-        priority: 8,
+        title: TREND,
+        width: 10,
+        right: true,
+        priority: 6,
         sort: None,
         text: |app, node| {
-            let values = app.nodes.get(&node.name).map(|h| h.last(20, |s| Some(s.ops_per_second))).unwrap_or_default();
-            sparkline(&app.theme, &values, 20, None)
+            let values =
+                app.nodes.get(&node.name).map(|h| h.last(TREND_MAX, |s| Some(s.ops_per_second))).unwrap_or_default();
+            sparkline(&app.theme, &values, TREND_MAX, None)
         },
     },
     Column {
@@ -117,7 +125,7 @@ const COLUMNS: [Column; 14] = [
         title: "MEMORY",
         width: 9,
         right: true,
-        priority: 6,
+        priority: 9,
         sort: Some(Sort::Memory),
         text: |_, node| reported(node, |r| format_size(r.memory_used_bytes)),
     },
@@ -180,13 +188,19 @@ fn sampled(app: &App, node: &NodeStatus, figure: fn(&Sample) -> Option<String>) 
     sample.as_ref().and_then(figure).unwrap_or_else(|| "-".into())
 }
 
-fn columns(width: usize) -> Vec<&'static Column> {
+/// A column's width in a table of `width`; a wide table has twice the trend.
+fn least(column: &Column, width: usize) -> usize {
+    if column.title == TREND && width >= WIDE { TREND_MAX } else { column.width }
+}
+
+/// The columns that fit, and how wide each is.
+fn columns(width: usize) -> Vec<(&'static Column, usize)> {
     let mut chosen: Vec<usize> = Vec::new();
     let mut used = 1;
     let mut order: Vec<usize> = (0..COLUMNS.len()).collect();
     order.sort_by_key(|index| COLUMNS[*index].priority);
     for index in order {
-        let need = COLUMNS[index].width + 1;
+        let need = least(&COLUMNS[index], width) + 1;
         if used + need > width {
             break;
         }
@@ -194,7 +208,8 @@ fn columns(width: usize) -> Vec<&'static Column> {
         chosen.push(index);
     }
     chosen.sort_unstable();
-    chosen.into_iter().map(|index| &COLUMNS[index]).collect()
+    let sized = |index: usize| (&COLUMNS[index], least(&COLUMNS[index], width));
+    chosen.into_iter().map(sized).collect()
 }
 
 /// Draws the table in a box.
@@ -210,9 +225,9 @@ pub fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let inner = block.inner(area);
     let columns = columns(usize::from(inner.width));
     let mut head = String::from(" ");
-    for column in &columns {
+    for (column, width) in &columns {
         let mark = if column.sort == Some(app.sort) { "*" } else { "" };
-        head.push_str(&cell(column, format!("{}{mark}", column.title)));
+        head.push_str(&cell(column, *width, format!("{}{mark}", column.title)));
     }
     let mut lines = vec![Line::styled(head, app.theme.style(Meaning::Dim))];
     let room = usize::from(inner.height).saturating_sub(1);
@@ -220,7 +235,7 @@ pub fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     for (index, node) in nodes.iter().enumerate().skip(first).take(room) {
         let is_selected = index == app.selected;
         let mut text = String::from(if is_selected { ">" } else { " " });
-        columns.iter().for_each(|column| text.push_str(&cell(column, (column.text)(app, node))));
+        columns.iter().for_each(|(column, width)| text.push_str(&cell(column, *width, (column.text)(app, node))));
         let meaning = match (is_served(node), is_selected) {
             (false, _) => Meaning::Act,
             (true, true) => Meaning::Selected,
@@ -234,10 +249,12 @@ pub fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(Paragraph::new(lines).block(block), area);
 }
 
-fn cell(column: &Column, text: String) -> String {
-    let text: String = text.chars().take(column.width).collect();
+/// What is too long loses its far end: the newest of a trend is at the right.
+fn cell(column: &Column, width: usize, text: String) -> String {
+    let more = text.chars().count().saturating_sub(width);
+    let text: String = text.chars().skip(if column.right { more } else { 0 }).take(width).collect();
     match column.right {
-        true => format!("{text:>width$} ", width = column.width),
-        false => format!("{text:<width$} ", width = column.width),
+        true => format!("{text:>width$} "),
+        false => format!("{text:<width$} "),
     }
 }

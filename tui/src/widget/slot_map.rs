@@ -31,8 +31,9 @@ pub fn cell(theme: &Theme, partitions: &Partitions, view: View, grid: Grid, cell
     if view == View::Owner {
         return partitions.table.primary.get(range.start).copied().flatten().map_or('?', owner_letter);
     }
-    let heat = range.filter_map(|p| value(partitions, view, p)).fold(0.0, f64::max);
-    theme.heat()[level(heat, hottest)]
+    // Not known is not idle: a blank.
+    let heat = range.filter_map(|p| value(partitions, view, p)).reduce(f64::max);
+    heat.map_or(' ', |heat| theme.heat()[level(heat, hottest)])
 }
 
 /// Letter of a node by its place in the table: a to z, then A to Z, then #.
