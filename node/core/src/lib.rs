@@ -54,9 +54,6 @@ use std::time::Duration;
 use upkeep::Upkeep;
 use view::NamespaceIds;
 
-/// Lock stripes of the engine: enough that workers seldom meet at one.
-const ENGINE_SHARDS: usize = 64;
-
 /// The only way core learns time.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
@@ -118,7 +115,8 @@ impl Node {
         let engine = Engine::new(dcache_engine::Config {
             memory_bytes: config.memory_bytes,
             slots: SLOTS,
-            shards: ENGINE_SHARDS,
+            threads: config.workers,
+            slot_of: |key| dcache_protocol::slot_of(key).number(),
         });
         let started = (config.clock.monotonic)();
         let mut namespace_ids = NamespaceIds::new();
@@ -417,7 +415,7 @@ fn configure(engine: &Engine, view: &View) {
             Eviction::Fifo => Policy::Fifo,
             Eviction::None => Policy::None,
         };
-        configs[index] = Some(NamespaceConfig { policy, memory_max_bytes: spec.memory_max_bytes });
+        configs[index] = Some(NamespaceConfig { policy, memory_max_bytes: spec.memory_max_bytes, memory_min_bytes: 0 });
     }
     engine.configure(&configs);
 }

@@ -23,13 +23,13 @@ const GRACE: Duration = Duration::from_millis(200);
 /// Time a step may take before it stops at the next opportunity.
 const STEP_MAX: Duration = Duration::from_millis(1);
 
-/// Entries one visit of a shard expires at most.
-const EXPIRE_BATCH: usize = 32;
+/// Entries one visit of a stripe looks at, about.
+const EXPIRE_BATCH: usize = 256;
 
-/// Visits of all a worker's shards in one step at most, whatever the clock says.
+/// Visits of all a worker's stripes in one step at most, whatever the clock says.
 const EXPIRE_ROUNDS: usize = 32;
 
-/// Entries one step evicts at most from namespaces whose maximum was lowered below what they hold.
+/// Entries one step looks at in namespaces whose maximum was lowered below what they hold.
 const TRIM_BATCH: usize = 256;
 
 /// Slots sorted or dropped in one step at most.
@@ -82,15 +82,15 @@ impl Upkeep {
         }
     }
 
-    /// Expires in turns over the worker's shards, so that one full of expired entries does not hold up the others.
+    /// Expires in turns over the worker's stripes, so that one full of expired entries does not hold up the others.
     fn expire(&self, node: &Node, worker: usize, workers: usize, is_over: &dyn Fn() -> bool) {
         let now_ms = node.unix_ms();
         for _ in 0..EXPIRE_ROUNDS {
-            let mut expired = 0;
-            for shard in (worker..node.engine().shards()).step_by(workers) {
-                expired += node.engine().expire_step(shard, now_ms, EXPIRE_BATCH);
+            let mut is_done = true;
+            for stripe in (worker..node.engine().stripes()).step_by(workers) {
+                is_done &= node.engine().expire_step(stripe, now_ms, EXPIRE_BATCH).1;
             }
-            if expired == 0 || is_over() {
+            if is_done || is_over() {
                 return;
             }
         }
@@ -116,7 +116,8 @@ impl Upkeep {
         for _ in 0..SLOTS_A_STEP {
             let Some(slot) = self.next_to_sort(now) else { return };
             let view = node.view();
-            sorted += node.engine().reclassify_slot(slot, &|database, key| view.namespace_of(database, key));
+            sorted +=
+                node.engine().reclassify_slot(slot, node.unix_ms(), &|database, key| view.namespace_of(database, key));
             if slot == SLOTS - 1 {
                 self.sorted_last(node);
             }

@@ -1,132 +1,124 @@
 //! Bytes: who may have how many, and who gives when there are too few.
 //!
-//! Two accounts bound a write: its namespace's maximum, and the engine's limit. Both are counters that are raised *before*
-//! anything is stored, and only if they stay within their bound; so no schedule of threads can pass it. When one cannot be
-//! raised, entries are evicted. What an eviction frees is not put back into the account, where another thread could take
-//! it, but held for the write that evicted: so a write needs at most one victim for each [`crate::ENTRY_OVERHEAD`] of its
-//! size, and never starves.
+//! Everything is counted in the pages of runs: of segments, of spare ones, of tables. Two accounts bound them: the engine's
+//! limit, kept by [`Arena`], and each namespace's maximum. Both are raised before a run is handed out, so no schedule of
+//! threads can pass them. Writes stop a little below each, so that what is walked to make room can always be moved.
 //!
-//! Who gives: for the namespace's own maximum, the namespace itself. For the engine's limit, the namespace that has most
-//! (the write under way included) among those that have anything to evict: max-min fairness, a small namespace cannot be
-//! emptied by a large one. Namespaces that evict nothing ([`Policy::None`]) never give.
+//! ```text
+//!   0 ──────────────────────────────► pressure ─────────► soft limit ───► limit
+//!     writes just take pages           each write reclaims  only reclaiming
+//!                                      what it adds         takes pages
+//! ```
+//!
+//! Under pressure each write reclaims about as many bytes as it adds, some tens of entries looked at; so room is there
+//! before it is needed, and no write pays for a whole segment.
+//!
+//! Who gives: for the namespace's own maximum, the namespace itself. For the engine's limit, the one that has most above its
+//! guaranteed minimum: max-min fairness, a small namespace cannot be emptied by a large one, and one at its minimum never
+//! gives to another. Namespaces that evict nothing ([`Policy::None`]) give dead space only. Within a namespace the stripe of
+//! the write gives, unless it has less than its share; then the stripe that has most.
 
+use crate::pages::{Arena, Need, PAGE, Run};
 use crate::policy::Policy;
+use crate::stripe::{Prepared, Stripe};
 use crate::{Engine, NAMESPACES, NamespaceConfig, NamespaceFigures, NamespaceId, OutOfMemory};
+use parking_lot::MutexGuard;
 use std::cmp::Reverse;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
-/// Victims beyond its own needs that a write evicts from its namespace, when a lowered maximum left it too large.
-const TRIM_BY_WRITE: usize = 64;
+/// Entries one write under pressure looks at, at most.
+const PAY_ENTRIES: usize = 48;
+
+/// Entries looked at in one hold of a lock when room is missing.
+const STEP_ENTRIES: usize = 64;
+
+/// Steps after which a write is refused: as many entries as any namespace has segments' worth of.
+const STEPS_MAX: usize = 1 << 14;
 
 /// The accounts. Relaxed throughout: each is a number of its own, and order between entries is the stripes' locks' business.
 #[derive(Debug)]
-pub(crate) struct Budget {
-    limit_bytes: u64,
-    used_bytes: Account,
+pub struct Budget {
+    arena: Arc<Arena>,
     namespaces: Box<[NamespaceBudget]>,
     /// Ids from this on were never used.
     ids: AtomicUsize,
+    stripes: usize,
+    segment_bytes_max: u64,
 }
 
 /// Aligned: two namespaces' writers should not meet on a cache line.
 #[derive(Debug)]
 #[repr(align(64))]
 struct NamespaceBudget {
-    bytes: Account,
+    bytes: AtomicU64,
     max_bytes: AtomicU64,
+    min_bytes: AtomicU64,
     is_evictable: AtomicBool,
     refused: AtomicU64,
-}
-
-#[derive(Debug, Default)]
-struct Account(AtomicU64);
-
-impl Account {
-    fn bytes(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    /// Raises the account unless it would pass `max`.
-    fn try_grow(&self, bytes: u64, max: u64) -> bool {
-        let grown = |now: u64| now.checked_add(bytes).filter(|sum| *sum <= max);
-        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, grown).is_ok()
-    }
-
-    fn grow(&self, bytes: u64) {
-        if bytes > 0 {
-            self.0.fetch_add(bytes, Ordering::Relaxed);
-        }
-    }
-
-    fn shrink(&self, bytes: u64) {
-        if bytes > 0 {
-            let before = self.0.fetch_sub(bytes, Ordering::Relaxed);
-            debug_assert!(before >= bytes, "{bytes} bytes were given back to an account of {before}");
-        }
-    }
+    /// The part of `bytes` in each stripe.
+    shares: Box<[AtomicU64]>,
 }
 
 impl Budget {
-    pub fn new(limit_bytes: u64) -> Budget {
+    pub fn new(arena: Arc<Arena>, stripes: usize, segment_bytes_max: usize) -> Budget {
         let namespace = |_| NamespaceBudget {
-            bytes: Account::default(),
+            bytes: AtomicU64::new(0),
             max_bytes: AtomicU64::new(u64::MAX),
+            min_bytes: AtomicU64::new(0),
             is_evictable: AtomicBool::new(true),
             refused: AtomicU64::new(0),
+            shares: (0..stripes).map(|_| AtomicU64::new(0)).collect(),
         };
         Budget {
-            limit_bytes,
-            used_bytes: Account::default(),
+            arena,
             namespaces: (0..NAMESPACES).map(namespace).collect(),
             ids: AtomicUsize::new(1),
+            stripes,
+            segment_bytes_max: segment_bytes_max as u64,
         }
     }
 
     pub fn configure(&self, configs: &[NamespaceConfig; NAMESPACES]) {
         for (namespace, config) in self.namespaces.iter().zip(configs) {
-            namespace.max_bytes.store(config.memory_max_bytes.unwrap_or(u64::MAX), Ordering::Relaxed);
-            namespace.is_evictable.store(config.policy != Policy::None, Ordering::Relaxed);
+            namespace.max_bytes.store(config.memory_max_bytes.unwrap_or(u64::MAX), Relaxed);
+            namespace.min_bytes.store(config.memory_min_bytes, Relaxed);
+            namespace.is_evictable.store(config.policy != Policy::None, Relaxed);
         }
     }
 
-    pub fn used_bytes(&self) -> u64 {
-        self.used_bytes.bytes()
+    pub fn arena(&self) -> &Arena {
+        &self.arena
     }
 
-    pub fn limit_bytes(&self) -> u64 {
-        self.limit_bytes
+    /// A run for a namespace's part of a stripe, within both accounts.
+    pub fn take(&self, namespace: NamespaceId, stripe: usize, pages: u32, need: Need) -> Option<Run> {
+        let account = self.of(namespace);
+        let bytes = u64::from(pages) * PAGE as u64;
+        let max = account.max_bytes.load(Relaxed);
+        let max = if need == Need::Write { soft(max) } else { max };
+        let grown = |now: u64| now.checked_add(bytes).filter(|sum| *sum <= max);
+        account.bytes.fetch_update(Relaxed, Relaxed, grown).ok()?;
+        let run = self.arena.take(pages, need);
+        match run {
+            Some(_) => _ = account.shares[stripe].fetch_add(bytes, Relaxed),
+            None => _ = account.bytes.fetch_sub(bytes, Relaxed),
+        }
+        run
     }
 
-    /// An entry of `namespace` is gone.
-    pub fn release(&self, namespace: NamespaceId, bytes: u64) {
-        self.release_namespace(namespace, bytes);
-        self.release_engine(bytes);
-    }
-
-    pub fn release_namespace(&self, namespace: NamespaceId, bytes: u64) {
-        self.of(namespace).bytes.shrink(bytes);
-    }
-
-    pub fn release_engine(&self, bytes: u64) {
-        self.used_bytes.shrink(bytes);
-    }
-
-    /// Raises a namespace's account by what the engine's account has already; its maximum does not refuse.
-    pub fn grow_namespace(&self, namespace: NamespaceId, bytes: u64) {
-        self.notice(namespace);
-        self.of(namespace).bytes.grow(bytes);
-    }
-
-    /// An entry changed its namespace.
-    pub fn transfer(&self, old: NamespaceId, new: NamespaceId, bytes: u64) {
-        self.release_namespace(old, bytes);
-        self.grow_namespace(new, bytes);
+    /// So many bytes of runs went back to the arena.
+    pub fn give(&self, namespace: NamespaceId, stripe: usize, bytes: u64) {
+        let account = self.of(namespace);
+        let before = account.bytes.fetch_sub(bytes, Relaxed);
+        debug_assert!(before >= bytes, "{bytes} bytes were given back to an account of {before}");
+        account.shares[stripe].fetch_sub(bytes, Relaxed);
     }
 
     /// Fills in the refusals, and namespaces of which nothing but refusals is known.
     pub fn add_refused(&self, figures: &mut Vec<NamespaceFigures>) {
         for (id, namespace) in self.namespaces.iter().enumerate() {
-            let refused = namespace.refused.load(Ordering::Relaxed);
+            let refused = namespace.refused.load(Relaxed);
             if refused > 0 && figures.len() <= id {
                 figures.resize(id + 1, NamespaceFigures::default());
             }
@@ -140,141 +132,230 @@ impl Budget {
         &self.namespaces[namespace.index()]
     }
 
-    /// Ids are looked through by evictions, so it is known how far they go.
+    /// Ids are looked through by reclaiming, so it is known how far they go.
+    #[inline]
     fn notice(&self, namespace: NamespaceId) {
-        if self.ids.load(Ordering::Relaxed) <= namespace.index() {
-            self.ids.fetch_max(namespace.index() + 1, Ordering::Relaxed);
+        if self.ids.load(Relaxed) <= namespace.index() {
+            self.ids.fetch_max(namespace.index() + 1, Relaxed);
         }
     }
 
     fn ids(&self) -> impl Iterator<Item = NamespaceId> {
-        (0..=u8::MAX).map(NamespaceId).take(self.ids.load(Ordering::Relaxed))
+        (0..=u8::MAX).map(NamespaceId).take(self.ids.load(Relaxed))
+    }
+
+    fn is_evictable(&self, namespace: NamespaceId) -> bool {
+        self.of(namespace).is_evictable.load(Relaxed)
+    }
+
+    fn is_near_max(&self, namespace: NamespaceId) -> bool {
+        let account = self.of(namespace);
+        let max = account.max_bytes.load(Relaxed);
+        max != u64::MAX && account.bytes.load(Relaxed) >= soft(soft(max))
     }
 
     fn is_above_max(&self, namespace: NamespaceId) -> bool {
-        let namespace = self.of(namespace);
-        namespace.bytes.bytes() > namespace.max_bytes.load(Ordering::Relaxed)
+        let account = self.of(namespace);
+        account.bytes.load(Relaxed) > account.max_bytes.load(Relaxed)
     }
 
-    /// Whether evicting everything that may be evicted would be too little. Saves evicting in vain.
-    fn is_hopeless(&self, bytes: u64) -> bool {
-        let is_evictable = |id: &NamespaceId| self.of(*id).is_evictable.load(Ordering::Relaxed);
-        let evictable: u64 = self.ids().filter(is_evictable).map(|id| self.of(id).bytes.bytes()).sum();
-        let free = self.limit_bytes.saturating_sub(self.used_bytes());
-        free.saturating_add(evictable) < bytes
+    /// Bytes a namespace has above what it is guaranteed.
+    fn surplus(&self, namespace: NamespaceId) -> u64 {
+        let account = self.of(namespace);
+        account.bytes.load(Relaxed).saturating_sub(account.min_bytes.load(Relaxed))
+    }
+
+    /// Free bytes below which writes begin to pay.
+    fn pressure_bytes(&self) -> u64 {
+        (self.stripes as u64 * self.segment_bytes_max).min(self.arena.limit_bytes() / 16)
+    }
+
+    /// Who gives for a write of `writer`, if anybody should.
+    #[inline]
+    fn pressed(&self, writer: NamespaceId) -> Option<NamespaceId> {
+        if self.is_near_max(writer) {
+            return Some(writer);
+        }
+        if self.arena.free_bytes() >= self.pressure_bytes() {
+            return None;
+        }
+        self.largest(writer, u64::MAX)
+    }
+
+    /// The namespace with the largest surplus below `below` that may be evicted; else the writer's own, for its dead space.
+    fn largest(&self, writer: NamespaceId, below: u64) -> Option<NamespaceId> {
+        let candidates = self.ids().filter(|id| self.is_evictable(*id)).map(|id| (self.surplus(id), Reverse(id)));
+        let largest = candidates.filter(|(surplus, _)| *surplus > 0 && *surplus < below).max();
+        largest.map(|(_, Reverse(id))| id).or((below == u64::MAX).then_some(writer))
+    }
+
+    fn gives_dead_space_only(&self, victim: NamespaceId, writer: NamespaceId) -> bool {
+        !self.is_evictable(victim) || (victim != writer && self.surplus(victim) == 0)
+    }
+
+    /// Whether a stripe has its share of a namespace, about.
+    fn has_its_share(&self, namespace: NamespaceId, stripe: usize) -> bool {
+        let account = self.of(namespace);
+        let share = account.shares[stripe].load(Relaxed) + self.segment_bytes_max;
+        share >= account.bytes.load(Relaxed) / self.stripes as u64
+    }
+
+    /// The stripe with most of a namespace.
+    fn richest(&self, namespace: NamespaceId) -> usize {
+        let shares = self.of(namespace).shares.iter().enumerate();
+        shares.max_by_key(|(_, share)| share.load(Relaxed)).map_or(0, |(stripe, _)| stripe)
+    }
+
+    /// Whether giving all that may be given would be too little. Saves evicting in vain.
+    fn is_hopeless(&self, writer: NamespaceId, bytes: u64) -> bool {
+        let account = self.of(writer);
+        let own_max = soft(account.max_bytes.load(Relaxed));
+        if bytes > own_max.min(self.arena.limit_bytes()) {
+            return true;
+        }
+        let given = |id: NamespaceId| match self.is_evictable(id) {
+            true if id == writer => self.of(id).bytes.load(Relaxed),
+            true => self.surplus(id),
+            // Dead space; how much of it shows when it is walked.
+            false if id == writer => bytes,
+            false => 0,
+        };
+        let evictable: u64 = self.ids().map(given).sum();
+        self.arena.free_bytes().saturating_add(evictable) < bytes
     }
 }
 
+/// Where writes stop, so that reclaiming can go on.
+fn soft(max: u64) -> u64 {
+    max - max / 16
+}
+
 impl Engine {
-    /// Reserves `bytes` in both accounts, evicting as needed.
-    pub(crate) fn make_room(&self, namespace: NamespaceId, bytes: u64, now_ms: u64) -> Result<(), OutOfMemory> {
+    /// Locks a stripe with room for `bytes` in `namespace`.
+    pub(crate) fn lock_stripe_with_room(
+        &self,
+        stripe: usize,
+        namespace: NamespaceId,
+        bytes: u64,
+        now_ms: u64,
+    ) -> Result<(MutexGuard<'_, Stripe>, Prepared), OutOfMemory> {
         self.budget.notice(namespace);
-        let account = self.budget.of(namespace);
-        let (max, limit) = (account.max_bytes.load(Ordering::Relaxed), self.budget.limit_bytes);
-        if account.bytes.try_grow(bytes, max) {
-            if self.budget.used_bytes.try_grow(bytes, limit) {
-                return Ok(());
+        let mut locked = self.stripes[stripe].lock();
+        let mut victims_below = u64::MAX;
+        let length = usize::try_from(bytes).map_err(|_| OutOfMemory)?;
+        for step in 0..STEPS_MAX {
+            if let Some(prepared) = locked.prepare(namespace, length) {
+                if let Some(victim) = self.budget.pressed(namespace) {
+                    self.pay(stripe, &mut locked, victim, namespace, bytes, now_ms);
+                }
+                return Ok((locked, prepared));
             }
-            account.bytes.shrink(bytes);
-        }
-        let is_too_large = bytes > max.min(limit);
-        let reserved = match is_too_large || self.budget.is_hopeless(bytes) {
-            true => Err(OutOfMemory),
-            false => self.make_room_by_evicting(namespace, bytes, max, now_ms),
-        };
-        if reserved.is_err() {
-            account.refused.fetch_add(1, Ordering::Relaxed);
-        }
-        reserved
-    }
-
-    fn make_room_by_evicting(
-        &self,
-        namespace: NamespaceId,
-        bytes: u64,
-        max: u64,
-        now_ms: u64,
-    ) -> Result<(), OutOfMemory> {
-        let held = self.reserve_in_namespace(namespace, bytes, max, now_ms)?;
-        if let Err(refusal) = self.reserve_in_engine(bytes, held, now_ms) {
-            self.budget.release_namespace(namespace, bytes);
-            return Err(refusal);
-        }
-        self.trim(namespace, TRIM_BY_WRITE, now_ms);
-        Ok(())
-    }
-
-    /// Reserves `bytes` in the namespace's account, at the cost of its own entries. Returns the bytes these had, which the
-    /// engine's account still counts.
-    fn reserve_in_namespace(
-        &self,
-        namespace: NamespaceId,
-        bytes: u64,
-        max: u64,
-        now_ms: u64,
-    ) -> Result<u64, OutOfMemory> {
-        let account = &self.budget.of(namespace).bytes;
-        let mut held = 0;
-        while held < bytes {
-            if account.try_grow(bytes - held, max) {
-                return Ok(held);
+            drop(locked);
+            if step == 0 && self.budget.is_hopeless(namespace, bytes) {
+                break;
             }
-            let Some(freed) = self.evict(namespace, now_ms) else {
-                self.budget.release(namespace, held);
-                return Err(OutOfMemory);
+            let near_max = self.budget.is_near_max(namespace);
+            let victim = if near_max { Some(namespace) } else { self.budget.largest(namespace, victims_below) };
+            let Some(victim) = victim else { break };
+            let from = match self.budget.has_its_share(victim, stripe) {
+                true => stripe,
+                false => self.budget.richest(victim),
             };
-            held += freed;
+            let keeps_all = self.budget.gives_dead_space_only(victim, namespace);
+            let mut reclaimed = self.stripes[from].lock().reclaim(victim, now_ms, STEP_ENTRIES, keeps_all);
+            if reclaimed.is_stuck {
+                reclaimed = self.reclaim_anywhere(victim, now_ms, keeps_all);
+            }
+            if reclaimed.is_stuck {
+                if near_max || !self.budget.is_evictable(victim) {
+                    break;
+                }
+                // All its bytes are in open segments or on their way: the next largest.
+                victims_below = self.budget.surplus(victim);
+            }
+            locked = self.stripes[stripe].lock();
         }
-        account.shrink(held - bytes);
-        Ok(held)
+        self.budget.of(namespace).refused.fetch_add(1, Relaxed);
+        Err(OutOfMemory)
     }
 
-    /// Reserves `bytes` in the engine's account, of which `held` are counted already, at the cost of the largest namespaces.
-    fn reserve_in_engine(&self, bytes: u64, mut held: u64, now_ms: u64) -> Result<(), OutOfMemory> {
-        let account = &self.budget.used_bytes;
-        while held < bytes {
-            if account.try_grow(bytes - held, self.budget.limit_bytes) {
-                return Ok(());
+    fn reclaim_anywhere(&self, victim: NamespaceId, now_ms: u64, keeps_all: bool) -> crate::stripe::Reclaimed {
+        let mut last = crate::stripe::Reclaimed { is_stuck: true, ..Default::default() };
+        for stripe in &self.stripes {
+            let mut stripe = stripe.lock();
+            if stripe.run_bytes(victim) > 0 {
+                last = stripe.reclaim(victim, now_ms, STEP_ENTRIES, keeps_all);
             }
-            let Some((namespace, freed)) = self.evict_from_largest(now_ms) else {
-                account.shrink(held);
-                return Err(OutOfMemory);
+            if !last.is_stuck {
+                break;
+            }
+        }
+        last
+    }
+
+    /// Reclaims what a write adds. Takes another stripe's lock only if nobody holds it, for the own one is held.
+    pub(crate) fn pay(
+        &self,
+        stripe: usize,
+        locked: &mut Stripe,
+        victim: NamespaceId,
+        writer: NamespaceId,
+        bytes: u64,
+        now_ms: u64,
+    ) {
+        let budget = &self.budget;
+        let urgency = if budget.arena.free_bytes() * 2 < budget.pressure_bytes() { 2 } else { 1 };
+        locked.debt = (locked.debt + bytes * urgency).min(budget.segment_bytes_max * 2);
+        let keeps_all = budget.gives_dead_space_only(victim, writer);
+        if keeps_all && budget.is_evictable(victim) {
+            return;
+        }
+        let mut looked_at = 0;
+        while locked.debt > 0 && looked_at < PAY_ENTRIES {
+            let reclaimed = if budget.has_its_share(victim, stripe) {
+                locked.reclaim(victim, now_ms, 16, keeps_all)
+            } else {
+                match self.stripes[budget.richest(victim)].try_lock() {
+                    Some(mut other) => other.reclaim(victim, now_ms, 16, keeps_all),
+                    None => return,
+                }
             };
-            self.budget.release_namespace(namespace, freed);
-            held += freed;
-        }
-        account.shrink(held - bytes);
-        Ok(())
-    }
-
-    fn evict_from_largest(&self, now_ms: u64) -> Option<(NamespaceId, u64)> {
-        let size = |id: NamespaceId| (self.budget.of(id).bytes.bytes(), Reverse(id));
-        let mut tried = None;
-        loop {
-            let sizes = self.budget.ids().map(size);
-            let largest = sizes.filter(|size| tried.is_none_or(|tried| *size < tried)).max()?;
-            let Reverse(namespace) = largest.1;
-            if let Some(freed) = self.evict(namespace, now_ms) {
-                return Some((namespace, freed));
+            locked.debt = locked.debt.saturating_sub(reclaimed.bytes);
+            looked_at += reclaimed.looked_at;
+            if reclaimed.is_stuck {
+                locked.debt = 0;
             }
-            // It evicts nothing, or all its bytes are reserved by writes under way.
-            tried = Some(largest);
         }
     }
 
-    /// Evicts at most `max` entries of namespaces that are above their maximum, which only a lowered maximum or a
+    /// The same for a change that adds without having asked for room.
+    pub(crate) fn pay_for_change(
+        &self,
+        stripe: usize,
+        locked: &mut Stripe,
+        writer: NamespaceId,
+        bytes: u64,
+        now_ms: u64,
+    ) {
+        if let Some(victim) = self.budget.pressed(writer) {
+            self.pay(stripe, locked, victim, writer, bytes, now_ms);
+        }
+    }
+
+    /// Looks at about `max` entries of namespaces that are above their maximum, which only a lowered maximum or a
     /// reclassification leaves behind; returns how many. Namespaces that evict nothing stay as they are.
     pub fn trim_step(&self, max: usize, now_ms: u64) -> usize {
-        self.budget.ids().fold(0, |trimmed, id| trimmed + self.trim(id, max - trimmed, now_ms))
-    }
-
-    fn trim(&self, namespace: NamespaceId, max: usize, now_ms: u64) -> usize {
-        let mut trimmed = 0;
-        while trimmed < max && self.budget.is_above_max(namespace) {
-            let Some(freed) = self.evict(namespace, now_ms) else { break };
-            self.budget.release(namespace, freed);
-            trimmed += 1;
+        let mut looked_at = 0;
+        for id in self.budget.ids().filter(|id| self.budget.is_evictable(*id)) {
+            while looked_at < max && self.budget.is_above_max(id) {
+                let from = self.budget.richest(id);
+                let reclaimed = self.stripes[from].lock().reclaim(id, now_ms, STEP_ENTRIES, false);
+                if reclaimed.is_stuck {
+                    break;
+                }
+                looked_at += reclaimed.looked_at;
+            }
         }
-        trimmed
+        looked_at
     }
 }

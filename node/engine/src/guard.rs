@@ -1,180 +1,245 @@
-//! One command's hold on one stripe: the operations on entries, and the exact account of what they add and free.
+//! One command's hold on one stripe: the operations on entries.
 //!
-//! The guard has `room`, reserved before the lock was taken. Storing takes from it, freeing adds to it, and what is left
-//! goes back to the budgets when the guard is dropped. So the budgets, which other threads read, change once per command.
+//! Room for what a command adds is made before it looks at anything ([`Engine::lock_with_room`]), so that one that is refused
+//! changed nothing; pages that were kept for it and not used go back when the guard is dropped.
 
-use crate::entries::{Entry, charge};
-use crate::shard::{Draft, Shard, expiry_or_never};
-use crate::value::Value;
-use crate::{Engine, NamespaceId};
+use crate::item::{Draft, HEADER_MAX, Layout, NEVER, TICK_MS, tick_of};
+use crate::pages::Need;
+use crate::stripe::{Found, Prepared, Stripe};
+use crate::table::Word;
+use crate::value::ValueRef;
+use crate::{Engine, NamespaceId, OutOfMemory, TABLE_SHARE};
 use parking_lot::MutexGuard;
 
 /// The lock of one slot's stripe. Keys given to it must be keys of that slot.
 pub struct Guard<'a> {
     engine: &'a Engine,
-    shard: MutexGuard<'a, Shard>,
+    stripe: MutexGuard<'a, Stripe>,
+    number: usize,
     slot: u16,
-    namespace: NamespaceId,
-    /// Bytes reserved in the engine's account and not used.
-    room: u64,
-    /// Bytes reserved in the account of `namespace` and not used.
-    namespace_room: u64,
-    /// The value replaced last. Declared after `shard`, so that it is freed after the lock is.
-    _replaced: Option<Value>,
+    prepared: Option<Prepared>,
+    /// The hash of one key, known from before: where the key lies, its length and database.
+    known: Option<(*const u8, usize, u16, u64)>,
 }
 
 /// An entry as a reader sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct EntryRef<'a> {
-    entry: &'a Entry,
+    /// From its first byte on.
+    bytes: &'a [u8],
+    layout: Layout,
+    word: Word,
 }
 
 impl<'a> EntryRef<'a> {
-    pub fn value(&self) -> &'a Value {
-        &self.entry.value
+    pub fn value(&self) -> ValueRef<'a> {
+        ValueRef::String(&self.bytes[self.layout.value()])
     }
 
     /// Unix milliseconds from which on it is gone; `None`: it stays.
     pub fn expires_at_ms(&self) -> Option<u64> {
-        self.entry.expiry()
+        Some(self.layout.expires_at_ms(self.bytes)).filter(|at| *at != NEVER)
     }
 
-    /// Milliseconds since its last use before this lookup by [`Guard::peek`]; 0 after [`Guard::get`].
+    /// Milliseconds since its last use before this lookup by [`Guard::peek`], to 8 ms; 0 after [`Guard::get`].
     pub fn idle_ms(&self, now_ms: u64) -> u64 {
-        now_ms.saturating_sub(self.entry.used_at_ms)
+        u64::from(tick_of(now_ms).wrapping_sub(self.layout.used(self.bytes))) * TICK_MS
     }
 
-    /// Uses since it was inserted, that included, counted up to 4095.
+    /// What the policy of its namespace counts of its uses, up to 255.
     pub fn frequency(&self) -> u64 {
-        u64::from(self.entry.frequency)
+        u64::from(self.word.uses())
     }
 
-    /// Bytes it takes of the budget.
+    /// Bytes it takes of the memory: itself and its share of a table.
     pub fn charged_bytes(&self) -> u64 {
-        self.entry.charge()
+        self.layout.len() as u64 + TABLE_SHARE
     }
 }
 
 impl<'a> Guard<'a> {
-    pub(crate) fn new(engine: &'a Engine, slot: u16, namespace: NamespaceId, room: u64) -> Guard<'a> {
-        let shard = engine.stripe(slot).shard.lock();
-        Guard { engine, shard, slot, namespace, room, namespace_room: room, _replaced: None }
+    pub(crate) fn new(
+        engine: &'a Engine,
+        number: usize,
+        stripe: MutexGuard<'a, Stripe>,
+        slot: u16,
+        prepared: Option<Prepared>,
+    ) -> Guard<'a> {
+        Guard { engine, stripe, number, slot, prepared, known: None }
     }
 
-    /// Bytes that can be stored now without asking for more.
-    pub fn room(&self) -> u64 {
-        self.room
+    /// Tells the hash of a key ([`Engine::hash`]) so that it is not computed again for this very slice.
+    pub fn knows(mut self, database: u16, key: &[u8], hash: u64) -> Guard<'a> {
+        self.known = Some((key.as_ptr(), key.len(), database, hash));
+        self
+    }
+
+    #[inline]
+    fn hash(&self, database: u16, key: &[u8]) -> u64 {
+        match self.known {
+            Some((at, length, of, hash)) if at == key.as_ptr() && length == key.len() && of == database => hash,
+            _ => self.engine.hash(database, key),
+        }
     }
 
     /// A read on behalf of a client: counts a hit or a miss of `namespace`, and a use of the entry.
+    #[inline]
     pub fn get(&mut self, database: u16, key: &[u8], namespace: NamespaceId, now_ms: u64) -> Option<EntryRef<'_>> {
-        let found = self.living(database, key, now_ms);
-        self.shard.account(namespace, |figures| match found {
-            Some(_) => figures.hits += 1,
-            None => figures.misses += 1,
-        });
-        let index = found?;
-        self.shard.touch(index, now_ms);
-        Some(EntryRef { entry: &self.shard.entries[index] })
+        let (hash, found) = self.living(database, key, now_ms);
+        let figures = self.stripe.figures_of(namespace);
+        let Some(mut found) = found else {
+            figures.misses += 1;
+            return None;
+        };
+        figures.hits += 1;
+        self.stripe.touch(hash, &mut found, tick_of(now_ms));
+        Some(self.entry(found))
     }
 
     /// A look that counts as nothing. An expired entry is dropped, as by every lookup.
     pub fn peek(&mut self, database: u16, key: &[u8], now_ms: u64) -> Option<EntryRef<'_>> {
-        let index = self.living(database, key, now_ms)?;
-        Some(EntryRef { entry: &self.shard.entries[index] })
+        let found = self.living(database, key, now_ms).1?;
+        Some(self.entry(found))
     }
 
     /// Counts a use of the entry, and neither a hit nor a miss; false when there is none.
     pub fn touch(&mut self, database: u16, key: &[u8], now_ms: u64) -> bool {
-        let found = self.living(database, key, now_ms);
-        found.inspect(|index| self.shard.touch(*index, now_ms)).is_some()
+        let (hash, Some(mut found)) = self.living(database, key, now_ms) else { return false };
+        self.stripe.touch(hash, &mut found, tick_of(now_ms));
+        true
     }
 
-    /// Stores a value, its expiry and its namespace; what the key had before is gone. Panics when the room reserved and
-    /// what the old value frees are less than the new entry's [`charge`].
+    /// Stores a value, its expiry and its namespace; what the key had before is gone. With room for the [`crate::charge`] of
+    /// what is written it is not refused.
     pub fn set(
         &mut self,
         database: u16,
         key: &[u8],
-        value: Value,
+        value: ValueRef<'_>,
         expires_at_ms: Option<u64>,
         namespace: NamespaceId,
         now_ms: u64,
-    ) {
-        let expires_at_ms = expiry_or_never(expires_at_ms);
-        let needed = charge(key.len(), value.bytes());
-        let (hash, found) = self.shard.find(database, key);
-        if let Some(index) = found.and_then(|index| self.unless_expired(index, now_ms)) {
-            let old = &self.shard.entries[index];
-            self.give(NamespaceId(old.namespace), old.charge());
-            self.take(namespace, needed);
-            self._replaced = Some(self.shard.overwrite(index, value, expires_at_ms, namespace, now_ms));
+    ) -> Result<(), OutOfMemory> {
+        let now = tick_of(now_ms);
+        let ValueRef::String(value) = value;
+        let draft = Draft { database, key, value, expires_at_ms: expires_at_ms.unwrap_or(NEVER), used: now };
+        let (hash, found) = self.living(database, key, now_ms);
+        if let Some(mut found) = found {
+            self.stripe.touch(hash, &mut found, now);
+            if self.stripe.overwrite(&mut found, &draft, namespace) {
+                self.stripe.figures_of(namespace).sets += 1;
+                return Ok(());
+            }
+            let target = match self.stripe.namespace_of(found.word) == namespace {
+                true => self.stripe.present_target(&found),
+                false => self.stripe.target(namespace, hash, draft.len(), now),
+            };
+            let word = self.append(namespace, target, hash, &draft, now_ms)?;
+            // Appending may have made room by moving the old one, or at its cost.
+            match self.stripe.find(self.slot, hash, database, key) {
+                Some(found) => self.stripe.replace(&found, word),
+                None => self.stripe.enter(self.slot, hash, word),
+            }
         } else {
-            self.take(namespace, needed);
-            let slot = self.slot;
-            self.shard.insert(hash, Draft { slot, database, key, value, expires_at_ms, namespace }, now_ms);
+            let target = self.stripe.target(namespace, hash, draft.len(), now);
+            let word = self.append(namespace, target, hash, &draft, now_ms)?;
+            self.stripe.enter(self.slot, hash, word);
         }
+        self.stripe.figures_of(namespace).sets += 1;
+        Ok(())
     }
 
-    /// Takes an entry out on request, and counts a deletion.
-    pub fn remove(&mut self, database: u16, key: &[u8], now_ms: u64) -> Option<Value> {
-        let index = self.living(database, key, now_ms)?;
-        let entry = self.shard.remove(index);
-        let namespace = NamespaceId(entry.namespace);
-        self.shard.account(namespace, |figures| figures.deletes += 1);
-        self.give(namespace, entry.charge());
-        Some(entry.value)
+    fn append(
+        &mut self,
+        namespace: NamespaceId,
+        target: (u8, u8),
+        hash: u64,
+        draft: &Draft<'_>,
+        now_ms: u64,
+    ) -> Result<Word, OutOfMemory> {
+        let need = if self.prepared.is_some() { Need::Write } else { Need::Reclaim };
+        let mut run = self.prepared.as_mut().and_then(|prepared| prepared.run.take());
+        let mut word = self.stripe.append(namespace, target, hash, draft, need, &mut run);
+        let keeps_all = !self.stripe.evicts(namespace);
+        for _ in 0..RESCUES {
+            if word.is_some() {
+                break;
+            }
+            if self.stripe.reclaim(namespace, now_ms, 64, keeps_all).is_stuck {
+                break;
+            }
+            word = self.stripe.append(namespace, target, hash, draft, Need::Reclaim, &mut run);
+        }
+        if let Some(prepared) = self.prepared.as_mut() {
+            prepared.run = run;
+        }
+        word.ok_or(OutOfMemory)
     }
 
-    /// Changes when an entry expires, `None` for never; false when there is no entry. Not a use.
+    /// Takes an entry out on request, and counts a deletion; false when there is none.
+    pub fn remove(&mut self, database: u16, key: &[u8], now_ms: u64) -> bool {
+        let (_, Some(found)) = self.living(database, key, now_ms) else { return false };
+        let namespace = self.stripe.namespace_of(found.word);
+        self.stripe.figures_of(namespace).deletes += 1;
+        self.stripe.remove(self.slot, &found);
+        true
+    }
+
+    /// Changes when an entry expires, `None` for never; false when there is no entry. Not a use. The first expiry of an
+    /// entry moves it; under a limit where not even that fits, the entry is evicted.
     pub fn set_expiry(&mut self, database: u16, key: &[u8], expires_at_ms: Option<u64>, now_ms: u64) -> bool {
-        let found = self.living(database, key, now_ms);
-        found.inspect(|index| self.shard.set_expiry(*index, expiry_or_never(expires_at_ms))).is_some()
-    }
-
-    fn living(&mut self, database: u16, key: &[u8], now_ms: u64) -> Option<u32> {
-        let (_, found) = self.shard.find(database, key);
-        found.and_then(|index| self.unless_expired(index, now_ms))
-    }
-
-    /// The position, or nothing and the entry dropped if its time has come.
-    fn unless_expired(&mut self, index: u32, now_ms: u64) -> Option<u32> {
-        if !self.shard.entries[index].is_expired(now_ms) {
-            return Some(index);
+        let (hash, Some(found)) = self.living(database, key, now_ms) else { return false };
+        let expires_at_ms = expires_at_ms.unwrap_or(NEVER);
+        if self.stripe.set_expiry(&found, expires_at_ms) {
+            return true;
         }
-        let entry = self.shard.expire(index);
-        self.give(NamespaceId(entry.namespace), entry.charge());
-        self._replaced = Some(entry.value);
-        None
-    }
-
-    /// Bytes of `namespace` became free.
-    fn give(&mut self, namespace: NamespaceId, bytes: u64) {
-        self.room += bytes;
-        if namespace == self.namespace {
-            self.namespace_room += bytes;
-        } else {
-            self.engine.budget.release_namespace(namespace, bytes);
+        let bytes = self.stripe.bytes_at(found.word);
+        let used = found.layout.used(bytes);
+        let value = bytes[found.layout.value()].to_vec();
+        let draft = Draft { database, key, value: &value, expires_at_ms, used };
+        let namespace = self.stripe.namespace_of(found.word);
+        let target = self.stripe.present_target(&found);
+        let word = self.append(namespace, target, hash, &draft, now_ms);
+        match (word, self.stripe.find(self.slot, hash, database, key)) {
+            (Ok(word), Some(found)) => self.stripe.replace(&found, word),
+            (Ok(word), None) => self.stripe.enter(self.slot, hash, word),
+            (Err(OutOfMemory), Some(found)) => {
+                self.stripe.figures_of(namespace).evictions += 1;
+                self.stripe.remove(self.slot, &found);
+            }
+            (Err(OutOfMemory), None) => {}
         }
+        let bytes = (value.len() + HEADER_MAX) as u64;
+        self.engine.pay_for_change(self.number, &mut self.stripe, namespace, bytes, now_ms);
+        true
     }
 
-    /// Bytes are stored in `namespace`.
-    fn take(&mut self, namespace: NamespaceId, bytes: u64) {
-        assert!(
-            bytes <= self.room,
-            "a write of {bytes} bytes had room for {}: ask lock_with_room for its charge",
-            self.room
-        );
-        self.room -= bytes;
-        let reserved = if namespace == self.namespace { bytes.min(self.namespace_room) } else { 0 };
-        self.namespace_room -= reserved;
-        self.engine.budget.grow_namespace(namespace, bytes - reserved);
+    fn entry(&self, found: Found) -> EntryRef<'_> {
+        EntryRef { bytes: self.stripe.bytes_at(found.word), layout: found.layout, word: found.word }
+    }
+
+    /// The hash of a key and its entry; one whose time has come is dropped.
+    #[inline]
+    fn living(&mut self, database: u16, key: &[u8], now_ms: u64) -> (u64, Option<Found>) {
+        let hash = self.hash(database, key);
+        let Some(found) = self.stripe.find(self.slot, hash, database, key) else { return (hash, None) };
+        if found.layout.expires_at_ms(self.stripe.bytes_at(found.word)) > now_ms {
+            return (hash, Some(found));
+        }
+        let namespace = self.stripe.namespace_of(found.word);
+        self.stripe.figures_of(namespace).expirations += 1;
+        self.stripe.remove(self.slot, &found);
+        (hash, None)
     }
 }
 
+/// Steps of reclaiming for a write whose room turned out too small, which takes another thread in between.
+const RESCUES: usize = 64;
+
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
-        self.engine.budget.release_namespace(self.namespace, self.namespace_room);
-        self.engine.budget.release_engine(self.room);
+        if let Some(prepared) = self.prepared.take() {
+            self.stripe.give_back(prepared);
+        }
     }
 }

@@ -1,19 +1,20 @@
 //! Memory: entries in slots, under lock stripes, within a budget.
 //!
 //! The engine knows no network, no protocol and no cluster. A *slot* and a *database* are plain numbers, a *namespace* is an
-//! id with a policy and a maximum, and time is the `now_ms` (Unix milliseconds) of whoever calls. It does no I/O, starts no
+//! id with a policy and bounds, and time is the `now_ms` (Unix milliseconds) of whoever calls. It does no I/O, starts no
 //! threads and has no clock; background work ([`Engine::expire_step`], [`Engine::trim_step`]) is done in bounded steps when
 //! its caller asks.
 //!
 //! A command takes one lock and does its work through the [`Guard`]:
 //!
 //! ```
-//! use dcache_engine::{Config, Engine, NamespaceId, Value, charge};
-//! let engine = Engine::new(Config { memory_bytes: 1 << 20, slots: 16384, shards: 64 });
-//! let (slot, database, namespace, now_ms) = (7, 0, NamespaceId::DEFAULT, 1_000);
+//! use dcache_engine::{Config, Engine, NamespaceId, ValueRef, charge};
+//! let config = Config { memory_bytes: 1 << 20, slots: 16384, threads: 2, slot_of: |key| u16::from(key[0]) };
+//! let engine = Engine::new(config);
+//! let (slot, database, namespace, now_ms) = (u16::from(b'k'), 0, NamespaceId::DEFAULT, 1_000);
 //!
 //! let mut guard = engine.lock_with_room(slot, namespace, charge(3, 5), now_ms)?;
-//! guard.set(database, b"key", Value::string(*b"value"), Some(2_000), namespace, now_ms);
+//! guard.set(database, b"key", ValueRef::String(b"value"), Some(2_000), namespace, now_ms)?;
 //! drop(guard);
 //!
 //! let mut guard = engine.lock(slot);
@@ -22,51 +23,87 @@
 //! # Ok::<(), dcache_engine::OutOfMemory>(())
 //! ```
 //!
+//! ```text
+//!   lib      slots ─► stripes                       │ pages    memory from the system, counted by the page
+//!   guard    a command's lock on one stripe         │ item     how an entry lies in a segment
+//!   stripe   segments of entries, one lock each     │ table    per slot: hash ─► where the entry lies
+//!   budget   limit, bounds, who gives               │ policy   who goes
+//! ```
+//!
 //! What it promises:
-//! - The account ([`Engine::used_bytes`]) never passes the limit, not by a byte and not for a moment: room is reserved before
-//!   anything is stored, by evicting until it is there. What the account counts is keys, values and [`ENTRY_OVERHEAD`].
-//! - The victim is the first of the whole namespace in its policy's order, not of a sample or of one stripe (`policy/`).
-//!   Which namespace gives is in `budget.rs`.
+//! - [`Engine::used_bytes`] never passes the limit, not by a byte and not for a moment, and counts all pages of segments and
+//!   tables, so resident memory is bounded by it; beside it stand some 100 bytes for each slot and segment.
 //! - No operation's cost depends on anything but its own key and value, except where it says so.
 //!
 //! | what | who may touch it |
 //! |---|---|
-//! | a `shard` | who holds its stripe's lock; a leaf: one lock per thread at a time |
-//! | budgets, coldest entries, ticks | everyone, atomically |
-//!
-//! The store is a plain one (boxed keys and values in a slab, a table and linked queues per stripe); the interface is what
-//! is meant to last.
+//! | a `stripe` | who holds its lock; one lock per thread at a time, but for `try_lock` |
+//! | budgets, hints | everyone, atomically |
+//! | holes of the arena | who holds its lock: a leaf, below the stripes' |
 
 mod budget;
-mod entries;
-mod expiry;
 mod guard;
+mod item;
+mod pages;
 mod policy;
 mod scan;
-mod shard;
 mod stats;
+mod stripe;
+mod table;
 mod value;
 
-pub use entries::{ENTRY_OVERHEAD, charge};
 pub use guard::{EntryRef, Guard};
 pub use policy::Policy;
 pub use scan::Visit;
 pub use stats::NamespaceFigures;
-pub use value::{Kind, Value};
+pub use value::{Kind, Value, ValueRef};
 
 use budget::Budget;
-use entries::Entry;
-use parking_lot::{Mutex, MutexGuard};
-use policy::NO_VICTIM;
-use shard::{Shard, Shared};
+use pages::{Arena, PAGE};
+use parking_lot::Mutex;
+use std::hash::{BuildHasher, Hasher as _};
+use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use stripe::{Parts, Stripe};
+use table::{SEGMENT_BYTES_MAX, Tables};
 
 /// Ids a namespace can have.
 pub const NAMESPACES: usize = 256;
 
-/// Lock stripes an engine has at most; scan cursors have this many numbers for them.
-pub const SHARDS_MAX: usize = 256;
+/// Lock stripes an engine has at most.
+const STRIPES_MAX: usize = 64;
+
+/// Memory below which a further stripe costs more than it helps: each has segments of its own that are not full.
+const STRIPE_BYTES_MIN: u64 = 16 << 20;
+
+/// Segments each stripe's part of the limit makes, at least.
+const SEGMENTS_PER_STRIPE: u64 = 128;
+
+/// What an entry takes of its table, about: 8 bytes at a fill of 4/5.
+pub(crate) const TABLE_SHARE: u64 = 10;
+
+/// The most an entry can take beyond the bytes of its key and value, its table's share aside; 7 is usual, 13 with an expiry.
+pub const ENTRY_OVERHEAD: u64 = item::HEADER_MAX as u64;
+
+/// Room to ask [`Engine::lock_with_room`] for, for an entry with a key and a value of so many bytes.
+pub fn charge(key_bytes: usize, value_bytes: u64) -> u64 {
+    key_bytes as u64 + value_bytes + ENTRY_OVERHEAD
+}
+
+/// Hashes keys, seeded per engine: clients choose the keys.
+#[derive(Debug, Default)]
+pub(crate) struct Hasher(foldhash::quality::RandomState);
+
+impl Hasher {
+    #[inline]
+    pub fn hash(&self, database: u16, key: &[u8]) -> u64 {
+        let mut hasher = self.0.build_hasher();
+        hasher.write(key);
+        hasher.write_u16(database);
+        hasher.finish()
+    }
+}
 
 /// A namespace as the engine knows it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -83,20 +120,24 @@ impl NamespaceId {
 
 #[derive(Clone, Copy, Debug)]
 pub struct Config {
-    /// Most bytes all entries may be charged together.
+    /// Most bytes of memory for entries and tables; rounded down to pages of 4 KiB.
     pub memory_bytes: u64,
-    /// Slots are numbered below this; at least 1.
+    /// Slots are numbered below this; at least 1, at most 16384.
     pub slots: u16,
-    /// Lock stripes; 64 is right for a few cores. Taken to be at least 1, at most [`SHARDS_MAX`] and at most `slots`.
-    pub shards: usize,
+    /// Threads that will use the engine, for the number of lock stripes.
+    pub threads: usize,
+    /// The slot of a key. Keys are found again by it when segments are walked.
+    pub slot_of: fn(&[u8]) -> u16,
 }
 
 /// What the operator says about a namespace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NamespaceConfig {
     pub policy: Policy,
-    /// Most bytes its entries may be charged; `None`: only the engine's limit.
+    /// Most bytes of memory for its entries; `None`: only the engine's limit.
     pub memory_max_bytes: Option<u64>,
+    /// Bytes of memory that no other namespace can take from it.
+    pub memory_min_bytes: u64,
 }
 
 /// No room could be made for a write: it is larger than the limit, or what could be evicted is too little.
@@ -108,68 +149,125 @@ pub struct OutOfMemory;
 #[derive(Debug)]
 pub struct Engine {
     slots: u16,
-    stripes: Vec<Stripe>,
-    budget: Budget,
+    stripes: Vec<Locked>,
+    budget: Arc<Budget>,
+    hasher: Arc<Hasher>,
+    /// Where each slot's table begins; 0: it has none. Written under the stripes' locks, read by anyone.
+    hints: Arc<[AtomicU64]>,
     /// LOCK: taken before the stripes' locks; keeps two calls of `configure` apart.
     configuring: Mutex<()>,
 }
 
-/// A shard behind its lock. Aligned so that no two locks share a cache line.
+/// A stripe behind its lock. Aligned so that no two locks share a cache line.
 #[derive(Debug)]
 #[repr(align(128))]
-struct Stripe {
-    shard: Mutex<Shard>,
-    /// Coldness of the next victim by namespace id; written under the lock.
-    coldest: Arc<[AtomicU64]>,
+struct Locked(Mutex<Stripe>);
+
+impl Deref for Locked {
+    type Target = Mutex<Stripe>;
+
+    fn deref(&self) -> &Mutex<Stripe> {
+        &self.0
+    }
 }
 
+/// Entries dropped in one hold of a lock.
+const CLEAR_STEP: usize = 256;
+
 impl Engine {
-    /// An empty engine in which every namespace has the default policy and no maximum.
+    /// An empty engine in which every namespace has the default policy and no bounds. Panics when the system has not even
+    /// addresses for the memory.
     pub fn new(config: Config) -> Engine {
-        let slots = config.slots.max(1);
-        let count = config.shards.clamp(1, SHARDS_MAX).min(usize::from(slots)) as u16;
-        let shared = Arc::new(Shared::default());
-        let stripe = |number: u16| {
-            let coldest: Arc<[AtomicU64]> = (0..NAMESPACES).map(|_| AtomicU64::new(NO_VICTIM)).collect();
-            let own_slots = usize::from((slots - number).div_ceil(count));
-            let shard = Shard::new(Arc::clone(&shared), Arc::clone(&coldest), own_slots, count);
-            Stripe { shard: Mutex::new(shard), coldest }
+        let slots = config.slots.clamp(1, 1 << 14);
+        let by_memory = (config.memory_bytes / STRIPE_BYTES_MIN).max(1);
+        let by_threads = (config.threads.max(1) * 4).next_power_of_two();
+        let most = STRIPES_MAX.min(usize::from(slots)) as u64;
+        let count = prev_power_of_two(by_memory.min(by_threads as u64).min(most)) as usize;
+        let share = config.memory_bytes / count as u64 / SEGMENTS_PER_STRIPE;
+        let segment_bytes_max = (prev_power_of_two(share.max(1)) as usize).clamp(PAGE, SEGMENT_BYTES_MAX);
+        // For each stripe what a walk moves into before the walked segment is free, and the next chunks of its tables.
+        let reserve = count * (segment_bytes_max + (64 << 10).min(segment_bytes_max * 2));
+        let arena = Arena::new(config.memory_bytes, reserve as u64);
+        let budget = Arc::new(Budget::new(Arc::clone(&arena), count, segment_bytes_max));
+        let hasher = Arc::new(Hasher::default());
+        let hints: Arc<[AtomicU64]> = (0..slots).map(|_| AtomicU64::new(0)).collect();
+        let stripe = |number: usize| {
+            let own_slots = (u32::from(slots) - number as u32).div_ceil(count as u32);
+            let parts = Parts {
+                number,
+                stride: count as u16,
+                slots: own_slots,
+                segment_bytes_max,
+                budget: Arc::clone(&budget),
+                slot_of: config.slot_of,
+                hasher: Arc::clone(&hasher),
+                tables: Tables::new(Arc::clone(&arena), Arc::clone(&hints), own_slots, number, count),
+            };
+            Locked(Mutex::new(Stripe::new(parts)))
         };
         Engine {
             slots,
             stripes: (0..count).map(stripe).collect(),
-            budget: Budget::new(config.memory_bytes),
+            budget,
+            hasher,
+            hints,
             configuring: Mutex::default(),
         }
     }
 
-    /// Sets the policy and the maximum of every namespace; the index is its id. An id that is `None` or missing has the
-    /// policy of id 0 and no maximum, until its entries are reclassified. Entries stay under any change; a lowered maximum
-    /// is reached by later writes and by [`Engine::trim_step`]. A change to or from [`Policy::Lfu`] sorts the namespace's
-    /// entries, stripe by stripe.
+    /// Sets the policy and the bounds of every namespace; the index is its id. An id that is `None` or missing has the
+    /// policy of id 0 and no bounds, until its entries are reclassified. Entries stay under any change; a lowered maximum
+    /// is reached by later writes and by [`Engine::trim_step`].
     pub fn configure(&self, namespaces: &[Option<NamespaceConfig>]) {
         let _configuring = self.configuring.lock();
         let of = |id: usize| namespaces.get(id).copied().flatten();
-        let other = NamespaceConfig { memory_max_bytes: None, ..of(0).unwrap_or_default() };
+        let other = NamespaceConfig { memory_max_bytes: None, memory_min_bytes: 0, ..of(0).unwrap_or_default() };
         let configs: [NamespaceConfig; NAMESPACES] = std::array::from_fn(|id| of(id).unwrap_or(other));
         self.budget.configure(&configs);
         let policies = configs.map(|config| config.policy);
         for stripe in &self.stripes {
-            stripe.shard.lock().configure(&policies);
+            stripe.lock().configure(&policies);
+        }
+    }
+
+    /// The hash of a key, as tables know it. To be computed once a command: see [`Guard::knows`].
+    #[inline]
+    pub fn hash(&self, database: u16, key: &[u8]) -> u64 {
+        self.hasher.hash(database, key)
+    }
+
+    /// Asks for the memory of the table a key is looked up in. Takes no lock.
+    #[inline]
+    pub fn prefetch_bucket(&self, slot: u16, hash: u64) {
+        if let Some(hint) = self.hints.get(usize::from(slot))
+            && let Some(address) = table::bucket_address(hint.load(Relaxed), hash)
+        {
+            pages::prefetch(address);
+        }
+    }
+
+    /// Asks for the memory of a key's entry; best some time after [`Engine::prefetch_bucket`]. Does not wait for a lock.
+    #[inline]
+    pub fn prefetch_entry(&self, slot: u16, hash: u64) {
+        if slot < self.slots
+            && let Some(stripe) = self.stripes[self.stripe_of(slot)].try_lock()
+        {
+            stripe.prefetch(slot, hash);
         }
     }
 
     /// Locks the stripe of a slot, for reads and for changes that add nothing. Panics unless `slot` is below
     /// [`Config::slots`]. Whoever holds a guard must call nothing else of the engine: stripes are shared by many slots.
     pub fn lock(&self, slot: u16) -> Guard<'_> {
-        Guard::new(self, slot, NamespaceId::DEFAULT, 0)
+        let number = self.stripe_of(slot);
+        Guard::new(self, number, self.stripes[number].lock(), slot, None)
     }
 
     /// Makes room for `bytes` in `namespace`, evicting as needed, then locks the stripe of a slot as [`Engine::lock`] does.
     ///
-    /// `bytes` is an upper bound of what will be stored, [`charge`] for each entry written: what an overwrite frees comes
-    /// on top, and all that is left is given back when the guard is dropped. Evicting may hit the very entry the caller
-    /// is about to change: look at it after, not before. At most 64 + `bytes` / [`ENTRY_OVERHEAD`] entries are evicted.
+    /// `bytes` is an upper bound of what will be stored, [`charge`] for each entry written. Evicting may hit the very entry
+    /// the caller is about to change: look at it after, not before. Under pressure some tens of entries are looked at; only
+    /// a write for which that left no room looks at more.
     pub fn lock_with_room(
         &self,
         slot: u16,
@@ -177,111 +275,118 @@ impl Engine {
         bytes: u64,
         now_ms: u64,
     ) -> Result<Guard<'_>, OutOfMemory> {
-        self.make_room(namespace, bytes, now_ms)?;
-        Ok(Guard::new(self, slot, namespace, bytes))
+        let number = self.stripe_of(slot);
+        let (stripe, prepared) = self.lock_stripe_with_room(number, namespace, bytes, now_ms)?;
+        Ok(Guard::new(self, number, stripe, slot, Some(prepared)))
     }
 
-    /// Bytes all entries are charged, and what is reserved by writes at this moment.
+    /// Bytes of all pages taken for entries and tables, filled or not.
     pub fn used_bytes(&self) -> u64 {
-        self.budget.used_bytes()
+        self.budget.arena().granted_bytes()
     }
 
     /// The most [`Engine::used_bytes`] can be.
     pub fn limit_bytes(&self) -> u64 {
-        self.budget.limit_bytes()
+        self.budget.arena().limit_bytes()
     }
 
     /// Lock stripes; what [`Engine::expire_step`] takes is below this.
-    pub fn shards(&self) -> usize {
+    pub fn stripes(&self) -> usize {
         self.stripes.len()
     }
 
-    /// Drops at most `max` entries of one shard whose time has come, the longest expired first; returns how many.
-    pub fn expire_step(&self, shard: usize, now_ms: u64, max: usize) -> usize {
-        let Some(stripe) = self.stripes.get(shard) else { return 0 };
-        let mut shard = stripe.shard.lock();
-        let mut expired = Vec::new();
-        while expired.len() < max {
-            let Some(entry) = shard.expire_first(now_ms) else { break };
-            self.budget.release(NamespaceId(entry.namespace), entry.charge());
-            expired.push(entry);
+    /// Drops entries of one stripe whose time has come, looking at about `max`: how many were dropped, and whether all that
+    /// is due was looked at. A segment is looked at when something in it has expired, and then at most once a second.
+    pub fn expire_step(&self, stripe: usize, now_ms: u64, max: usize) -> (usize, bool) {
+        match self.stripes.get(stripe) {
+            Some(stripe) => stripe.lock().sweep(now_ms, max),
+            None => (0, true),
         }
-        // Values are freed without the lock.
-        drop(shard);
-        expired.len()
     }
 
     /// Entries of one slot in one database, expired ones not dropped yet included.
     pub fn count_in_slot(&self, slot: u16, database: u16) -> u64 {
-        self.stripe(slot).shard.lock().slot_items(slot, database)
+        self.stripes[self.stripe_of(slot)].lock().slot_items(slot, database)
     }
 
     /// Entries of one database, expired ones not dropped yet included.
     pub fn count(&self, database: u16) -> u64 {
-        self.stripes.iter().map(|stripe| stripe.shard.lock().items(database)).sum()
+        self.stripes.iter().map(|stripe| stripe.lock().items(database).0).sum()
     }
 
     /// Of these, how many have an expiry.
     pub fn count_expiring(&self, database: u16) -> u64 {
-        self.stripes.iter().map(|stripe| stripe.shard.lock().expiring(database)).sum()
+        self.stripes.iter().map(|stripe| stripe.lock().items(database).1).sum()
     }
 
-    /// Drops the entries of one slot in all databases; returns how many. Costs what the slot holds.
+    /// Drops the entries of one slot in all databases; returns how many. Costs what the slot holds, in steps that let other
+    /// commands in between.
     pub fn clear_slot(&self, slot: u16) -> u64 {
-        let shard = self.stripe(slot).shard.lock();
-        let positions: Vec<u32> = shard.slot_entries(slot).collect();
-        self.drop_all(shard, &positions)
+        self.clear_part(slot, None)
     }
 
-    /// Drops the entries of one database; returns how many. Costs what the engine holds, one stripe at a time.
-    pub fn clear_database(&self, database: u16) -> u64 {
-        let clear = |stripe: &Stripe| {
-            let shard = stripe.shard.lock();
-            if shard.items(database) == shard.entries.len() as u64 {
-                return self.clear_shard(shard);
+    fn clear_part(&self, slot: u16, database: Option<u16>) -> u64 {
+        let mut dropped = 0;
+        loop {
+            let step = self.stripes[self.stripe_of(slot)].lock().clear_slot(slot, database, CLEAR_STEP);
+            dropped += step as u64;
+            if step < CLEAR_STEP {
+                return dropped;
             }
-            let is_in = |index: &u32| shard.entries.at(*index).is_some_and(|entry| entry.database == database);
-            let positions: Vec<u32> = (0..shard.entries.positions()).filter(is_in).collect();
-            self.drop_all(shard, &positions)
-        };
-        self.stripes.iter().map(clear).sum()
+        }
     }
 
-    /// Drops every entry. Figures that count events stay.
+    /// Drops the entries of one database; returns how many. Costs what the engine holds, in steps.
+    pub fn clear_database(&self, database: u16) -> u64 {
+        let mut dropped = 0;
+        for (number, stripe) in self.stripes.iter().enumerate() {
+            let slots: Vec<u16> = {
+                let mut stripe = stripe.lock();
+                let items = stripe.items(database).0;
+                if items == stripe.items_of_all() {
+                    dropped += stripe.clear();
+                    continue;
+                }
+                if items == 0 {
+                    continue;
+                }
+                let filled = (number..usize::from(self.slots)).step_by(self.stripes.len()).map(|slot| slot as u16);
+                filled.filter(|slot| stripe.slot_items(*slot, database) > 0).collect()
+            };
+            dropped += slots.into_iter().map(|slot| self.clear_part(slot, Some(database))).sum::<u64>();
+        }
+        self.purge();
+        dropped
+    }
+
+    /// Drops every entry and gives the memory back to the system. Figures that count events stay.
     pub fn clear(&self) {
         for stripe in &self.stripes {
-            self.clear_shard(stripe.shard.lock());
+            stripe.lock().clear();
         }
+        self.purge();
     }
 
-    /// Asks of every entry of a slot which namespace it is in, given its database and key, and moves those that changed,
-    /// as if they had just been used. Returns how many were looked at. `classify` must not call the engine.
-    pub fn reclassify_slot(&self, slot: u16, classify: &dyn Fn(u16, &[u8]) -> NamespaceId) -> usize {
-        let mut shard = self.stripe(slot).shard.lock();
-        let mut positions: Vec<u32> = shard.slot_entries(slot).collect();
-        // In order of age, so that those that move keep it among themselves.
-        positions.sort_unstable_by_key(|index| shard.entries[*index].tick);
-        for index in &positions {
-            let entry = &shard.entries[*index];
-            let (old, new) = (NamespaceId(entry.namespace), classify(entry.database, &entry.key));
-            if old != new {
-                let charge = entry.charge();
-                shard.move_to(*index, new);
-                self.budget.transfer(old, new, charge);
-            }
-        }
-        positions.len()
+    fn purge(&self) {
+        while self.budget.arena().purge_step(16) {}
+    }
+
+    /// Asks of every entry of a slot which namespace it is in, given its database and key, and moves those that changed;
+    /// uses and age stay. Returns how many were looked at. `classify` must not call the engine.
+    pub fn reclassify_slot(&self, slot: u16, now_ms: u64, classify: &dyn Fn(u16, &[u8]) -> NamespaceId) -> usize {
+        self.stripes[self.stripe_of(slot)].lock().reclassify(slot, item::tick_of(now_ms), classify)
     }
 
     /// Figures by namespace id, up to the highest that was ever used. Takes every stripe's lock once.
     pub fn figures(&self) -> Vec<NamespaceFigures> {
         let mut figures: Vec<NamespaceFigures> = Vec::new();
         for stripe in &self.stripes {
-            let shard = stripe.shard.lock();
-            if figures.len() < shard.figures().len() {
-                figures.resize(shard.figures().len(), NamespaceFigures::default());
+            for (id, part) in stripe.lock().figures() {
+                if figures.len() <= id {
+                    figures.resize(id + 1, NamespaceFigures::default());
+                }
+                figures[id].add(&part);
             }
-            figures.iter_mut().zip(shard.figures()).for_each(|(sum, part)| sum.add(part));
         }
         self.budget.add_refused(&mut figures);
         figures
@@ -289,51 +394,17 @@ impl Engine {
 
     /// Entries and bytes of every slot that holds any: (slot, items, bytes), in no order. Looks at no entry.
     pub fn slot_figures(&self) -> Vec<(u16, u64, u64)> {
-        let of = |(number, stripe): (u16, &Stripe)| stripe.shard.lock().slot_figures(number).collect::<Vec<_>>();
-        (0u16..).zip(&self.stripes).flat_map(of).collect()
+        self.stripes.iter().flat_map(|stripe| stripe.lock().slot_figures().collect::<Vec<_>>()).collect()
     }
 
-    fn stripe(&self, slot: u16) -> &Stripe {
+    #[inline]
+    fn stripe_of(&self, slot: u16) -> usize {
         assert!(slot < self.slots, "slot {slot} is not below {}", self.slots);
-        &self.stripes[usize::from(slot) % self.stripes.len()]
-    }
-
-    fn drop_all(&self, mut shard: MutexGuard<'_, Shard>, positions: &[u32]) -> u64 {
-        let entries: Vec<Entry> = positions.iter().map(|index| shard.remove(*index)).collect();
-        for entry in &entries {
-            self.budget.release(NamespaceId(entry.namespace), entry.charge());
-        }
-        drop(shard);
-        // The entries are freed here, without the lock.
-        entries.len() as u64
-    }
-
-    fn clear_shard(&self, mut shard: MutexGuard<'_, Shard>) -> u64 {
-        for (id, figures) in (0u8..).zip(shard.figures()) {
-            self.budget.release(NamespaceId(id), figures.bytes);
-        }
-        let contents = shard.clear();
-        drop(shard);
-        let items = contents.0.len() as u64;
-        // The entries are freed here, without the lock.
-        drop(contents);
-        items
-    }
-
-    /// The next victim of a namespace over all stripes, out of its shard. The caller keeps the account.
-    pub(crate) fn evict(&self, namespace: NamespaceId, now_ms: u64) -> Option<u64> {
-        // Another thread may take what was coldest before the lock is had; then the stripe publishes its next.
-        for _ in 0..EVICT_ATTEMPTS {
-            let coldness = |stripe: &&Stripe| stripe.coldest[namespace.index()].load(Ordering::Acquire);
-            let stripe = self.stripes.iter().min_by_key(coldness).filter(|stripe| coldness(stripe) != NO_VICTIM)?;
-            let evicted = stripe.shard.lock().evict(namespace, now_ms);
-            if let Some(entry) = evicted {
-                return Some(entry.charge());
-            }
-        }
-        None
+        // A power of two.
+        usize::from(slot) & (self.stripes.len() - 1)
     }
 }
 
-/// Lost races for a victim after which a write is refused. One is rare, this many in a row do not happen.
-const EVICT_ATTEMPTS: usize = 256;
+fn prev_power_of_two(n: u64) -> u64 {
+    1 << n.max(1).ilog2()
+}

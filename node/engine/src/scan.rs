@@ -1,23 +1,27 @@
 //! Walks over entries: scans with a cursor, the keys of a slot, a random key.
 //!
-//! A scan goes through the shards, and in each through the positions of its entries. A position is kept for life, so an entry
-//! that is there during a whole scan is visited at least once (exactly once, in fact), whatever comes and goes beside it.
+//! A scan goes through the slots, and within a slot through the bits of the keys' hashes, in rising order. Neither changes
+//! while an entry lives, whatever is moved for whatever reason; so an entry that is there during a whole scan is visited
+//! exactly once.
 //!
 //! ```text
-//!   cursor:  | shard, 8 bits | position, 32 bits |      below 2^40; 0 is both the start and the end
+//!   cursor:  │ slot, 14 bits │ order, 8 │ tag, 16 │      below 2^38; 0 is both the start and the end
 //! ```
 //!
-//! Locks are held for one shard at a time and for no more positions than one call may look at. Shards without entries are
-//! walked over at once.
+//! Locks are held for a part of one slot at a time. Slots without entries are passed over without a lock.
 
-use crate::entries::Entry;
-use crate::value::Value;
-use crate::{Engine, Stripe};
+use crate::item::Layout;
+use crate::stripe::Stripe;
+use crate::table::{Word, order_of};
+use crate::value::ValueRef;
+use crate::{Engine, item};
+use std::sync::atomic::Ordering::Relaxed;
 
-/// Positions without an entry that a scan looks at, for each entry it was asked for.
-const EMPTY_PER_ENTRY: usize = 16;
+/// Entries looked at for each that was asked for, at most: expired ones are not visited.
+const LOOKS_PER_ENTRY: usize = 16;
 
-const POSITION_BITS: u32 = 32;
+const TAG_BITS: u32 = 16;
+const ORDER_BITS: u32 = 8;
 
 /// An entry as a scan shows it.
 #[derive(Clone, Copy, Debug)]
@@ -25,94 +29,137 @@ pub struct Visit<'a> {
     pub slot: u16,
     pub database: u16,
     pub key: &'a [u8],
-    pub value: &'a Value,
+    pub value: ValueRef<'a>,
     /// Unix milliseconds from which on it is gone; `None`: it stays.
     pub expires_at_ms: Option<u64>,
 }
 
 impl<'a> Visit<'a> {
-    fn of(entry: &'a Entry) -> Visit<'a> {
+    fn of(stripe: &'a Stripe, slot: u16, word: Word) -> Visit<'a> {
+        let bytes = stripe.bytes_at(word);
+        let layout = Layout::read(bytes);
         Visit {
-            slot: entry.slot,
-            database: entry.database,
-            key: &entry.key,
-            value: &entry.value,
-            expires_at_ms: entry.expiry(),
+            slot,
+            database: layout.database(bytes),
+            key: &bytes[layout.key()],
+            value: ValueRef::String(&bytes[layout.value()]),
+            expires_at_ms: Some(layout.expires_at_ms(bytes)).filter(|at| *at != item::NEVER),
         }
+    }
+
+    fn is_expired(&self, now_ms: u64) -> bool {
+        self.expires_at_ms.is_some_and(|at| at <= now_ms)
     }
 }
 
 impl Engine {
-    /// One step of a scan over all databases: visits at most `count` entries that are not expired, looks at no more than
-    /// 16 × `count` empty positions, and returns the cursor for the next step, 0 after the last. A cursor that no step
-    /// returned is harmless. `visit` runs under a lock and must not call the engine.
+    /// One step of a scan over all databases: visits at least one entry that is not expired unless it looked at 16 × `count`
+    /// others, and at most `count` and those whose hashes agree with the last one's. Returns the cursor for the next step, 0
+    /// after the last. A cursor that no step returned is harmless. `visit` runs under a lock and must not call the engine.
     pub fn scan(&self, cursor: u64, count: usize, now_ms: u64, visit: &mut dyn FnMut(Visit<'_>)) -> u64 {
         let mut visits = count.max(1);
-        let mut empty = visits.saturating_mul(EMPTY_PER_ENTRY);
-        let mut number = usize::try_from(cursor >> POSITION_BITS).unwrap_or(usize::MAX);
-        let mut position = cursor as u32;
-        while let Some(stripe) = self.stripes.get(number) {
-            let shard = stripe.shard.lock();
-            while position < shard.entries.positions() {
-                if visits == 0 || empty == 0 {
-                    return cursor_at(number, position);
-                }
-                match shard.entries.at(position).filter(|entry| !entry.is_expired(now_ms)) {
-                    Some(entry) => {
-                        visits -= 1;
-                        visit(Visit::of(entry));
+        let mut looks = visits.saturating_mul(LOOKS_PER_ENTRY);
+        let mut tag = cursor as u16;
+        let mut order = (cursor >> TAG_BITS) as u8;
+        let first = cursor >> (TAG_BITS + ORDER_BITS);
+        for slot in first..u64::from(self.slots) {
+            let slot = slot as u16;
+            if self.hints[usize::from(slot)].load(Relaxed) != 0 {
+                loop {
+                    let stripe = self.stripes[self.stripe_of(slot)].lock();
+                    // A part of one slot in the order of the tags; those with the same tag in one step.
+                    let mut words: Vec<Word> = Vec::new();
+                    let orders = stripe.each_of_order(slot, order, |word| {
+                        if word.tag() >= tag {
+                            words.push(word);
+                        }
+                    });
+                    words.sort_unstable_by_key(|word| word.tag());
+                    let mut last = None;
+                    for word in words {
+                        if last.is_some_and(|last| last != word.tag()) && (visits == 0 || looks == 0) {
+                            let place = u64::from(slot) << ORDER_BITS | u64::from(order);
+                            return place << TAG_BITS | u64::from(word.tag());
+                        }
+                        last = Some(word.tag());
+                        let seen = Visit::of(&stripe, slot, word);
+                        let is_of_order = orders == 1
+                            || (order_of(self.hash(seen.database, seen.key)) >> (16 - ORDER_BITS)) as u8 == order;
+                        if !is_of_order {
+                            continue;
+                        }
+                        looks = looks.saturating_sub(1);
+                        if !seen.is_expired(now_ms) {
+                            visits = visits.saturating_sub(1);
+                            visit(seen);
+                        }
                     }
-                    None => empty -= 1,
+                    tag = 0;
+                    if orders == 1 || order == u8::MAX {
+                        break;
+                    }
+                    order += 1;
+                    if visits == 0 || looks == 0 {
+                        return (u64::from(slot) << ORDER_BITS | u64::from(order)) << TAG_BITS;
+                    }
                 }
-                position += 1;
+                if visits == 0 || looks == 0 {
+                    let next = u64::from(slot) + 1;
+                    return if next < u64::from(self.slots) { next << (TAG_BITS + ORDER_BITS) } else { 0 };
+                }
             }
-            number += 1;
-            position = 0;
+            (tag, order) = (0, 0);
         }
         0
     }
 
     /// At most `max` keys of one slot in one database that are not expired, in no order. Costs what the slot holds, in
-    /// all databases, if fewer are found.
+    /// all databases.
     pub fn keys_in_slot(&self, slot: u16, database: u16, max: usize, now_ms: u64) -> Vec<Vec<u8>> {
-        let shard = self.stripe(slot).shard.lock();
-        let entries = shard.slot_entries(slot).map(|index| &shard.entries[index]);
-        let is_listed = |entry: &&Entry| entry.database == database && !entry.is_expired(now_ms);
-        entries.filter(is_listed).take(max).map(|entry| entry.key.to_vec()).collect()
+        let stripe = self.stripes[self.stripe_of(slot)].lock();
+        let mut keys = Vec::new();
+        stripe.each(slot, |word| {
+            let seen = Visit::of(&stripe, slot, word);
+            if keys.len() < max && seen.database == database && !seen.is_expired(now_ms) {
+                keys.push(seen.key.to_vec());
+            }
+        });
+        keys
     }
 
-    /// A key of a database that is not expired, chosen by `seed`, which should be random; `None` when there is none.
-    /// Nearly uniform: an entry behind removed ones is somewhat likelier. Costs a walk over what is expired or belongs to
-    /// other databases between the place the seed names and the next such key.
+    /// A key of a database that is not expired, chosen by `seed`, which should be random; `None` when there is none. Uniform
+    /// over entries, as far as they are in this database and not expired. Costs a look at the counts of a stripe's slots,
+    /// and at one slot's entries.
     pub fn random_key(&self, database: u16, seed: u64, now_ms: u64) -> Option<Vec<u8>> {
-        let counts: Vec<u64> = self.stripes.iter().map(|stripe| stripe.shard.lock().items(database)).collect();
+        let counts: Vec<u64> = self.stripes.iter().map(|stripe| stripe.lock().items(database).0).collect();
         let mut chosen = seed.checked_rem(counts.iter().sum())?;
         let mut first = 0;
         while chosen >= counts[first] {
             chosen -= counts[first];
             first += 1;
         }
-        let (before, from) = self.stripes.split_at(first);
-        from.iter().chain(before).find_map(|stripe| key_near(stripe, database, seed, now_ms))
+        for stripe in (first..self.stripes.len()).chain(0..first) {
+            let slots = self.filled_slots(stripe, database);
+            let mut at = 0;
+            while at < slots.len() && chosen >= slots[at].1 {
+                chosen -= slots[at].1;
+                at += 1;
+            }
+            let around = slots.iter().skip(at).chain(slots.iter().take(at));
+            for (slot, _) in around {
+                let mut keys = self.keys_in_slot(*slot, database, usize::MAX, now_ms);
+                if !keys.is_empty() {
+                    let index = (chosen % keys.len() as u64) as usize;
+                    return Some(keys.swap_remove(index));
+                }
+            }
+        }
+        None
     }
-}
 
-/// The first key at or after a place the seed names, around the end of the shard if need be.
-fn key_near(stripe: &Stripe, database: u16, seed: u64, now_ms: u64) -> Option<Vec<u8>> {
-    let shard = stripe.shard.lock();
-    if shard.items(database) == 0 {
-        return None;
+    fn filled_slots(&self, stripe: usize, database: u16) -> Vec<(u16, u64)> {
+        let stripe = self.stripes[stripe].lock();
+        let slots: Vec<u16> = stripe.slot_figures().map(|(slot, ..)| slot).collect();
+        slots.into_iter().map(|slot| (slot, stripe.slot_items(slot, database))).filter(|slot| slot.1 > 0).collect()
     }
-    let positions = shard.entries.positions();
-    // Multiplied, so that the place does not follow from the choice of the shard.
-    let start = (seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32 % positions;
-    (start..positions)
-        .chain(0..start)
-        .filter_map(|position| shard.entries.at(position))
-        .find(|entry| entry.database == database && !entry.is_expired(now_ms))
-        .map(|entry| entry.key.to_vec())
-}
-
-fn cursor_at(shard: usize, position: u32) -> u64 {
-    (shard as u64) << POSITION_BITS | u64::from(position)
 }

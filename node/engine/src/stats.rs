@@ -1,4 +1,4 @@
-//! What happened in each namespace. Counted by the shards under their locks, so counting costs no shared memory, and
+//! What happened in each namespace. Counted by the stripes under their locks, so counting costs no shared memory, and
 //! summed when somebody asks.
 
 /// Figures of one namespace; counts are since the engine was made.
@@ -6,8 +6,10 @@
 pub struct NamespaceFigures {
     /// Entries held, expired ones not dropped yet included.
     pub items: u64,
-    /// Bytes these are charged: keys, values and [`crate::ENTRY_OVERHEAD`] each.
+    /// Bytes of memory taken for them: the segments they lie in, dead and unfilled space included.
     pub bytes: u64,
+    /// Bytes of their keys and values alone.
+    pub stored_bytes: u64,
     pub hits: u64,
     pub misses: u64,
     /// Values written, overwrites included.
@@ -26,6 +28,7 @@ impl NamespaceFigures {
     pub(crate) fn add(&mut self, other: &NamespaceFigures) {
         self.items += other.items;
         self.bytes += other.bytes;
+        self.stored_bytes += other.stored_bytes;
         self.hits += other.hits;
         self.misses += other.misses;
         self.sets += other.sets;

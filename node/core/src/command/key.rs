@@ -7,7 +7,7 @@
 use super::{Context, Door, string_of};
 use crate::glob::{self, Case};
 use crate::number::parse_integer;
-use dcache_engine::{Guard, NamespaceId, Value};
+use dcache_engine::{Guard, NamespaceId, OutOfMemory, Value, ValueRef};
 use dcache_protocol::error::WireError;
 use dcache_protocol::namespace::DATABASES;
 use dcache_protocol::{Eviction, slot_of};
@@ -30,7 +30,7 @@ pub fn del(context: &mut Context<'_>) -> Result<(), WireError> {
     let remove = |key: &[u8]| {
         let removed = context.lock(key).remove(context.database, key, context.now_ms);
         // Freed here, with the lock released.
-        removed.is_some()
+        removed
     };
     let count = context.args.iter().skip(1).filter(|key| remove(key)).count();
     context.reply.integer(count as i64);
@@ -232,7 +232,7 @@ pub fn parse_cursor(text: &[u8]) -> Option<u64> {
 
 /// Walks over `count` entries, those in the client's database that are this node's being shown to `visit`; the next cursor,
 /// 0 at the end.
-fn walk(context: &Context<'_>, mut cursor: u64, count: usize, visit: &mut dyn FnMut(&[u8], &Value)) -> u64 {
+fn walk(context: &Context<'_>, mut cursor: u64, count: usize, visit: &mut dyn FnMut(&[u8], ValueRef<'_>)) -> u64 {
     let mut left = count;
     while left > 0 {
         let step = left.min(VISITS_PER_LOCK);
@@ -302,12 +302,16 @@ fn rename_to(context: &Context<'_>, replaces: bool) -> Result<bool, WireError> {
     if slot_of(source) != slot_of(target) {
         return rename_between_slots(context, replaces, namespace);
     }
-    let mut guard = context.lock_with_room(target, namespace, 0)?;
+    let bytes = context.lock(source).peek(context.database, source, context.now_ms).map_or(0, |e| e.value().bytes());
+    let mut guard = context.lock_with_room(target, namespace, bytes as usize)?;
     if !replaces && is_there(&mut guard, target) {
         return Ok(false);
     }
-    let (value, expires_at_ms) = take(context, &mut guard, source)?;
-    context.put(&mut guard, target, value, context.expiry_within(namespace, expires_at_ms), namespace);
+    let (value, expires_at_ms) = look(context, &mut guard, source)?;
+    // Written before the old name goes, so that a refusal loses nothing.
+    let expires_at_ms = context.expiry_within(namespace, expires_at_ms);
+    context.put(&mut guard, target, (&value).into(), expires_at_ms, namespace)?;
+    guard.remove(context.database, source, context.now_ms);
     Ok(true)
 }
 
@@ -318,25 +322,30 @@ fn rename_between_slots(context: &Context<'_>, replaces: bool, namespace: Namesp
         return Ok(false);
     }
     let (value, expires_at_ms) = take(context, &mut context.lock(source), source)?;
-    let error = match context.lock_with_room(target, namespace, value.bytes() as usize) {
-        Ok(mut guard) => {
-            context.put(&mut guard, target, value, context.expiry_within(namespace, expires_at_ms), namespace);
-            return Ok(true);
-        }
-        Err(error) => error,
+    let put = |key: &[u8], namespace: NamespaceId, expires_at_ms: Option<u64>| {
+        let mut guard = context.lock_with_room(key, namespace, value.bytes() as usize)?;
+        context.put(&mut guard, key, (&value).into(), expires_at_ms, namespace)
     };
-    let namespace = context.namespace_of(source);
-    let mut guard = context.lock_with_room(source, namespace, value.bytes() as usize)?;
-    context.put(&mut guard, source, value, expires_at_ms, namespace);
-    Err(error)
+    match put(target, namespace, context.expiry_within(namespace, expires_at_ms)) {
+        Ok(()) => Ok(true),
+        Err(error) => {
+            put(source, context.namespace_of(source), expires_at_ms)?;
+            Err(error)
+        }
+    }
+}
+
+/// A copy of a key's value, and its expiry.
+fn look(context: &Context<'_>, guard: &mut Guard<'_>, key: &[u8]) -> Result<(Value, Option<u64>), WireError> {
+    let entry = guard.peek(context.database, key, context.now_ms).ok_or(WireError::NoSuchKey)?;
+    Ok((entry.value().to_owned(), entry.expires_at_ms()))
 }
 
 /// Takes out a key's value and expiry.
 fn take(context: &Context<'_>, guard: &mut Guard<'_>, key: &[u8]) -> Result<(Value, Option<u64>), WireError> {
-    let entry = guard.peek(context.database, key, context.now_ms).ok_or(WireError::NoSuchKey)?;
-    let expires_at_ms = entry.expires_at_ms();
-    let value = guard.remove(context.database, key, context.now_ms).ok_or(WireError::NoSuchKey)?;
-    Ok((value, expires_at_ms))
+    let taken = look(context, guard, key)?;
+    guard.remove(context.database, key, context.now_ms);
+    Ok(taken)
 }
 
 pub fn copy(context: &mut Context<'_>) -> Result<(), WireError> {
@@ -359,7 +368,7 @@ pub fn copy(context: &mut Context<'_>) -> Result<(), WireError> {
         return Err(other("source and destination objects are the same"));
     }
     let copied = context.lock(source).peek(context.database, source, context.now_ms).map(|entry| {
-        let value = entry.value().clone();
+        let value = entry.value().to_owned();
         (value, entry.expires_at_ms())
     });
     let is_copied = match copied {
@@ -384,8 +393,8 @@ fn put_copy(
         return Ok(false);
     }
     let expires_at_ms = context.expiry_within(namespace, expires_at_ms);
-    guard.set(database, target, value, expires_at_ms, namespace, context.now_ms);
-    Ok(true)
+    let set = guard.set(database, target, (&value).into(), expires_at_ms, namespace, context.now_ms);
+    set.map(|()| true).map_err(|OutOfMemory| WireError::OutOfMemory)
 }
 
 /// What Redis would say of a value it was given whole; it says `raw` of one that was ever changed in place.

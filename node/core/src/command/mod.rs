@@ -19,7 +19,7 @@ pub use table::COMMANDS;
 use crate::Node;
 use crate::session::ClientState;
 use crate::view::View;
-use dcache_engine::{ENTRY_OVERHEAD, EntryRef, Guard, NamespaceId, Value};
+use dcache_engine::{EntryRef, Guard, NamespaceId, OutOfMemory, ValueRef, charge};
 use dcache_protocol::error::WireError;
 use dcache_protocol::resp::parse::Args;
 use dcache_protocol::resp::reply::Reply;
@@ -372,7 +372,7 @@ pub fn keys_of<'a>(command: &'static Command, args: Args<'a>) -> impl Iterator<I
 }
 
 /// The bytes of a string value.
-pub fn string_of(value: &Value) -> Result<&[u8], WireError> {
+pub fn string_of(value: ValueRef<'_>) -> Result<&[u8], WireError> {
     value.as_string().ok_or(WireError::WrongType)
 }
 
@@ -402,9 +402,9 @@ impl<'a> Context<'a> {
         namespace: NamespaceId,
         value_bytes: usize,
     ) -> Result<Guard<'a>, WireError> {
-        let bytes = (key.len() + value_bytes) as u64 + ENTRY_OVERHEAD;
+        let bytes = charge(key.len(), value_bytes as u64);
         let guard = self.node.engine().lock_with_room(slot_of(key).number(), namespace, bytes, self.now_ms);
-        guard.map_err(|_| WireError::OutOfMemory)
+        guard.map_err(|OutOfMemory| WireError::OutOfMemory)
     }
 
     /// The entry of a key, for a command that answers from it: counts a hit or a miss, and as a use of the key unless the
@@ -422,15 +422,16 @@ impl<'a> Context<'a> {
         &self,
         guard: &mut Guard<'_>,
         key: &[u8],
-        value: Value,
+        value: ValueRef<'_>,
         expires_at_ms: Option<u64>,
         namespace: NamespaceId,
-    ) {
+    ) -> Result<(), WireError> {
         if expires_at_ms.is_some_and(|at| at <= self.now_ms) {
             guard.remove(self.database, key, self.now_ms);
-        } else {
-            guard.set(self.database, key, value, expires_at_ms, namespace, self.now_ms);
+            return Ok(());
         }
+        let set = guard.set(self.database, key, value, expires_at_ms, namespace, self.now_ms);
+        set.map_err(|OutOfMemory| WireError::OutOfMemory)
     }
 
     /// Gives an existing key this expiry, or none. One in the past deletes the key.

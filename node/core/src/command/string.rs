@@ -6,7 +6,7 @@
 
 use super::{Context, string_of as string};
 use crate::number::{Extended, parse_integer};
-use dcache_engine::{ENTRY_OVERHEAD, Guard, NamespaceId, Value};
+use dcache_engine::{ENTRY_OVERHEAD, Guard, NamespaceId, ValueRef};
 use dcache_protocol::error::WireError;
 use dcache_protocol::resp::parse::Args;
 use dcache_protocol::slot_of;
@@ -118,7 +118,7 @@ pub fn set(context: &mut Context<'_>) -> Result<(), WireError> {
             (Expiry::Keep, Some(kept_ms)) => kept_ms,
             _ => context.expiry_of_write(namespace, asked_ms),
         };
-        put(context, &mut guard, key, value, expires_at_ms, namespace);
+        put(context, &mut guard, key, value, expires_at_ms, namespace)?;
     }
     match (options.answers_old, is_met) {
         (true, _) => {}
@@ -150,7 +150,7 @@ pub fn setnx(context: &mut Context<'_>) -> Result<(), WireError> {
     let is_absent = guard.peek(context.database, key, context.now_ms).is_none();
     if is_absent {
         let expires_at_ms = context.expiry_of_write(namespace, None);
-        put(context, &mut guard, key, value, expires_at_ms, namespace);
+        put(context, &mut guard, key, value, expires_at_ms, namespace)?;
     }
     context.reply.integer(i64::from(is_absent));
     Ok(())
@@ -185,7 +185,7 @@ pub fn msetnx(context: &mut Context<'_>) -> Result<(), WireError> {
         }
         let expires_at_ms = context.expiry_of_write(namespace, None);
         for (key, value) in pairs() {
-            put(context, &mut guard, key, value, expires_at_ms, namespace);
+            put(context, &mut guard, key, value, expires_at_ms, namespace)?;
         }
     } else {
         if pairs().any(|(key, _)| is_taken(&mut context.lock(key), key)) {
@@ -209,7 +209,7 @@ pub fn getset(context: &mut Context<'_>) -> Result<(), WireError> {
         None => context.reply.null(),
     }
     let expires_at_ms = context.expiry_of_write(namespace, None);
-    put(context, &mut guard, key, value, expires_at_ms, namespace);
+    put(context, &mut guard, key, value, expires_at_ms, namespace)?;
     Ok(())
 }
 
@@ -290,7 +290,7 @@ fn add(context: &mut Context<'_>, by: i64) -> Result<(), WireError> {
         None => (0, context.expiry_of_write(namespace, None)),
     };
     let sum = value.checked_add(by).ok_or(WireError::Overflow)?;
-    put(context, &mut guard, key, sum.to_string().as_bytes(), expires_at_ms, namespace);
+    put(context, &mut guard, key, sum.to_string().as_bytes(), expires_at_ms, namespace)?;
     context.reply.integer(sum);
     Ok(())
 }
@@ -313,7 +313,7 @@ pub fn incrbyfloat(context: &mut Context<'_>) -> Result<(), WireError> {
         }
         let text = sum.to_text();
         if text.len() <= room {
-            put(context, &mut guard, key, text.as_bytes(), expires_at_ms, namespace);
+            put(context, &mut guard, key, text.as_bytes(), expires_at_ms, namespace)?;
             context.reply.bulk(text);
             return Ok(());
         }
@@ -337,7 +337,7 @@ pub fn append(context: &mut Context<'_>) -> Result<(), WireError> {
         None => (more.to_vec(), context.expiry_of_write(namespace, None)),
     };
     let length = value.len();
-    put_owned(context, &mut guard, key, value, expires_at_ms, namespace);
+    put(context, &mut guard, key, &value, expires_at_ms, namespace)?;
     context.reply.integer(length as i64);
     Ok(())
 }
@@ -376,7 +376,7 @@ pub fn setrange(context: &mut Context<'_>) -> Result<(), WireError> {
         value.resize(value.len().max(end), 0);
         value[offset..end].copy_from_slice(patch);
         let length = value.len();
-        put_owned(context, &mut guard, key, value, expires_at_ms, namespace);
+        put(context, &mut guard, key, &value, expires_at_ms, namespace)?;
         context.reply.integer(length as i64);
         return Ok(());
     }
@@ -387,7 +387,7 @@ fn store(context: &Context<'_>, key: &[u8], value: &[u8], asked_ms: Option<u64>)
     let namespace = context.namespace_of(key);
     let expires_at_ms = context.expiry_of_write(namespace, asked_ms);
     let mut guard = context.lock_with_room(key, namespace, value.len())?;
-    put(context, &mut guard, key, value, expires_at_ms, namespace);
+    put(context, &mut guard, key, value, expires_at_ms, namespace)?;
     Ok(())
 }
 
@@ -398,19 +398,8 @@ fn put(
     value: &[u8],
     expires_at_ms: Option<u64>,
     namespace: NamespaceId,
-) {
-    context.put(guard, key, Value::String(value.into()), expires_at_ms, namespace);
-}
-
-fn put_owned(
-    context: &Context<'_>,
-    guard: &mut Guard<'_>,
-    key: &[u8],
-    value: Vec<u8>,
-    expires_at_ms: Option<u64>,
-    namespace: NamespaceId,
-) {
-    context.put(guard, key, Value::String(value.into()), expires_at_ms, namespace);
+) -> Result<(), WireError> {
+    context.put(guard, key, ValueRef::String(value), expires_at_ms, namespace)
 }
 
 /// Whose options are read: each knows some the other does not.

@@ -1,81 +1,58 @@
-//! Least frequently used: one queue for each count of uses, as in "An O(1) algorithm for implementing the LFU cache eviction
-//! scheme" (Shah, Mitra, Matani, 2010), but with the counts in a `BTreeMap` instead of a linked list: there are few distinct
-//! ones, and the lowest is at hand.
+//! Least frequently used, with aging: what was used least often lately goes first.
 //!
-//! ```text
-//!   1: b ─ e ─ f      the victim is the front of the lowest queue, b
-//!   2: a ─ d          a use moves an entry to the back of the next queue,
-//!   7: c              so within a queue the front was used longest ago
-//! ```
-//!
-//! This is plain LFU: counts only grow, up to [`FREQUENCY_MAX`](crate::entries::FREQUENCY_MAX), from where on entries are
-//! ordered by their last use. Nothing ages, so what was popular once stays until it is deleted or expires.
+//! One queue walked in circles. Uses are counted logarithmically in effect by halving them at every walk; a sketch that
+//! outlives eviction gives a key that comes back the count it had. What falls is a set share of the bytes walked.
 
-use super::Ticks;
-use super::queue::Order;
-use crate::entries::Entries;
-use std::collections::BTreeMap;
+use super::sketch::Sketch;
+use super::threshold::Threshold;
+use super::{Meta, QUEUES, QueueFigures, Replacement, Verdict, last_filled, sum};
 
-#[derive(Debug, Default)]
-pub(crate) struct Lfu {
-    /// Invariant: no queue is empty; each holds the entries of that frequency, ticks rising towards the back.
-    queues: BTreeMap<u16, Order>,
+/// Share of the walked bytes that goes: three bytes are copied for one evicted.
+const SHARE: f32 = 0.25;
+
+/// One queue, ranked by uses.
+#[derive(Debug)]
+pub struct Lfu {
+    threshold: Threshold,
+    sketch: Sketch,
 }
 
 impl Lfu {
-    pub fn insert(&mut self, entries: &mut Entries, index: u32) {
-        self.queues.entry(entries[index].frequency).or_default().push_back(entries, index);
-    }
-
-    pub fn used(&mut self, entries: &mut Entries, index: u32, ticks: &Ticks) {
-        self.remove(entries, index);
-        let entry = &mut entries[index];
-        entry.tick = ticks.next();
-        entry.count_use();
-        self.insert(entries, index);
-    }
-
-    pub fn remove(&mut self, entries: &mut Entries, index: u32) {
-        let frequency = entries[index].frequency;
-        let queue = self.queues.get_mut(&frequency).expect("an entry is in the queue of its frequency");
-        queue.remove(entries, index);
-        if queue.is_empty() {
-            self.queues.remove(&frequency);
-        }
-    }
-
-    pub fn victim(&self) -> Option<u32> {
-        self.queues.first_key_value().and_then(|(_, queue)| queue.front())
-    }
-
-    pub fn iter(&self, entries: &Entries) -> impl Iterator<Item = u32> {
-        self.queues.values().flat_map(|queue| queue.iter(entries))
+    pub fn new() -> Self {
+        Self { threshold: Threshold::new(SHARE), sketch: Sketch::new() }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::super::Policy;
-    use super::super::testing::Trial;
-    use crate::entries::FREQUENCY_MAX;
+impl Default for Lfu {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
-    #[test]
-    fn the_least_frequently_used_goes_first_and_among_equals_the_least_recently_used() {
-        let mut trial = Trial::new(Policy::Lfu);
-        trial.insert('a').insert('b').insert('c').insert('d').insert('e');
-        trial.hit('c').hit('a').hit('c').overwrite('d').hit('a').hit('a');
-        assert_eq!(trial.evict_all(), "bedca");
+impl Replacement for Lfu {
+    fn insert(&mut self, meta: &Meta, _: u32) -> (u8, u8) {
+        self.sketch.note(meta.hash);
+        (0, self.sketch.frequency(meta.hash))
     }
 
-    #[test]
-    fn counts_end_and_then_the_last_use_decides() {
-        let mut trial = Trial::new(Policy::Lfu);
-        trial.insert('a').insert('b');
-        for name in ['a', 'b', 'a'] {
-            for _ in 0..FREQUENCY_MAX {
-                trial.hit(name);
-            }
+    fn hit(&mut self, meta: &Meta, _: u32) -> u8 {
+        meta.uses.saturating_add(1)
+    }
+
+    fn reclaim_from(&mut self, queues: &[QueueFigures; QUEUES], _: u32) -> u8 {
+        let items = sum(queues).0;
+        self.threshold.set_items(items);
+        self.sketch.fit(items);
+        last_filled(queues)
+    }
+
+    fn verdict(&mut self, meta: &Meta, now: u32) -> Verdict {
+        // Among equally used ones the older goes: an octave of age weighs an eighth of a use.
+        let score = f32::from(meta.uses) + 1.0 - 0.03 * (meta.age(now) as f32 + 1.0).log2();
+        if self.threshold.falls(score.max(0.01), meta.bytes) {
+            Verdict::Evict
+        } else {
+            Verdict::Keep { queue: 0, uses: meta.uses - meta.uses / 4 }
         }
-        assert_eq!(trial.insert('c').evict_all(), "cba");
     }
 }

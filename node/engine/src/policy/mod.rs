@@ -1,29 +1,22 @@
-//! Which entry of a namespace goes first when space is needed.
+//! What stays and what goes: one file a policy, each with its queues and its verdict and nothing else.
 //!
-//! A policy keeps the entries of one namespace in one shard in order and names the first; it neither frees anything nor
-//! knows budgets. Order across shards comes from the entries' ticks: the shard whose first entry is coldest
-//! ([`Queues::coldness`]) is where the node's victim is, see [`crate::budget`].
+//! Entries of a namespace stand in segments, and segments in up to [`QUEUES`] queues in order of age. When room is needed,
+//! the policy names a queue; the oldest segment of it is walked, and the policy says of each entry whether it goes or is
+//! copied forward into a queue's youngest segment. An entry that is used does not move; only its metadata changes. So a
+//! policy is two choices (where does a new entry go, which queue gives) and one judgement, and all of them share one store.
 //!
-//! | | a read | an overwrite | goes first |
-//! |---|---|---|---|
-//! | [`lru`] | moves to the back | moves to the back | used longest ago |
-//! | [`lfu`] | counts | counts | used least often; among equals, used longest ago |
-//! | [`fifo`] | nothing | moves to the back | written longest ago |
-//! | none | nothing | moves to the back | nobody |
-//!
-//! When a namespace changes its policy, its entries keep what the old one knew: the tick (of the last use or the last write)
-//! and the count of uses, which every policy keeps.
+//! Copying, tables and memory are `stripe.rs`.
 
-pub(crate) mod fifo;
-pub(crate) mod lfu;
-pub(crate) mod lru;
-pub(crate) mod queue;
-
-use crate::entries::Entries;
-use fifo::Fifo;
-use lfu::Lfu;
-use lru::Lru;
-use std::sync::atomic::{AtomicU64, Ordering};
+mod cost;
+mod fifo;
+mod ghost;
+mod lfu;
+mod lru;
+mod random;
+mod s3_fifo;
+mod sketch;
+mod threshold;
+mod w_tinylfu;
 
 /// How a namespace chooses what to evict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -35,225 +28,92 @@ pub enum Policy {
     Lfu,
     /// The entry written longest ago, however often it is read.
     Fifo,
+    /// New entries prove themselves in a small queue first (S3-FIFO).
+    S3Fifo,
+    /// A small window, and a main part that lets in what is used more often than what it would replace (W-TinyLFU).
+    WTinyLfu,
+    /// The entry with the fewest uses for its bytes (greedy dual by frequency over size).
+    Cost,
+    /// Any.
+    Random,
     /// Nothing is evicted: a write that does not fit is refused.
     None,
 }
 
-/// The order of events over all shards of an engine.
-#[derive(Debug, Default)]
-pub(crate) struct Ticks(AtomicU64);
-
-impl Ticks {
-    /// Relaxed: each shard's ticks are drawn under its lock, so they rise within every queue; between shards nothing more
-    /// than distinct numbers is needed.
-    pub fn next(&self) -> u64 {
-        self.0.fetch_add(1, Ordering::Relaxed)
-    }
-}
-
-/// The entries of one namespace in one shard, in the order of its policy.
-#[derive(Debug)]
-pub(crate) enum Queues {
-    Lru(Lru),
-    Lfu(Lfu),
-    Fifo(Fifo),
-    /// In order of writing, for a policy that may come later.
-    None(Fifo),
-}
-
-/// What [`Queues::coldness`] says when nobody may be evicted.
-pub(crate) const NO_VICTIM: u64 = u64::MAX;
-
-impl Queues {
-    pub fn new(policy: Policy) -> Queues {
-        match policy {
-            Policy::Lru => Queues::Lru(Lru::default()),
-            Policy::Lfu => Queues::Lfu(Lfu::default()),
-            Policy::Fifo => Queues::Fifo(Fifo::default()),
-            Policy::None => Queues::None(Fifo::default()),
-        }
-    }
-
-    pub fn policy(&self) -> Policy {
+impl Policy {
+    pub(crate) fn replacement(self) -> Box<dyn Replacement> {
         match self {
-            Queues::Lru(_) => Policy::Lru,
-            Queues::Lfu(_) => Policy::Lfu,
-            Queues::Fifo(_) => Policy::Fifo,
-            Queues::None(_) => Policy::None,
-        }
-    }
-
-    /// Takes in an entry that is in no queue; its tick is the newest.
-    pub fn insert(&mut self, entries: &mut Entries, index: u32) {
-        match self {
-            Queues::Lru(lru) => lru.insert(entries, index),
-            Queues::Lfu(lfu) => lfu.insert(entries, index),
-            Queues::Fifo(fifo) | Queues::None(fifo) => fifo.insert(entries, index),
-        }
-    }
-
-    /// An entry was read.
-    pub fn hit(&mut self, entries: &mut Entries, index: u32, ticks: &Ticks) {
-        match self {
-            Queues::Lru(lru) => lru.used(entries, index, ticks),
-            Queues::Lfu(lfu) => lfu.used(entries, index, ticks),
-            Queues::Fifo(_) | Queues::None(_) => entries[index].count_use(),
-        }
-    }
-
-    /// An entry was overwritten.
-    pub fn overwrite(&mut self, entries: &mut Entries, index: u32, ticks: &Ticks) {
-        match self {
-            Queues::Lru(lru) => lru.used(entries, index, ticks),
-            Queues::Lfu(lfu) => lfu.used(entries, index, ticks),
-            Queues::Fifo(fifo) | Queues::None(fifo) => fifo.overwrite(entries, index, ticks),
-        }
-    }
-
-    pub fn remove(&mut self, entries: &mut Entries, index: u32) {
-        match self {
-            Queues::Lru(lru) => lru.remove(entries, index),
-            Queues::Lfu(lfu) => lfu.remove(entries, index),
-            Queues::Fifo(fifo) | Queues::None(fifo) => fifo.remove(entries, index),
-        }
-    }
-
-    /// The entry to evict first.
-    pub fn victim(&self) -> Option<u32> {
-        match self {
-            Queues::Lru(lru) => lru.victim(),
-            Queues::Lfu(lfu) => lfu.victim(),
-            Queues::Fifo(fifo) => fifo.victim(),
-            Queues::None(_) => None,
-        }
-    }
-
-    /// Where the first entry stands among those of other shards under the same policy: the lowest goes first.
-    pub fn coldness(&self, entries: &Entries) -> u64 {
-        let Some(victim) = self.victim() else { return NO_VICTIM };
-        let victim = &entries[victim];
-        victim.coldness(if matches!(self, Queues::Lfu(_)) { victim.frequency } else { 0 })
-    }
-
-    /// The same entries under another policy.
-    pub fn change(&mut self, entries: &mut Entries, policy: Policy) {
-        if self.policy() == policy {
-            return;
-        }
-        let order = self.by_tick(entries);
-        *self = Queues::new(policy);
-        for index in order {
-            self.insert(entries, index);
-        }
-    }
-
-    fn by_tick(&self, entries: &Entries) -> Vec<u32> {
-        match self {
-            Queues::Lru(lru) => lru.iter(entries).collect(),
-            Queues::Fifo(fifo) | Queues::None(fifo) => fifo.iter(entries).collect(),
-            Queues::Lfu(lfu) => {
-                let mut order: Vec<u32> = lfu.iter(entries).collect();
-                order.sort_unstable_by_key(|index| entries[*index].tick);
-                order
-            }
+            Policy::Lru => Box::new(lru::Lru::default()),
+            Policy::Lfu => Box::new(lfu::Lfu::default()),
+            Policy::S3Fifo => Box::new(s3_fifo::S3Fifo::default()),
+            Policy::WTinyLfu => Box::new(w_tinylfu::WTinyLfu::default()),
+            Policy::Cost => Box::new(cost::Cost::default()),
+            Policy::Random => Box::new(random::Random::default()),
+            Policy::Fifo | Policy::None => Box::new(fifo::Fifo),
         }
     }
 }
 
-/// What the tests of the policies share: entries named by a letter.
-#[cfg(test)]
-pub(crate) mod testing {
-    use super::*;
-    use crate::entries::{Entry, Link, NEVER};
-    use crate::value::Value;
+/// Queues a policy can have.
+pub const QUEUES: usize = 4;
 
-    pub struct Trial {
-        pub queues: Queues,
-        pub entries: Entries,
-        pub ticks: Ticks,
-    }
+/// An entry as a policy sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Meta {
+    /// Of the key, seeded.
+    pub hash: u64,
+    /// Header, key and value.
+    pub bytes: u32,
+    /// Tick of the last use: `now` is the present one; they wrap. In [`Replacement::hit`] the use before this one.
+    pub used: u32,
+    /// What the policy last said it is.
+    pub uses: u8,
+    pub queue: u8,
+}
 
-    impl Trial {
-        pub fn new(policy: Policy) -> Trial {
-            Trial { queues: Queues::new(policy), entries: Entries::new(), ticks: Ticks::default() }
-        }
-
-        pub fn insert(&mut self, name: char) -> &mut Trial {
-            let index = self.entries.insert(Entry {
-                key: name.to_string().into_bytes().into(),
-                value: Value::string(&b""[..]),
-                expires_at_ms: NEVER,
-                used_at_ms: 0,
-                tick: self.ticks.next(),
-                links: [Link::NONE; 2],
-                frequency: 1,
-                database: 0,
-                slot: 0,
-                namespace: 0,
-            });
-            self.queues.insert(&mut self.entries, index);
-            self
-        }
-
-        pub fn hit(&mut self, name: char) -> &mut Trial {
-            let index = self.find(name);
-            self.queues.hit(&mut self.entries, index, &self.ticks);
-            self
-        }
-
-        pub fn overwrite(&mut self, name: char) -> &mut Trial {
-            let index = self.find(name);
-            self.queues.overwrite(&mut self.entries, index, &self.ticks);
-            self
-        }
-
-        pub fn change(&mut self, policy: Policy) -> &mut Trial {
-            self.queues.change(&mut self.entries, policy);
-            self
-        }
-
-        /// Evicts everything that may be; the names in order, checked to leave in order of coldness.
-        pub fn evict_all(&mut self) -> String {
-            let mut order = String::new();
-            let mut coldest = 0;
-            while let Some(victim) = self.queues.victim() {
-                let coldness = self.queues.coldness(&self.entries);
-                assert!(coldness >= coldest && coldness < NO_VICTIM);
-                coldest = coldness;
-                self.queues.remove(&mut self.entries, victim);
-                order.push(char::from(self.entries.remove(victim).key[0]));
-            }
-            assert_eq!(self.queues.coldness(&self.entries), NO_VICTIM);
-            order
-        }
-
-        fn find(&self, name: char) -> u32 {
-            let is_it = |index: &u32| self.entries.at(*index).is_some_and(|entry| char::from(entry.key[0]) == name);
-            (0..self.entries.positions()).find(is_it).expect("the trial names entries it inserted")
-        }
+impl Meta {
+    /// Ticks since the last use.
+    pub fn age(&self, now: u32) -> u32 {
+        now.wrapping_sub(self.used)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::testing::Trial;
-    use super::*;
+/// What becomes of an entry of a segment that is reclaimed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Evict,
+    Keep { queue: u8, uses: u8 },
+}
 
-    #[test]
-    fn none_names_nobody_and_forgets_nobody() {
-        let mut trial = Trial::new(Policy::None);
-        trial.insert('a').insert('b').insert('c').overwrite('a').hit('b');
-        assert_eq!(trial.evict_all(), "");
-        assert_eq!(trial.change(Policy::Fifo).evict_all(), "bca");
-    }
+/// What stands in a queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QueueFigures {
+    /// Live bytes.
+    pub bytes: u64,
+    pub items: u64,
+    pub segments: u32,
+}
 
-    #[test]
-    fn a_change_keeps_order_and_counts() {
-        let mut trial = Trial::new(Policy::Lru);
-        trial.insert('a').insert('b').insert('c').hit('a').hit('a').hit('b');
-        assert_eq!(trial.change(Policy::Lfu).evict_all(), "cba");
-        let mut trial = Trial::new(Policy::Lfu);
-        trial.insert('a').insert('b').insert('c').hit('a').hit('a').hit('b');
-        assert_eq!(trial.change(Policy::Lru).evict_all(), "cab");
-    }
+/// How one namespace replaces entries within one stripe.
+pub trait Replacement: std::fmt::Debug + Send {
+    /// A new entry: the queue it is appended to, and its first `uses`.
+    fn insert(&mut self, meta: &Meta, now: u32) -> (u8, u8);
+
+    /// An entry was used: its new `uses`.
+    fn hit(&mut self, meta: &Meta, now: u32) -> u8;
+
+    /// Which queue gives its oldest segment.
+    fn reclaim_from(&mut self, queues: &[QueueFigures; QUEUES], now: u32) -> u8;
+
+    fn verdict(&mut self, meta: &Meta, now: u32) -> Verdict;
+}
+
+/// The last queue that has a segment: entries of an earlier policy stand there, and go first.
+pub(crate) fn last_filled(queues: &[QueueFigures; QUEUES]) -> u8 {
+    (1..QUEUES).rev().find(|queue| queues[*queue].segments > 0).unwrap_or(0) as u8
+}
+
+/// Items and live bytes of all queues.
+pub(crate) fn sum(queues: &[QueueFigures; QUEUES]) -> (u64, u64) {
+    queues.iter().fold((0, 0), |(items, bytes), queue| (items + queue.items, bytes + queue.bytes))
 }

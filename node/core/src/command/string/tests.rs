@@ -173,18 +173,18 @@ fn a_namespace_cuts_what_would_last_longer_than_its_maximum() {
 
 #[test]
 fn what_does_not_fit_is_refused_and_changes_nothing() {
-    let spec = NamespaceSpec { eviction: Eviction::None, memory_max_bytes: Some(4096), ..namespace(None, None) };
+    let spec = NamespaceSpec { eviction: Eviction::None, memory_max_bytes: Some(32 << 10), ..namespace(None, None) };
     let cluster = with_namespace(spec);
     let client = &mut cluster.client(0, Door::Gateway);
     let oom = "-OOM command not allowed when used memory > 'maxmemory'.";
-    let big = "x".repeat(5000);
+    let big = "x".repeat(40_000);
     play(client, &format!("SET ns:a 1 EX 100 => +OK\nSET ns:a {big} => {oom}\nGET ns:a => $1 1\nTTL ns:a => :100"));
     play(client, &format!("SET ns:a {big} GET => {oom}\nGETSET ns:a {big} => {oom}\nSETNX ns:b {big} => {oom}"));
-    play(client, &format!("APPEND ns:a {big} => {oom}\nSETRANGE ns:a 5000 x => {oom}\nMSET b 1 ns:b {big} => {oom}"));
+    play(client, &format!("APPEND ns:a {big} => {oom}\nSETRANGE ns:a 40000 x => {oom}\nMSET b 1 ns:b {big} => {oom}"));
     play(client, &format!("MSETNX ns:{{n}}a 1 ns:{{n}}b {big} => {oom}\nEXISTS ns:{{n}}a ns:{{n}}b ns:b => :0"));
     play(
         client,
-        &format!("SET src {big} => +OK\nCOPY src ns:c => {oom}\nRENAME src ns:c => {oom}\nSTRLEN src => :5000"),
+        &format!("SET src {big} => +OK\nCOPY src ns:c => {oom}\nRENAME src ns:c => {oom}\nSTRLEN src => :40000"),
     );
     play(client, "GET ns:a => $1 1\nTTL ns:a => :100\nDEL ns:a => :1\nSET ns:c 1 => +OK");
 }

@@ -1,0 +1,1224 @@
+//! One lock stripe: segments of entries, the tables that find them, and what reclaims them.
+//!
+//! ```text
+//!   tables:   slot, hash ─► word ─► (segment, offset)
+//!   spaces:   namespace ─► policy, queues of segments        oldest ─► … ─► youngest ─► open (entries are appended here)
+//!   segments: a run of pages each, entries one behind another; one too large for that has a segment of its own
+//! ```
+//!
+//! A segment belongs to one namespace; its length follows what the namespace holds here, so that a small one wastes little
+//! and a large one is handled in few pieces. An entry that is removed or moved is marked dead where it lies. Reclaiming
+//! walks a segment from the front, a few entries at a time, moves what stays, and gives the pages back; segments with much
+//! dead space are walked first and keep all they have (compaction).
+//!
+//! LOCK: everything here is reached through the stripe's mutex. Which namespace gives, and when, is in `budget.rs`.
+
+use crate::budget::Budget;
+use crate::item::{self, Draft, Layout, NEVER, Record};
+use crate::pages::{Need, PAGE, Run, pages_for};
+use crate::policy::{Meta, Policy, QUEUES, QueueFigures, Replacement, Verdict};
+use crate::stats::NamespaceFigures;
+use crate::table::{Place, SEGMENTS_MAX, Tables, Word};
+use crate::{NAMESPACES, NamespaceId, TABLE_SHARE};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+/// No segment.
+const NIL: u32 = 0;
+
+/// Segments a namespace's bytes in a stripe are spread over, at least; its share of waste in the open one follows.
+const SEGMENTS_PER_SPACE: u64 = 96;
+
+/// An entry longer than this part of a segment gets one of its own.
+const OWN_SEGMENT: usize = 8;
+
+/// Entries shorter than this share segments all the same.
+const OWN_SEGMENT_BYTES_MIN: usize = 8 << 10;
+
+/// Entries of a segment looked at before the first of them is judged, so that their tables are near by then.
+const LOOKAHEAD: usize = 16;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Open,
+    Sealed,
+    /// Being reclaimed; in no queue.
+    Walked,
+}
+
+#[derive(Debug)]
+struct Segment {
+    run: Run,
+    namespace: NamespaceId,
+    queue: u8,
+    state: State,
+    /// On the list of those with much dead space.
+    is_sparse: bool,
+    /// Bytes appended.
+    len: u32,
+    /// Of them, those of living entries.
+    live: u32,
+    items: u32,
+    previous: u32,
+    next: u32,
+    /// No entry expires before; [`NEVER`] when none does.
+    expires_at_ms: u64,
+    /// When the sweeper looks next.
+    sweep_at_ms: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Queue {
+    oldest: u32,
+    youngest: u32,
+    open: u32,
+    figures: QueueFigures,
+}
+
+/// What is being reclaimed.
+#[derive(Clone, Copy, Debug)]
+struct Walk {
+    segment: u32,
+    at: u32,
+    /// Only for its dead space: everything stays.
+    compacts: bool,
+}
+
+/// One namespace's part of a stripe.
+#[derive(Debug)]
+struct Space {
+    policy: Policy,
+    replacement: Box<dyn Replacement>,
+    queues: [Queue; QUEUES],
+    sparse: VecDeque<u32>,
+    walk: Option<Walk>,
+    /// A run for the next segment, so that a write that was given room has it whichever queue it goes to.
+    spare: Option<Run>,
+    /// Bytes of its segments and its spare.
+    run_bytes: u64,
+    live_bytes: u64,
+    /// Entries the policy kept since it last let one go.
+    kept: u32,
+    figures: NamespaceFigures,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct SlotState {
+    items: u32,
+    bytes: u64,
+}
+
+/// Where an entry was found.
+#[derive(Clone, Copy, Debug)]
+pub struct Found {
+    pub place: Place,
+    pub word: Word,
+    pub layout: Layout,
+}
+
+/// What a step of reclaiming did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reclaimed {
+    pub looked_at: usize,
+    /// Bytes of entries that went, and dead space that was given up.
+    pub bytes: u64,
+    /// Nothing of the namespace here can be reclaimed.
+    pub is_stuck: bool,
+}
+
+#[derive(Debug)]
+pub struct Stripe {
+    number: usize,
+    budget: Arc<Budget>,
+    slot_of: fn(&[u8]) -> u16,
+    hasher: Arc<crate::Hasher>,
+    tables: Tables,
+    segments: Vec<Option<Segment>>,
+    free_segments: Vec<u32>,
+    spaces: Vec<Option<Box<Space>>>,
+    policies: Box<[Policy; NAMESPACES]>,
+    slots: Vec<SlotState>,
+    /// Stripes of the engine: a slot's place here is its number divided by this.
+    stride: u16,
+    segment_bytes_max: usize,
+    /// Entries, and those with an expiry, by database.
+    databases: Vec<(u64, u64)>,
+    /// Entries by slot and database other than 0.
+    others: BTreeMap<(u16, u16), u32>,
+    sweep: Sweep,
+    /// Bytes that pressure asks to be reclaimed and that were not yet.
+    pub debt: u64,
+}
+
+/// Where the sweeper is.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sweep {
+    segment: u32,
+    at: u32,
+    soonest: u64,
+}
+
+pub(crate) struct Parts {
+    pub number: usize,
+    pub stride: u16,
+    pub slots: u32,
+    pub segment_bytes_max: usize,
+    pub budget: Arc<Budget>,
+    pub slot_of: fn(&[u8]) -> u16,
+    pub hasher: Arc<crate::Hasher>,
+    pub tables: Tables,
+}
+
+impl Stripe {
+    pub(crate) fn new(parts: Parts) -> Stripe {
+        Stripe {
+            number: parts.number,
+            budget: parts.budget,
+            slot_of: parts.slot_of,
+            hasher: parts.hasher,
+            tables: parts.tables,
+            segments: vec![None],
+            free_segments: Vec::new(),
+            spaces: Vec::new(),
+            policies: Box::new([Policy::default(); NAMESPACES]),
+            slots: vec![SlotState::default(); parts.slots as usize],
+            stride: parts.stride,
+            segment_bytes_max: parts.segment_bytes_max,
+            databases: Vec::new(),
+            others: BTreeMap::new(),
+            sweep: Sweep::default(),
+            debt: 0,
+        }
+    }
+
+    #[inline]
+    fn local(&self, slot: u16) -> u32 {
+        u32::from(slot / self.stride)
+    }
+
+    /// The entry of a key, expired or not.
+    #[inline]
+    pub fn find(&self, slot: u16, hash: u64, database: u16, key: &[u8]) -> Option<Found> {
+        let mut layout = None;
+        let (place, word) = self.tables.find(self.local(slot), hash, |word| {
+            let bytes = self.bytes_at(word);
+            let read = Layout::read(bytes);
+            let is_it =
+                read.key_len() as usize == key.len() && bytes[read.key()] == *key && read.database(bytes) == database;
+            if is_it {
+                layout = Some(read);
+            }
+            is_it
+        })?;
+        Some(Found { place, word, layout: layout? })
+    }
+
+    /// Asks for the memory of what a hash probably leads to.
+    pub fn prefetch(&self, slot: u16, hash: u64) {
+        if let Some(word) = self.tables.guess(self.local(slot), hash)
+            && let Some(Some(segment)) = self.segments.get(word.segment() as usize)
+        {
+            crate::pages::prefetch(segment.run.address() + word.offset() as usize);
+        }
+    }
+
+    /// From an entry's first byte to the end of its segment's entries.
+    #[inline]
+    pub fn bytes_at(&self, word: Word) -> &[u8] {
+        let segment = self.segment(word.segment());
+        &segment.run.bytes()[word.offset() as usize..]
+    }
+
+    fn bytes_at_mut(&mut self, word: Word) -> &mut [u8] {
+        let segment = self.segment_mut(word.segment());
+        &mut segment.run.bytes_mut()[word.offset() as usize..]
+    }
+
+    #[inline]
+    fn segment(&self, number: u32) -> &Segment {
+        self.segments[number as usize].as_ref().expect("words and queues name living segments only")
+    }
+
+    fn segment_mut(&mut self, number: u32) -> &mut Segment {
+        self.segments[number as usize].as_mut().expect("words and queues name living segments only")
+    }
+
+    pub fn namespace_of(&self, word: Word) -> NamespaceId {
+        self.segment(word.segment()).namespace
+    }
+
+    fn space(&mut self, namespace: NamespaceId) -> &mut Space {
+        let index = namespace.index();
+        if self.spaces.len() <= index {
+            self.spaces.resize_with(index + 1, || None);
+        }
+        let policy = self.policies[index];
+        self.spaces[index].get_or_insert_with(|| {
+            Box::new(Space {
+                policy,
+                replacement: policy.replacement(),
+                queues: [Queue::default(); QUEUES],
+                sparse: VecDeque::new(),
+                walk: None,
+                spare: None,
+                run_bytes: 0,
+                live_bytes: 0,
+                kept: 0,
+                figures: NamespaceFigures::default(),
+            })
+        })
+    }
+
+    /// Whether the namespace's policy lets anything go.
+    pub fn evicts(&mut self, namespace: NamespaceId) -> bool {
+        self.space(namespace).policy != Policy::None
+    }
+
+    pub fn figures_of(&mut self, namespace: NamespaceId) -> &mut NamespaceFigures {
+        &mut self.space(namespace).figures
+    }
+
+    /// Counts a use.
+    #[inline]
+    pub fn touch(&mut self, hash: u64, found: &mut Found, now: u32) {
+        let (namespace, queue, used) = {
+            let segment = self.segment_mut(found.word.segment());
+            let bytes = &mut segment.run.bytes_mut()[found.word.offset() as usize..];
+            let used = found.layout.used(bytes);
+            if used != now {
+                found.layout.set_used(bytes, now);
+            }
+            (segment.namespace, segment.queue, used)
+        };
+        let meta = Meta { hash, bytes: found.layout.len() as u32, used, uses: found.word.uses(), queue };
+        let uses = self.space(namespace).replacement.hit(&meta, now);
+        if uses != found.word.uses() {
+            found.word = found.word.with_uses(uses);
+            self.tables.set(found.place, found.word);
+        }
+    }
+
+    /// Bytes a segment of this namespace should have now.
+    fn segment_bytes(&mut self, namespace: NamespaceId) -> usize {
+        let max = self.segment_bytes_max;
+        let wanted = (self.space(namespace).live_bytes / SEGMENTS_PER_SPACE) as usize;
+        (wanted + 1).next_power_of_two().clamp(PAGE, max)
+    }
+
+    fn gets_own_segment(&mut self, namespace: NamespaceId, bytes: usize) -> bool {
+        let segment_bytes = self.segment_bytes(namespace);
+        bytes > segment_bytes || (bytes > segment_bytes / OWN_SEGMENT && bytes >= OWN_SEGMENT_BYTES_MIN)
+    }
+
+    /// Sees to it that `bytes` more can be appended, whatever queue they go to; what could be had is kept if it is not all.
+    pub fn prepare(&mut self, namespace: NamespaceId, bytes: usize) -> Option<Prepared> {
+        if self.gets_own_segment(namespace, bytes) {
+            let run = self.take(namespace, pages_for(bytes), Need::Write)?;
+            return Some(Prepared { namespace, run: Some(run) });
+        }
+        let none = Some(Prepared { namespace, run: None });
+        let space = self.space(namespace);
+        if space.spare.as_ref().is_some_and(|spare| spare.len() >= bytes) {
+            return none;
+        }
+        let opens = space.queues.map(|queue| queue.open);
+        let has_room = |open: u32| {
+            let segment = self.segment(open);
+            segment.run.len() - segment.len as usize >= bytes
+        };
+        if opens.iter().all(|open| *open != NIL && has_room(*open)) {
+            return none;
+        }
+        let length = self.segment_bytes(namespace).max(bytes);
+        let run = self.take(namespace, pages_for(length), Need::Write)?;
+        self.release_spare(namespace);
+        self.space(namespace).spare = Some(run);
+        none
+    }
+
+    fn release_spare(&mut self, namespace: NamespaceId) {
+        if let Some(run) = self.space(namespace).spare.take() {
+            self.give(namespace, run);
+        }
+    }
+
+    /// Gives back what a write had prepared and did not use.
+    pub fn give_back(&mut self, prepared: Prepared) {
+        if let Some(run) = prepared.run {
+            self.give(prepared.namespace, run);
+        }
+    }
+
+    fn take(&mut self, namespace: NamespaceId, pages: u32, need: Need) -> Option<Run> {
+        let run = self.budget.take(namespace, self.number, pages, need)?;
+        self.space(namespace).run_bytes += run.len() as u64;
+        Some(run)
+    }
+
+    fn give(&mut self, namespace: NamespaceId, run: Run) {
+        self.space(namespace).run_bytes -= run.len() as u64;
+        self.budget.give(namespace, self.number, run.len() as u64);
+    }
+
+    /// A segment of a queue with room for so many bytes.
+    fn room_in(
+        &mut self,
+        namespace: NamespaceId,
+        queue: u8,
+        bytes: usize,
+        need: Need,
+        prepared: &mut Option<Run>,
+    ) -> Option<u32> {
+        let index = usize::from(queue);
+        let open = self.space(namespace).queues[index].open;
+        if open != NIL {
+            let segment = self.segment(open);
+            if segment.run.len() - segment.len as usize >= bytes {
+                return Some(open);
+            }
+        }
+        if self.gets_own_segment(namespace, bytes) {
+            let pages = pages_for(bytes);
+            let run = match prepared.take() {
+                Some(mut run) if run.len() >= bytes => {
+                    let before = run.len();
+                    run.truncate(pages);
+                    let cut = (before - run.len()) as u64;
+                    self.space(namespace).run_bytes -= cut;
+                    self.budget.give(namespace, self.number, cut);
+                    run
+                }
+                other => {
+                    if let Some(run) = other {
+                        self.give(namespace, run);
+                    }
+                    self.take(namespace, pages, need)?
+                }
+            };
+            let number = self.add_segment(run, namespace, queue)?;
+            self.seal(number);
+            return Some(number);
+        }
+        let length = self.segment_bytes(namespace).max(bytes);
+        let run = match self.take(namespace, pages_for(length), need) {
+            Some(run) => run,
+            None => {
+                if let Some(run) = prepared.take() {
+                    self.give(namespace, run);
+                }
+                match self.space(namespace).spare.take() {
+                    Some(spare) if spare.len() >= bytes => spare,
+                    Some(spare) => {
+                        self.give(namespace, spare);
+                        self.take(namespace, pages_for(bytes), Need::Reclaim)?
+                    }
+                    None => self.take(namespace, pages_for(bytes), need)?,
+                }
+            }
+        };
+        if open != NIL {
+            self.seal(open);
+        }
+        let number = self.add_segment(run, namespace, queue)?;
+        self.space(namespace).queues[index].open = number;
+        Some(number)
+    }
+
+    fn add_segment(&mut self, run: Run, namespace: NamespaceId, queue: u8) -> Option<u32> {
+        let segment = Segment {
+            run,
+            namespace,
+            queue,
+            state: State::Open,
+            is_sparse: false,
+            len: 0,
+            live: 0,
+            items: 0,
+            previous: NIL,
+            next: NIL,
+            expires_at_ms: NEVER,
+            sweep_at_ms: NEVER,
+        };
+        if let Some(number) = self.free_segments.pop() {
+            self.segments[number as usize] = Some(segment);
+            return Some(number);
+        }
+        if self.segments.len() >= SEGMENTS_MAX as usize {
+            self.give(namespace, segment.run);
+            return None;
+        }
+        self.segments.push(Some(segment));
+        Some(self.segments.len() as u32 - 1)
+    }
+
+    /// Puts a segment at the young end of its queue; nothing is appended to it from now on.
+    fn seal(&mut self, number: u32) {
+        let segment = self.segment_mut(number);
+        let (namespace, queue) = (segment.namespace, usize::from(segment.queue));
+        segment.state = State::Sealed;
+        let youngest = self.space(namespace).queues[queue].youngest;
+        let segment = self.segment_mut(number);
+        (segment.previous, segment.next) = (youngest, NIL);
+        if youngest != NIL {
+            self.segment_mut(youngest).next = number;
+        }
+        let of_queue = &mut self.space(namespace).queues[queue];
+        of_queue.youngest = number;
+        if of_queue.oldest == NIL {
+            of_queue.oldest = number;
+        }
+        if of_queue.open == number {
+            of_queue.open = NIL;
+        }
+        of_queue.figures.segments += 1;
+        self.note_dead(number);
+    }
+
+    fn unlink(&mut self, number: u32) {
+        let segment = self.segment(number);
+        let (namespace, queue) = (segment.namespace, usize::from(segment.queue));
+        let (previous, next) = (segment.previous, segment.next);
+        if previous != NIL {
+            self.segment_mut(previous).next = next;
+        }
+        if next != NIL {
+            self.segment_mut(next).previous = previous;
+        }
+        let of_queue = &mut self.space(namespace).queues[queue];
+        if of_queue.oldest == number {
+            of_queue.oldest = next;
+        }
+        if of_queue.youngest == number {
+            of_queue.youngest = previous;
+        }
+        of_queue.figures.segments -= 1;
+    }
+
+    /// A segment with a quarter dead is worth a walk of its own.
+    fn note_dead(&mut self, number: u32) {
+        let segment = self.segment_mut(number);
+        let dead = segment.len - segment.live;
+        if segment.state == State::Sealed && !segment.is_sparse && dead as usize * 4 >= segment.run.len() {
+            segment.is_sparse = true;
+            let namespace = segment.namespace;
+            self.space(namespace).sparse.push_back(number);
+        }
+    }
+
+    fn free_segment(&mut self, number: u32) {
+        if self.segment(number).state == State::Sealed {
+            self.unlink(number);
+        }
+        let Some(segment) = self.segments[number as usize].take() else { return };
+        if self.sweep.segment == number {
+            self.sweep = Sweep::default();
+        }
+        let space = self.space(segment.namespace);
+        if segment.is_sparse {
+            space.sparse.retain(|sparse| *sparse != number);
+        }
+        self.free_segments.push(number);
+        self.give(segment.namespace, segment.run);
+    }
+
+    /// Appends an entry and returns its word; the table does not know it yet. Nothing happened when there is no room.
+    pub fn append(
+        &mut self,
+        namespace: NamespaceId,
+        target: (u8, u8),
+        hash: u64,
+        draft: &Draft<'_>,
+        need: Need,
+        prepared: &mut Option<Run>,
+    ) -> Option<Word> {
+        let (queue, uses) = target;
+        let bytes = draft.len();
+        let number = self.room_in(namespace, queue, bytes, need, prepared)?;
+        let segment = self.segment_mut(number);
+        let offset = segment.len;
+        draft.write(&mut segment.run.bytes_mut()[offset as usize..]);
+        let stored = (draft.key.len() + draft.value.len()) as u64;
+        self.count_in(number, bytes as u32, stored, draft.database, draft.expires_at_ms, draft.key);
+        Some(Word::new(hash, uses, number, offset))
+    }
+
+    /// Counts an entry that was appended to a segment.
+    fn count_in(&mut self, number: u32, bytes: u32, stored: u64, database: u16, expires_at_ms: u64, key: &[u8]) {
+        let segment = self.segment_mut(number);
+        segment.len += bytes;
+        segment.live += bytes;
+        segment.items += 1;
+        segment.expires_at_ms = segment.expires_at_ms.min(expires_at_ms);
+        segment.sweep_at_ms = segment.sweep_at_ms.min(expires_at_ms);
+        let (namespace, queue) = (segment.namespace, usize::from(segment.queue));
+        let space = self.space(namespace);
+        space.live_bytes += u64::from(bytes);
+        space.figures.items += 1;
+        space.figures.stored_bytes += stored;
+        let figures = &mut space.queues[queue].figures;
+        (figures.items, figures.bytes) = (figures.items + 1, figures.bytes + u64::from(bytes));
+        let slot = (self.slot_of)(key);
+        let state = &mut self.slots[usize::from(slot / self.stride)];
+        (state.items, state.bytes) = (state.items + 1, state.bytes + u64::from(bytes) + TABLE_SHARE);
+        let counts = at_database(&mut self.databases, database);
+        counts.0 += 1;
+        counts.1 += u64::from(expires_at_ms != NEVER);
+        if database != 0 {
+            *self.others.entry((slot, database)).or_default() += 1;
+        }
+    }
+
+    /// Marks an entry as dead where it lies and counts it out; the table is the caller's. May free its segment.
+    pub fn kill(&mut self, word: Word, layout: Layout) {
+        let number = word.segment();
+        let bytes = self.bytes_at(word);
+        let database = layout.database(bytes);
+        let has_expiry = layout.has_expiry();
+        let slot = (self.slot_of)(&bytes[layout.key()]);
+        layout.kill(self.bytes_at_mut(word));
+        let length = layout.len() as u32;
+        let segment = self.segment_mut(number);
+        segment.live -= length;
+        segment.items -= 1;
+        let (namespace, queue, state) = (segment.namespace, usize::from(segment.queue), segment.state);
+        let (is_empty, is_open) = (segment.items == 0, state == State::Open);
+        let space = self.space(namespace);
+        space.live_bytes -= u64::from(length);
+        space.figures.items -= 1;
+        space.figures.stored_bytes -= u64::from(layout.key_len() + layout.value_len());
+        let figures = &mut space.queues[queue].figures;
+        (figures.items, figures.bytes) = (figures.items - 1, figures.bytes - u64::from(length));
+        let of_slot = &mut self.slots[usize::from(slot / self.stride)];
+        of_slot.items -= 1;
+        of_slot.bytes -= u64::from(length) + TABLE_SHARE;
+        let counts = at_database(&mut self.databases, database);
+        counts.0 -= 1;
+        counts.1 -= u64::from(has_expiry);
+        if database != 0
+            && let Some(count) = self.others.get_mut(&(slot, database))
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.others.remove(&(slot, database));
+            }
+        }
+        if is_empty && is_open {
+            // Nothing refers to it: it begins anew.
+            let segment = self.segment_mut(number);
+            segment.len = 0;
+            (segment.expires_at_ms, segment.sweep_at_ms) = (NEVER, NEVER);
+            if self.sweep.segment == number {
+                self.sweep = Sweep::default();
+            }
+        } else if is_empty && state == State::Sealed {
+            self.free_segment(number);
+        } else {
+            self.note_dead(number);
+        }
+    }
+
+    /// Takes an entry out of its table and its segment.
+    pub fn remove(&mut self, slot: u16, found: &Found) {
+        self.tables.remove(self.local(slot), found.place);
+        self.kill(found.word, found.layout);
+    }
+
+    /// Enters a word for a key that has none. When the table is full and may not grow, one of its entries goes.
+    pub fn enter(&mut self, slot: u16, hash: u64, word: Word) {
+        let local = self.local(slot);
+        for _ in 0..2 {
+            let (segments, hasher) = (&self.segments, &self.hasher);
+            let hash_of = |word: Word| {
+                let Some(Some(segment)) = segments.get(word.segment() as usize) else { return 0 };
+                let bytes = &segment.run.bytes()[word.offset() as usize..];
+                let layout = Layout::read(bytes);
+                hasher.hash(layout.database(bytes), &bytes[layout.key()])
+            };
+            if self.tables.insert(local, hash, word, hash_of).is_ok() {
+                return;
+            }
+            let Some(victim) = self.tables.guess_any(local, hash) else { break };
+            let layout = Layout::read(self.bytes_at(victim.1));
+            let namespace = self.namespace_of(victim.1);
+            self.figures_of(namespace).evictions += 1;
+            self.remove(slot, &Found { place: victim.0, word: victim.1, layout });
+        }
+        // There is no memory for a first table and no entry to give way: the entry is one that was evicted at once.
+        let layout = Layout::read(self.bytes_at(word));
+        let namespace = self.namespace_of(word);
+        self.figures_of(namespace).evictions += 1;
+        self.kill(word, layout);
+    }
+
+    /// The entry at a found place lies elsewhere now.
+    pub fn replace(&mut self, found: &Found, word: Word) {
+        self.tables.set(found.place, word);
+        self.kill(found.word, found.layout);
+    }
+
+    /// Writes a new value over the old one if it fits and is of the same namespace.
+    pub fn overwrite(&mut self, found: &mut Found, draft: &Draft<'_>, namespace: NamespaceId) -> bool {
+        let (old, new) = (found.layout.len(), draft.len());
+        let number = found.word.segment();
+        let segment = self.segment(number);
+        if segment.namespace != namespace || new > old || segment.state == State::Walked {
+            return false;
+        }
+        if segment.items == 1 && segment.state == State::Sealed && pages_for(new) < pages_for(old) {
+            // Alone in its segment: pages would stay with nothing in them.
+            return false;
+        }
+        let had_expiry = found.layout.has_expiry();
+        let offset = found.word.offset() as usize;
+        let segment = self.segment_mut(number);
+        let bytes = &mut segment.run.bytes_mut()[offset..offset + old];
+        draft.write(bytes);
+        let new_layout = Layout::read(bytes);
+        if new < old {
+            item::fill(&mut bytes[new..]);
+        }
+        let shrunk = (old - new) as u32;
+        segment.live -= shrunk;
+        segment.expires_at_ms = segment.expires_at_ms.min(draft.expires_at_ms);
+        segment.sweep_at_ms = segment.sweep_at_ms.min(draft.expires_at_ms);
+        let queue = usize::from(segment.queue);
+        let stored_before = u64::from(found.layout.key_len() + found.layout.value_len());
+        let stored = u64::from(new_layout.key_len() + new_layout.value_len());
+        let space = self.space(namespace);
+        space.live_bytes -= u64::from(shrunk);
+        space.queues[queue].figures.bytes -= u64::from(shrunk);
+        space.figures.stored_bytes = space.figures.stored_bytes + stored - stored_before;
+        self.slots[usize::from((self.slot_of)(draft.key) / self.stride)].bytes -= u64::from(shrunk);
+        let counts = at_database(&mut self.databases, draft.database);
+        counts.1 = counts.1 + u64::from(new_layout.has_expiry()) - u64::from(had_expiry);
+        found.layout = new_layout;
+        if shrunk > 0 {
+            self.note_dead(number);
+        }
+        true
+    }
+
+    /// Changes an entry's expiry where it lies, if its header has the room.
+    pub fn set_expiry(&mut self, found: &Found, expires_at_ms: u64) -> bool {
+        if !found.layout.set_expiry(self.bytes_at_mut(found.word), expires_at_ms) {
+            return false;
+        }
+        let segment = self.segment_mut(found.word.segment());
+        segment.expires_at_ms = segment.expires_at_ms.min(expires_at_ms);
+        segment.sweep_at_ms = segment.sweep_at_ms.min(expires_at_ms);
+        true
+    }
+
+    /// Where a new entry goes by its namespace's policy, and its first uses.
+    pub fn target(&mut self, namespace: NamespaceId, hash: u64, bytes: usize, now: u32) -> (u8, u8) {
+        let meta = Meta { hash, bytes: bytes as u32, used: now, uses: 0, queue: 0 };
+        self.space(namespace).replacement.insert(&meta, now)
+    }
+
+    /// Queue and uses of an entry that moves within its namespace.
+    pub fn present_target(&self, found: &Found) -> (u8, u8) {
+        (self.segment(found.word.segment()).queue, found.word.uses())
+    }
+
+    /// Looks at no more than `max` entries to make room. `keeps_all`: the namespace gives dead space only.
+    pub fn reclaim(&mut self, namespace: NamespaceId, now_ms: u64, max: usize, keeps_all: bool) -> Reclaimed {
+        let mut done = Reclaimed::default();
+        while done.looked_at < max {
+            let walk = match self.space(namespace).walk {
+                Some(walk) => walk,
+                None => match self.next_walk(namespace, now_ms, keeps_all) {
+                    Some(walk) => walk,
+                    None => {
+                        self.release_spare(namespace);
+                        done.is_stuck = true;
+                        return done;
+                    }
+                },
+            };
+            if !self.walk_some(namespace, walk, now_ms, max, keeps_all, &mut done) {
+                done.is_stuck = true;
+                return done;
+            }
+        }
+        done
+    }
+
+    fn next_walk(&mut self, namespace: NamespaceId, now_ms: u64, keeps_all: bool) -> Option<Walk> {
+        let sparse = self.space(namespace).sparse.pop_front();
+        let (number, compacts) = match sparse {
+            Some(number) => {
+                self.segment_mut(number).is_sparse = false;
+                (number, true)
+            }
+            None if keeps_all => (self.most_dead(namespace)?, true),
+            None => (self.oldest(namespace, now_ms)?, false),
+        };
+        self.unlink(number);
+        self.segment_mut(number).state = State::Walked;
+        let walk = Walk { segment: number, at: 0, compacts };
+        self.space(namespace).walk = Some(walk);
+        Some(walk)
+    }
+
+    /// The sealed segment with most dead space, if a sixteenth of it is.
+    fn most_dead(&mut self, namespace: NamespaceId) -> Option<u32> {
+        let of = |(number, segment): (usize, &Option<Segment>)| {
+            let segment = segment.as_ref()?;
+            let is_one = segment.namespace == namespace && segment.state == State::Sealed;
+            let dead = (segment.run.len() as u32).saturating_sub(segment.live);
+            (is_one && dead as usize * 16 >= segment.run.len() && segment.items > 1).then_some((dead, number as u32))
+        };
+        self.segments.iter().enumerate().filter_map(of).max().map(|found| found.1)
+    }
+
+    fn oldest(&mut self, namespace: NamespaceId, now_ms: u64) -> Option<u32> {
+        let space = self.space(namespace);
+        let mut figures = space.queues.map(|queue| queue.figures);
+        for (figures, queue) in figures.iter_mut().zip(&space.queues) {
+            figures.segments += u32::from(queue.open != NIL && queue.figures.items > 0);
+        }
+        let wanted = usize::from(space.replacement.reclaim_from(&figures, item::tick_of(now_ms))) % QUEUES;
+        for queue in std::iter::once(wanted).chain(0..QUEUES) {
+            let space = self.space(namespace);
+            let Queue { oldest, open, .. } = space.queues[queue];
+            if oldest != NIL {
+                return Some(oldest);
+            }
+            if open != NIL && self.segment(open).items > 0 {
+                self.seal(open);
+                // Sealing may have found it sparse; it is walked now all the same.
+                self.forget_sparse(open);
+                return Some(open);
+            }
+        }
+        None
+    }
+
+    fn forget_sparse(&mut self, number: u32) {
+        let segment = self.segment_mut(number);
+        if std::mem::take(&mut segment.is_sparse) {
+            let namespace = segment.namespace;
+            self.space(namespace).sparse.retain(|sparse| *sparse != number);
+        }
+    }
+
+    /// Goes on with a walk; false when what must stay has nowhere to go.
+    fn walk_some(
+        &mut self,
+        namespace: NamespaceId,
+        walk: Walk,
+        now_ms: u64,
+        max: usize,
+        keeps_all: bool,
+        done: &mut Reclaimed,
+    ) -> bool {
+        // Looking ahead: where the entries are, and their tables called near.
+        let number = walk.segment;
+        let segment = self.segment(number);
+        let bytes = segment.run.bytes();
+        let end = segment.len;
+        let mut ahead = [(0u32, 0u64, 0u16); LOOKAHEAD];
+        let mut count = 0;
+        let mut at = walk.at;
+        while at < end && count < LOOKAHEAD && done.looked_at < max {
+            match item::read(&bytes[at as usize..]) {
+                Record::Filler(length) => {
+                    at += length as u32;
+                    done.bytes += length as u64;
+                }
+                Record::Entry(layout) => {
+                    let of_entry = &bytes[at as usize..];
+                    if layout.is_dead() {
+                        done.bytes += layout.len() as u64;
+                    } else {
+                        let key = &of_entry[layout.key()];
+                        let hash = self.hasher.hash(layout.database(of_entry), key);
+                        let slot = (self.slot_of)(key);
+                        self.tables.prefetch(self.local(slot), hash);
+                        ahead[count] = (at, hash, slot);
+                        count += 1;
+                    }
+                    at += layout.len() as u32;
+                    done.looked_at += 1;
+                }
+            }
+        }
+        let now = item::tick_of(now_ms);
+        for (offset, hash, slot) in ahead.into_iter().take(count) {
+            if !self.judge(
+                namespace,
+                number,
+                offset,
+                (hash, slot),
+                (now, now_ms),
+                (keeps_all || walk.compacts, keeps_all),
+                done,
+            ) {
+                self.space(namespace).walk = Some(Walk { at: offset, ..walk });
+                // It waits at the old end of its queue for better times.
+                self.relink_oldest(number);
+                return false;
+            }
+            if self.space(namespace).walk.is_none() {
+                // A segment of one entry that stays: it moved as a whole.
+                return true;
+            }
+        }
+        if at >= end {
+            self.space(namespace).walk = None;
+            done.looked_at += 1;
+            self.free_segment(number);
+        } else {
+            self.space(namespace).walk = Some(Walk { at, ..walk });
+        }
+        true
+    }
+
+    /// Ends a walk that cannot go on: what was walked is dead, the rest is reclaimed another time.
+    fn relink_oldest(&mut self, number: u32) {
+        let segment = self.segment_mut(number);
+        segment.state = State::Sealed;
+        let (namespace, queue) = (segment.namespace, usize::from(segment.queue));
+        let oldest = self.space(namespace).queues[queue].oldest;
+        let segment = self.segment_mut(number);
+        (segment.previous, segment.next) = (NIL, oldest);
+        if oldest != NIL {
+            self.segment_mut(oldest).previous = number;
+        }
+        let space = self.space(namespace);
+        space.walk = None;
+        let of_queue = &mut space.queues[queue];
+        of_queue.oldest = number;
+        if of_queue.youngest == NIL {
+            of_queue.youngest = number;
+        }
+        of_queue.figures.segments += 1;
+        if self.segment(number).items == 0 {
+            self.free_segment(number);
+        }
+    }
+
+    /// What becomes of one entry of a walked segment; false when it must stay and cannot be moved.
+    #[allow(clippy::too_many_arguments)]
+    fn judge(
+        &mut self,
+        namespace: NamespaceId,
+        number: u32,
+        offset: u32,
+        (hash, slot): (u64, u16),
+        (now, now_ms): (u32, u64),
+        (keeps, keeps_all): (bool, bool),
+        done: &mut Reclaimed,
+    ) -> bool {
+        let Some((place, word)) = self.tables.find_at(self.local(slot), hash, number, offset) else {
+            debug_assert!(false, "a living entry has a word");
+            return true;
+        };
+        let bytes = self.bytes_at(word);
+        let layout = Layout::read(bytes);
+        let found = Found { place, word, layout };
+        let length = layout.len();
+        if layout.expires_at_ms(bytes) <= now_ms {
+            done.bytes += length as u64;
+            self.figures_of(namespace).expirations += 1;
+            self.remove(slot, &found);
+            return true;
+        }
+        let queue = self.segment(number).queue;
+        let (queue, uses) = if keeps {
+            (queue, word.uses())
+        } else {
+            let meta = Meta { hash, bytes: length as u32, used: layout.used(bytes), uses: word.uses(), queue };
+            let space = self.space(namespace);
+            match space.replacement.verdict(&meta, now) {
+                Verdict::Keep { queue, uses } if space.kept < KEPT_MAX => {
+                    space.kept += 1;
+                    (queue % QUEUES as u8, uses)
+                }
+                _ => {
+                    space.kept = 0;
+                    done.bytes += length as u64;
+                    self.figures_of(namespace).evictions += 1;
+                    self.remove(slot, &found);
+                    return true;
+                }
+            }
+        };
+        let is_alone = self.segment(number).items == 1 && offset == 0 && self.gets_own_segment(namespace, length);
+        if is_alone {
+            self.move_whole(number, queue);
+            self.tables.set(place, word.with_uses(uses));
+            return true;
+        }
+        if self.forward(namespace, hash, slot, &found, (queue, uses)) {
+            return true;
+        }
+        if keeps_all {
+            return false;
+        }
+        done.bytes += length as u64;
+        self.figures_of(namespace).evictions += 1;
+        if let Some((place, word)) = self.tables.find_at(self.local(slot), hash, number, offset) {
+            self.remove(slot, &Found { place, word, layout });
+        }
+        true
+    }
+
+    /// A walked segment with one entry that stays goes to the young end of a queue as it is.
+    fn move_whole(&mut self, number: u32, queue: u8) {
+        let segment = self.segment_mut(number);
+        let (namespace, old, live) = (segment.namespace, usize::from(segment.queue), u64::from(segment.live));
+        segment.queue = queue;
+        let space = self.space(namespace);
+        space.walk = None;
+        let figures = &mut space.queues[old].figures;
+        (figures.items, figures.bytes) = (figures.items - 1, figures.bytes - live);
+        let figures = &mut space.queues[usize::from(queue)].figures;
+        (figures.items, figures.bytes) = (figures.items + 1, figures.bytes + live);
+        self.seal(number);
+    }
+
+    /// Copies an entry to the young end of a queue; false when there is no room.
+    fn forward(&mut self, namespace: NamespaceId, hash: u64, slot: u16, found: &Found, target: (u8, u8)) -> bool {
+        let length = found.layout.len();
+        let Some(to) = self.room_in(namespace, target.0, length, Need::Reclaim, &mut None) else { return false };
+        let from = found.word.segment();
+        let Some(source) = self.segments[from as usize].take() else { return false };
+        let bytes = &source.run.bytes()[found.word.offset() as usize..][..length];
+        let segment = self.segment_mut(to);
+        let offset = segment.len;
+        segment.run.bytes_mut()[offset as usize..offset as usize + length].copy_from_slice(bytes);
+        let (database, expires_at_ms) = (found.layout.database(bytes), found.layout.expires_at_ms(bytes));
+        let stored = u64::from(found.layout.key_len() + found.layout.value_len());
+        self.count_in(to, length as u32, stored, database, expires_at_ms, &bytes[found.layout.key()]);
+        self.segments[from as usize] = Some(source);
+        // Making room may have freed nothing of this slot, but it may have moved tables: the place is looked up again.
+        let word = Word::new(hash, target.1, to, offset);
+        if let Some((place, _)) = self.tables.find_at(self.local(slot), hash, from, found.word.offset()) {
+            self.tables.set(place, word);
+        }
+        self.kill(found.word, found.layout);
+        true
+    }
+
+    /// Moves an entry to another namespace; it is evicted where there is no room for it.
+    fn move_to(&mut self, slot: u16, hash: u64, found: &Found, namespace: NamespaceId, now: u32) {
+        let target = (self.target(namespace, hash, found.layout.len(), now).0, found.word.uses());
+        let old = self.namespace_of(found.word);
+        if !self.forward(namespace, hash, slot, found, target) {
+            self.figures_of(old).evictions += 1;
+            self.remove(slot, found);
+        }
+    }
+
+    /// Drops entries whose time has come, looking at no more than `max`; (dropped, all that is due was looked at).
+    pub fn sweep(&mut self, now_ms: u64, max: usize) -> (usize, bool) {
+        let (mut looked_at, mut dropped) = (0, 0);
+        while looked_at < max {
+            if self.sweep.segment == NIL {
+                let due = |segment: &Option<Segment>| segment.as_ref().is_some_and(|s| s.sweep_at_ms <= now_ms);
+                let Some(number) = self.segments.iter().position(due) else { return (dropped, true) };
+                self.sweep = Sweep { segment: number as u32, at: 0, soonest: NEVER };
+            }
+            let Sweep { segment: number, at, soonest } = self.sweep;
+            let segment = self.segment(number);
+            if at >= segment.len {
+                let segment = self.segment_mut(number);
+                segment.expires_at_ms = soonest;
+                // Not again at once for each of many that expire one by one.
+                segment.sweep_at_ms = if soonest == NEVER { NEVER } else { soonest.max(now_ms + SWEEP_EVERY_MS) };
+                self.sweep = Sweep::default();
+                looked_at += 8;
+                continue;
+            }
+            let bytes = &segment.run.bytes()[at as usize..];
+            match item::read(bytes) {
+                Record::Filler(length) => self.sweep.at = at + length as u32,
+                Record::Entry(layout) => {
+                    looked_at += 1;
+                    // Dropping the entry may end the sweep of this segment, so it is moved on before.
+                    let next = at + layout.len() as u32;
+                    let expires_at_ms = if layout.is_dead() { NEVER } else { layout.expires_at_ms(bytes) };
+                    if expires_at_ms > now_ms {
+                        self.sweep = Sweep { segment: number, at: next, soonest: soonest.min(expires_at_ms) };
+                        continue;
+                    }
+                    let key = &bytes[layout.key()];
+                    let (hash, slot) = (self.hasher.hash(layout.database(bytes), key), (self.slot_of)(key));
+                    let namespace = segment.namespace;
+                    self.sweep.at = next;
+                    if let Some((place, word)) = self.tables.find_at(self.local(slot), hash, number, at) {
+                        // Dropping costs more than looking.
+                        looked_at += 3;
+                        dropped += 1;
+                        self.figures_of(namespace).expirations += 1;
+                        self.remove(slot, &Found { place, word, layout });
+                    }
+                }
+            }
+        }
+        (dropped, false)
+    }
+
+    /// Applies the policies by namespace; entries stay.
+    pub fn configure(&mut self, policies: &[Policy; NAMESPACES]) {
+        *self.policies = *policies;
+        for (space, policy) in self.spaces.iter_mut().zip(policies) {
+            if let Some(space) = space
+                && space.policy != *policy
+            {
+                space.policy = *policy;
+                space.replacement = policy.replacement();
+            }
+        }
+    }
+
+    /// Forgets every entry.
+    pub fn clear(&mut self) -> u64 {
+        let mut items = 0;
+        for number in 1..self.segments.len() as u32 {
+            if let Some(segment) = self.segments[number as usize].take() {
+                items += u64::from(segment.items);
+                self.give(segment.namespace, segment.run);
+            }
+        }
+        for id in (0..self.spaces.len()).map(|id| NamespaceId(id as u8)) {
+            if self.spaces[id.index()].is_some() {
+                self.release_spare(id);
+                let space = self.space(id);
+                space.queues = [Queue::default(); QUEUES];
+                space.sparse.clear();
+                (space.walk, space.live_bytes) = (None, 0);
+                (space.figures.items, space.figures.stored_bytes) = (0, 0);
+            }
+        }
+        self.segments = vec![None];
+        self.free_segments.clear();
+        self.tables.clear();
+        self.slots.fill(SlotState::default());
+        self.databases.clear();
+        self.others.clear();
+        self.sweep = Sweep::default();
+        self.debt = 0;
+        items
+    }
+
+    /// Drops at most `max` entries of a slot, of one database or all; returns how many.
+    pub fn clear_slot(&mut self, slot: u16, database: Option<u16>, max: usize) -> usize {
+        let mut words = Vec::new();
+        let local = self.local(slot);
+        self.tables.each(local, |word| {
+            if words.len() < max && database.is_none_or(|database| self.database_of(word) == database) {
+                words.push(word);
+            }
+        });
+        for word in &words {
+            let bytes = self.bytes_at(*word);
+            let layout = Layout::read(bytes);
+            let hash = self.hasher.hash(layout.database(bytes), &bytes[layout.key()]);
+            if let Some((place, word)) = self.tables.find_at(local, hash, word.segment(), word.offset()) {
+                self.remove(slot, &Found { place, word, layout });
+            }
+        }
+        words.len()
+    }
+
+    fn database_of(&self, word: Word) -> u16 {
+        let bytes = self.bytes_at(word);
+        Layout::read(bytes).database(bytes)
+    }
+
+    /// Asks of every entry of a slot which namespace it is in and moves those that changed; how many were looked at.
+    pub fn reclassify(&mut self, slot: u16, now: u32, classify: &dyn Fn(u16, &[u8]) -> NamespaceId) -> usize {
+        let local = self.local(slot);
+        let (mut looked_at, mut moving) = (0, Vec::new());
+        self.tables.each(local, |word| {
+            looked_at += 1;
+            let bytes = self.bytes_at(word);
+            let layout = Layout::read(bytes);
+            let (database, key) = (layout.database(bytes), &bytes[layout.key()]);
+            let namespace = classify(database, key);
+            if namespace != self.namespace_of(word) {
+                moving.push((word, self.hasher.hash(database, key), namespace));
+            }
+        });
+        for (word, hash, namespace) in moving {
+            if let Some((place, word)) = self.tables.find_at(local, hash, word.segment(), word.offset()) {
+                let layout = Layout::read(self.bytes_at(word));
+                self.move_to(slot, hash, &Found { place, word, layout }, namespace, now);
+            }
+        }
+        looked_at
+    }
+
+    /// Words of a slot whose order begins with 8 bits; see [`Tables::each_of_order`].
+    pub fn each_of_order(&self, slot: u16, order8: u8, visit: impl FnMut(Word)) -> u32 {
+        self.tables.each_of_order(self.local(slot), order8, visit)
+    }
+
+    pub fn each(&self, slot: u16, visit: impl FnMut(Word)) {
+        self.tables.each(self.local(slot), visit);
+    }
+
+    /// Entries of one slot in one database.
+    pub fn slot_items(&self, slot: u16, database: u16) -> u64 {
+        let others = self.others.range((slot, 0)..=(slot, u16::MAX));
+        match database {
+            0 => self.slot_items_of_all(slot) - others.map(|(_, count)| u64::from(*count)).sum::<u64>(),
+            _ => self.others.get(&(slot, database)).map_or(0, |count| u64::from(*count)),
+        }
+    }
+
+    /// Entries of one slot in all databases.
+    pub fn slot_items_of_all(&self, slot: u16) -> u64 {
+        u64::from(self.slots[usize::from(slot / self.stride)].items)
+    }
+
+    /// Entries and bytes of the slots that hold any.
+    pub fn slot_figures(&self) -> impl Iterator<Item = (u16, u64, u64)> {
+        let (stride, offset) = (self.stride, self.number as u16);
+        let filled = (0u16..).zip(&self.slots).filter(|(_, slot)| slot.items > 0);
+        filled.map(move |(number, slot)| (number * stride + offset, u64::from(slot.items), slot.bytes))
+    }
+
+    /// Entries of one database, and those of them that expire.
+    pub fn items(&self, database: u16) -> (u64, u64) {
+        self.databases.get(usize::from(database)).copied().unwrap_or_default()
+    }
+
+    /// Entries of all databases.
+    pub fn items_of_all(&self) -> u64 {
+        self.databases.iter().map(|counts| counts.0).sum()
+    }
+
+    /// Figures by namespace id, as far as any were used here.
+    pub fn figures(&self) -> impl Iterator<Item = (usize, NamespaceFigures)> {
+        let of = |space: &Space| NamespaceFigures { bytes: space.run_bytes, ..space.figures };
+        self.spaces.iter().enumerate().filter_map(move |(id, space)| Some((id, of(space.as_deref()?))))
+    }
+
+    pub fn run_bytes(&self, namespace: NamespaceId) -> u64 {
+        self.spaces.get(namespace.index()).and_then(Option::as_deref).map_or(0, |space| space.run_bytes)
+    }
+}
+
+/// Entries a policy may keep in a row: it cannot keep everything, whatever it thinks of it.
+const KEPT_MAX: u32 = 32;
+
+/// How soon the sweeper comes back to a segment in which more will expire.
+const SWEEP_EVERY_MS: u64 = 1000;
+
+/// Pages a write was given.
+#[derive(Debug)]
+pub struct Prepared {
+    namespace: NamespaceId,
+    pub run: Option<Run>,
+}
+
+fn at_database(counts: &mut Vec<(u64, u64)>, database: u16) -> &mut (u64, u64) {
+    let database = usize::from(database);
+    if counts.len() <= database {
+        counts.resize(database + 1, (0, 0));
+    }
+    &mut counts[database]
+}
