@@ -1,8 +1,9 @@
 //! One client: socket ⇄ session. The only waits on the data path are here.
 //!
 //! A turn of the loop reads what is there, lets the session run all whole requests, and writes what can be written, with
-//! one system call each. Reading and writing go through buffers of the worker; a connection owns memory only while a
-//! request is incomplete or a reply unread, so an idle one costs its task and little else.
+//! one system call each: a read that did not fill its buffer took all there was, and is not tried again before the socket
+//! has more. Reading and writing go through buffers of the worker; a connection owns memory only while a request is
+//! incomplete or a reply unread, so an idle one costs its task and little else.
 //!
 //! Replies keep their order: what was forwarded to another node holds its place in [`Outbox`], and later replies of the
 //! same client queue behind it, while later requests already run.
@@ -12,19 +13,22 @@
 //! when the buffers of all clients together are full. Nothing else is held for a client than that bound and one reply.
 
 use crate::link::OpenFanout;
+use crate::nudge::Nudge;
 use crate::shared::{BufferAccount, Shared};
 use crate::worker::Worker;
 use dcache_core::{Door, Outcome, Session, Step};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
-use tokio::io::Interest;
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::Notify;
 
 /// Forwards one client may have open; the session pauses above it.
 const OPEN_FANOUTS_MAX: usize = 1024;
@@ -44,20 +48,24 @@ const INPUT_GROWTH_MAX: usize = 1 << 20;
 /// Buffers handed to one write.
 const SLICES_MAX: usize = 64;
 
+/// A larger buffer for replies is not kept.
+const SPARE_BYTES_MAX: usize = 256 << 10;
+
 /// Serves one client until it leaves, is killed, or passes a bound.
 pub async fn serve(stream: TcpStream, door: Door, worker: Rc<Worker>) {
     let remote = stream.peer_addr().map(|a| a.to_string()).unwrap_or_default();
     let local = stream.local_addr().map(|a| a.to_string()).unwrap_or_default();
-    let notify = Arc::new(Notify::new());
+    let nudge = Arc::new(Nudge::default());
     let wake = {
-        let notify = notify.clone();
-        Arc::new(move || notify.notify_one())
+        let nudge = nudge.clone();
+        Arc::new(move || nudge.nudge())
     };
     let shared = worker.shared.clone();
     let session = Session::new(&shared.core, door, worker.index, remote, local, wake);
-    let _registered = worker.register(notify.clone());
+    let _registered = worker.register(nudge.clone());
     let connection = Connection {
         progress_at: Instant::now(),
+        is_waiting: false,
         account: BufferAccount::new(shared.clone()),
         shared,
         worker,
@@ -65,8 +73,13 @@ pub async fn serve(stream: TcpStream, door: Door, worker: Rc<Worker>) {
         session,
         input: Vec::new(),
         outbox: Outbox::default(),
-        notify,
+        nudge,
     };
+    poll_fn(|context| {
+        connection.nudge.attach(context);
+        Poll::Ready(())
+    })
+    .await;
     // An I/O error here is the client going away; there is nobody left to tell.
     let _ = connection.run().await;
 }
@@ -80,9 +93,20 @@ struct Connection {
     input: Vec<u8>,
     outbox: Outbox,
     account: BufferAccount,
-    /// When the client last took bytes, or first had any to take.
+    /// When the client last took bytes, or first had any to take; of a meaning while it `is_waiting`.
     progress_at: Instant,
-    notify: Arc<Notify>,
+    /// The client has bytes to take that the socket did not.
+    is_waiting: bool,
+    nudge: Arc<Nudge>,
+}
+
+/// What a turn begins with.
+enum Event {
+    /// So many bytes are in the worker's buffer, or behind `input` where that held some. 0: the client will send no more.
+    Read(usize),
+    Writable,
+    /// Something changed elsewhere: look.
+    Nudged,
 }
 
 /// What the loop waits for after a turn.
@@ -116,49 +140,64 @@ impl Connection {
                 self.cut(&self.shared.cut.buffers_full, "all clients' buffers together are full");
                 return Ok(());
             }
-            let waiting = self.outbox.ready_bytes();
-            let interest = match (turn == Turn::Read, waiting > 0) {
-                (true, true) => Some(Interest::READABLE | Interest::WRITABLE),
-                (true, false) => Some(Interest::READABLE),
-                (false, true) => Some(Interest::WRITABLE),
-                (false, false) => None,
-            };
-            let patience = match waiting {
-                0 => None,
-                bytes if bytes > self.shared.buffers.unread_bytes_max => Some(WRITE_STALL_OVER_BOUND),
-                _ => Some(WRITE_STALL),
-            };
-            let ready = async {
-                match interest {
-                    Some(interest) => self.stream.ready(interest).await,
-                    None => std::future::pending().await,
-                }
-            };
-            let stalled = async {
-                match patience {
-                    Some(patience) => tokio::time::sleep_until((self.progress_at + patience).into()).await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                biased;
-                ready = ready => {
-                    let ready = ready?;
-                    if turn == Turn::Read && (ready.is_readable() || ready.is_read_closed()) {
-                        match self.read()? {
-                            Some(next) => turn = next,
-                            // It may still read what it asked for.
-                            None => turn = Turn::Close,
-                        }
+            let patience = self.patience();
+            let event = poll_fn(|context| self.poll_event(turn, context));
+            let event = match patience {
+                None => event.await?,
+                Some(deadline) => match tokio::time::timeout_at(deadline.into(), event).await {
+                    Ok(event) => event?,
+                    Err(_) => {
+                        self.cut(&self.shared.cut.stalled, "it left replies unread too long");
+                        return Ok(());
                     }
-                }
-                () = self.notify.notified() => {}
-                () = stalled => {
-                    self.cut(&self.shared.cut.stalled, "it left replies unread too long");
-                    return Ok(());
-                }
+                },
+            };
+            match event {
+                // It may still read what it asked for.
+                Event::Read(0) => turn = Turn::Close,
+                Event::Read(length) => turn = self.process_read(length),
+                Event::Writable | Event::Nudged => {}
             }
         }
+    }
+
+    fn poll_event(&mut self, turn: Turn, context: &mut Context<'_>) -> Poll<io::Result<Event>> {
+        if self.nudge.take() {
+            return Poll::Ready(Ok(Event::Nudged));
+        }
+        if turn == Turn::Read
+            && let Poll::Ready(length) = self.poll_read(context)
+        {
+            return Poll::Ready(length.map(Event::Read));
+        }
+        if self.is_waiting {
+            return self.stream.poll_write_ready(context).map_ok(|()| Event::Writable);
+        }
+        Poll::Pending
+    }
+
+    /// Reads behind `input`, or into the worker's buffer when that is empty. The runtime takes a read that did not fill its
+    /// buffer for the last one until the kernel tells of more.
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.input.is_empty() {
+            let mut scratch = self.worker.scratch.borrow_mut();
+            let mut buffer = ReadBuf::new(&mut scratch.input);
+            ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer))?;
+            return Poll::Ready(Ok(buffer.filled().len()));
+        }
+        // No memory for bytes that are not there.
+        ready!(self.stream.poll_read_ready(context))?;
+        self.input.reserve(self.input.len().clamp(16 << 10, INPUT_GROWTH_MAX));
+        pin!(self.stream.read_buf(&mut self.input)).poll(context)
+    }
+
+    /// When the client must have read something; none while the socket takes all its replies.
+    fn patience(&self) -> Option<Instant> {
+        if !self.is_waiting {
+            return None;
+        }
+        let is_over_bound = self.outbox.ready_bytes() > self.shared.buffers.unread_bytes_max;
+        Some(self.progress_at + if is_over_bound { WRITE_STALL_OVER_BOUND } else { WRITE_STALL })
     }
 
     /// The session must not run another request now.
@@ -166,31 +205,16 @@ impl Connection {
         self.outbox.must_wait() || self.outbox.unwritten_bytes() > self.shared.buffers.unread_bytes_max
     }
 
-    /// Reads what is there and runs it. `None`: the client will send nothing more.
-    fn read(&mut self) -> io::Result<Option<Turn>> {
-        if self.input.is_empty() {
-            let worker = self.worker.clone();
-            let mut scratch = worker.scratch.borrow_mut();
-            return match self.stream.try_read(&mut scratch.input) {
-                Ok(0) => Ok(None),
-                Ok(length) => {
-                    let scratch = &mut *scratch;
-                    let (consumed, turn) = self.process(&scratch.input[..length]);
-                    self.input.extend_from_slice(&scratch.input[consumed..length]);
-                    Ok(Some(turn))
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Some(Turn::Read)),
-                Err(error) => Err(error),
-            };
+    /// Runs what was just read.
+    fn process_read(&mut self, length: usize) -> Turn {
+        if !self.input.is_empty() {
+            return self.process_buffered();
         }
-        let growth = self.input.len().clamp(16 << 10, INPUT_GROWTH_MAX);
-        self.input.reserve(growth);
-        match self.stream.try_read_buf(&mut self.input) {
-            Ok(0) => Ok(None),
-            Ok(_) => Ok(Some(self.process_buffered())),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Some(Turn::Read)),
-            Err(error) => Err(error),
-        }
+        let worker = self.worker.clone();
+        let scratch = worker.scratch.borrow();
+        let (consumed, turn) = self.process(&scratch.input[..length]);
+        self.input.extend_from_slice(&scratch.input[consumed..length]);
+        turn
     }
 
     fn process_buffered(&mut self) -> Turn {
@@ -214,7 +238,8 @@ impl Connection {
             if self.is_blocked() {
                 return (consumed, Turn::Unblock);
             }
-            let advance = self.session.advance(&self.shared.core, &input[consumed..], self.outbox.tail());
+            let advance =
+                self.session.advance(&self.shared.core, &input[consumed..], self.outbox.tail(&self.worker.spare));
             consumed += advance.consumed;
             match advance.step {
                 Step::NeedInput { .. } => return (consumed, Turn::Read),
@@ -226,7 +251,7 @@ impl Connection {
                     self.outbox.seal();
                 }
                 Step::Forward(fanout) => {
-                    self.outbox.push(self.worker.links.send(fanout, self.notify.clone(), &self.worker));
+                    self.outbox.push(self.worker.links.send(fanout, self.nudge.clone(), &self.worker));
                 }
                 Step::Close => return (consumed, Turn::Close),
             }
@@ -235,26 +260,36 @@ impl Connection {
 
     /// Writes ready replies until the socket takes no more.
     fn write(&mut self) -> io::Result<()> {
-        let mut progressed = self.outbox.is_empty();
-        let result = loop {
-            let mut slices = [IoSlice::new(&[]); SLICES_MAX];
-            let count = self.outbox.slices(&mut slices);
-            if count == 0 {
-                break Ok(());
-            }
-            match self.stream.try_write_vectored(&slices[..count]) {
+        if self.outbox.is_empty() {
+            return Ok(());
+        }
+        let mut progressed = !self.is_waiting;
+        loop {
+            let written = match self.outbox.only() {
+                Some(bytes) => self.stream.try_write(bytes),
+                None => {
+                    let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+                    let count = self.outbox.slices(&mut slices, &self.worker.spare);
+                    if count == 0 {
+                        break;
+                    }
+                    self.stream.try_write_vectored(&slices[..count])
+                }
+            };
+            match written {
                 Ok(length) => {
-                    self.outbox.written(length);
+                    self.outbox.written(length, &self.worker.spare);
                     progressed = true;
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break Ok(()),
-                Err(error) => break Err(error),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
             }
-        };
-        if progressed {
+        }
+        self.is_waiting = self.outbox.ready_bytes() > 0;
+        if self.is_waiting && progressed {
             self.progress_at = Instant::now();
         }
-        result
+        Ok(())
     }
 
     fn cut(&self, counter: &AtomicU64, reason: &str) {
@@ -272,10 +307,10 @@ impl Connection {
                 if self.outbox.is_empty() {
                     return Ok(());
                 }
-                if self.outbox.ready_bytes() > 0 {
+                if self.is_waiting {
                     self.stream.writable().await?;
                 } else {
-                    self.notify.notified().await;
+                    poll_fn(|_| if self.nudge.take() { Poll::Ready(()) } else { Poll::Pending }).await;
                 }
             }
         };
@@ -292,8 +327,6 @@ struct Outbox {
     /// Bytes of all entries but the last.
     sealed_bytes: usize,
     open: usize,
-    /// A kept buffer, so that a steady client needs no new one each turn.
-    spare: Vec<u8>,
 }
 
 enum Entry {
@@ -316,10 +349,9 @@ impl Outbox {
     }
 
     /// Where the next local reply goes.
-    fn tail(&mut self) -> &mut Vec<u8> {
+    fn tail(&mut self, spare: &Cell<Vec<u8>>) -> &mut Vec<u8> {
         if !matches!(self.queue.back(), Some(Entry::Bytes(_))) {
-            let spare = std::mem::take(&mut self.spare);
-            self.push_entry(Entry::Bytes(spare));
+            self.push_entry(Entry::Bytes(spare.take()));
         }
         match self.queue.back_mut() {
             Some(Entry::Bytes(bytes)) => bytes,
@@ -359,7 +391,7 @@ impl Outbox {
             if !open.borrow().is_answered() {
                 return;
             }
-            let (fanout, replies, notify) = open.borrow_mut().take();
+            let (fanout, replies, nudge) = open.borrow_mut().take();
             let mut bytes = Vec::new();
             match fanout.finish(&worker.shared.core, replies, &mut bytes) {
                 Outcome::Done => {
@@ -370,7 +402,7 @@ impl Outbox {
                     self.queue[index] = Entry::Bytes(bytes);
                 }
                 Outcome::Again(fanout) => {
-                    self.queue[index] = Entry::Open(worker.links.send(fanout, notify, worker));
+                    self.queue[index] = Entry::Open(worker.links.send(fanout, nudge, worker));
                     return;
                 }
             }
@@ -390,20 +422,28 @@ impl Outbox {
 
     /// Bytes of memory held.
     fn held_bytes(&self) -> usize {
-        let queued: usize = self
-            .queue
+        self.queue
             .iter()
             .map(|entry| match entry {
                 Entry::Bytes(bytes) => bytes.capacity(),
                 Entry::Open(fanout) => fanout.borrow().held_bytes(),
             })
-            .sum();
-        queued + self.spare.capacity()
+            .sum()
+    }
+
+    /// What could be written now, when it is in one piece and nothing waits behind it: the usual case.
+    fn only(&self) -> Option<&[u8]> {
+        match self.queue.front() {
+            Some(Entry::Bytes(bytes)) if self.queue.len() == 1 && bytes.len() > self.front_written => {
+                Some(&bytes[self.front_written..])
+            }
+            _ => None,
+        }
     }
 
     /// What could be written now, in order; returns how many slices were filled in.
-    fn slices<'a>(&'a mut self, slices: &mut [IoSlice<'a>; SLICES_MAX]) -> usize {
-        self.drop_written();
+    fn slices<'a>(&'a mut self, slices: &mut [IoSlice<'a>; SLICES_MAX], spare: &Cell<Vec<u8>>) -> usize {
+        self.drop_written(spare);
         let mut count = 0;
         for entry in self.queue.iter().take(SLICES_MAX) {
             let Entry::Bytes(bytes) = entry else { break };
@@ -416,13 +456,13 @@ impl Outbox {
         count
     }
 
-    fn written(&mut self, length: usize) {
+    fn written(&mut self, length: usize, spare: &Cell<Vec<u8>>) {
         self.front_written += length;
-        self.drop_written();
+        self.drop_written(spare);
     }
 
-    /// Removes entries that are written to their end.
-    fn drop_written(&mut self) {
+    /// Removes entries that are written to their end; the last one's buffer becomes the `spare` one.
+    fn drop_written(&mut self, spare: &Cell<Vec<u8>>) {
         while let Some(Entry::Bytes(bytes)) = self.queue.front() {
             let length = bytes.len();
             if self.front_written < length {
@@ -431,9 +471,9 @@ impl Outbox {
             self.front_written -= length;
             let Some(Entry::Bytes(mut bytes)) = self.queue.pop_front() else { return };
             if self.queue.is_empty() {
-                if bytes.capacity() <= 16 << 10 {
+                if bytes.capacity() <= SPARE_BYTES_MAX {
                     bytes.clear();
-                    self.spare = bytes;
+                    spare.set(bytes);
                 }
             } else {
                 self.sealed_bytes -= length;
@@ -448,17 +488,17 @@ mod tests {
 
     fn ready(outbox: &mut Outbox) -> Vec<u8> {
         let mut slices = [IoSlice::new(&[]); SLICES_MAX];
-        let count = outbox.slices(&mut slices);
+        let count = outbox.slices(&mut slices, &Cell::default());
         slices[..count].iter().flat_map(|slice| slice.to_vec()).collect()
     }
 
     #[test]
     fn bytes_leave_in_order_whatever_the_sizes_of_the_writes() {
         for step in 1..12 {
-            let mut outbox = Outbox::default();
+            let (mut outbox, spare) = (Outbox::default(), Cell::default());
             let mut seen = Vec::new();
             for part in [&b"one"[..], b"", b"three", b"4"] {
-                outbox.tail().extend_from_slice(part);
+                outbox.tail(&spare).extend_from_slice(part);
                 outbox.seal();
             }
             assert_eq!(outbox.unwritten_bytes(), 9);
@@ -466,7 +506,7 @@ mod tests {
                 let bytes = ready(&mut outbox);
                 let written = step.min(bytes.len());
                 seen.extend_from_slice(&bytes[..written]);
-                outbox.written(written);
+                outbox.written(written, &spare);
                 assert_eq!(outbox.unwritten_bytes(), 9 - seen.len());
             }
             assert_eq!(seen, b"onethree4");

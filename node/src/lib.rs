@@ -19,6 +19,7 @@ mod forming;
 mod http;
 mod identity;
 mod link;
+mod nudge;
 mod peer;
 mod process;
 pub mod raft;

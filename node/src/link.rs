@@ -6,6 +6,7 @@
 //! and its late reply dropped. A link that breaks fails what was certainly not sent as [`ForwardError::Unreachable`] and the rest
 //! as [`ForwardError::LinkLost`]; the next request opens a new one.
 
+use crate::nudge::Nudge;
 use crate::shared::BufferAccount;
 use crate::worker::Worker;
 use dcache_core::{Fanout, ForwardError, Part};
@@ -48,7 +49,7 @@ pub struct OpenFanout {
     replies: Vec<Option<PartReply>>,
     missing: usize,
     is_barrier: bool,
-    notify: Arc<Notify>,
+    nudge: Arc<Nudge>,
 }
 
 impl OpenFanout {
@@ -65,10 +66,10 @@ impl OpenFanout {
     }
 
     /// The fan-out, its replies in the order of its parts, and whom to wake. Only once, when answered.
-    pub fn take(&mut self) -> (Fanout, Vec<PartReply>, Arc<Notify>) {
+    pub fn take(&mut self) -> (Fanout, Vec<PartReply>, Arc<Nudge>) {
         let fanout = self.fanout.take().expect("a fan-out is taken once");
         let replies = self.replies.drain(..).map(|reply| reply.expect("an answered fan-out has every reply")).collect();
-        (fanout, replies, self.notify.clone())
+        (fanout, replies, self.nudge.clone())
     }
 
     fn answer(&mut self, index: usize, reply: PartReply) {
@@ -78,7 +79,7 @@ impl OpenFanout {
             *place = Some(reply);
             self.missing -= 1;
             if self.missing == 0 {
-                self.notify.notify_one();
+                self.nudge.nudge();
             }
         }
     }
@@ -92,17 +93,17 @@ pub struct Links {
 
 impl Links {
     /// Sends every part. Parts that cannot be sent are answered at once.
-    pub fn send(&self, fanout: Fanout, notify: Arc<Notify>, worker: &Rc<Worker>) -> Rc<RefCell<OpenFanout>> {
+    pub fn send(&self, fanout: Fanout, nudge: Arc<Nudge>, worker: &Rc<Worker>) -> Rc<RefCell<OpenFanout>> {
         let count = fanout.parts.len();
         let open = Rc::new(RefCell::new(OpenFanout {
             is_barrier: fanout.barrier,
             fanout: None,
             replies: (0..count).map(|_| None).collect(),
             missing: count,
-            notify,
+            nudge,
         }));
         if count == 0 {
-            open.borrow().notify.notify_one();
+            open.borrow().nudge.nudge();
         }
         for (index, part) in fanout.parts.iter().enumerate() {
             self.link(part.to, worker).send(part, index, &open);

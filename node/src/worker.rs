@@ -5,6 +5,7 @@
 //! second process take the same port unnoticed. That is one hop in a connection's life, none per request.
 
 use crate::link::{self, Links};
+use crate::nudge::Nudge;
 use crate::shared::{Shared, Stop};
 use crate::{connection, sockets};
 use dcache_core::Door;
@@ -18,7 +19,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 
 /// How often each worker does its share of background work (expiry, dropped slots).
 const MAINTAIN_EVERY: Duration = Duration::from_millis(10);
@@ -35,8 +36,10 @@ pub struct Worker {
     pub shared: Arc<Shared>,
     pub links: Links,
     pub scratch: RefCell<Scratch>,
+    /// An empty buffer for replies, lent to whichever connection writes some.
+    pub spare: Cell<Vec<u8>>,
     stopping: Cell<bool>,
-    connections: RefCell<BTreeMap<u64, Arc<Notify>>>,
+    connections: RefCell<BTreeMap<u64, Arc<Nudge>>>,
     next_connection: Cell<u64>,
 }
 
@@ -51,16 +54,16 @@ impl Worker {
     }
 
     /// Has the connection woken when the worker stops, until the returned guard drops.
-    pub fn register(self: &Rc<Worker>, notify: Arc<Notify>) -> Registered {
+    pub fn register(self: &Rc<Worker>, nudge: Arc<Nudge>) -> Registered {
         let id = self.next_connection.get();
         self.next_connection.set(id + 1);
-        self.connections.borrow_mut().insert(id, notify);
+        self.connections.borrow_mut().insert(id, nudge);
         Registered { worker: self.clone(), id }
     }
 
     fn stop(&self) {
         self.stopping.set(true);
-        self.connections.borrow().values().for_each(|notify| notify.notify_one());
+        self.connections.borrow().values().for_each(|nudge| nudge.nudge());
     }
 }
 
@@ -130,7 +133,8 @@ fn run(
     mut incoming: mpsc::UnboundedReceiver<Arrival>,
     connections: Arc<AtomicUsize>,
 ) {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    // Its tasks are local as they are, without the queue and the wake-ups of a `LocalSet` in between.
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build_local(Default::default()) {
         Ok(runtime) => runtime,
         Err(error) => {
             tracing::error!("worker {index} has no runtime: {error}");
@@ -142,12 +146,12 @@ fn run(
         shared,
         links: Links::default(),
         scratch: RefCell::new(Scratch { input: vec![0; READ_BYTES] }),
+        spare: Cell::default(),
         stopping: Cell::new(false),
         connections: RefCell::default(),
         next_connection: Cell::new(0),
     });
-    let local = tokio::task::LocalSet::new();
-    local.block_on(&runtime, async {
+    runtime.block_on(async {
         let mut stop = worker.shared.stop.clone();
         let mut maintain = tokio::time::interval(MAINTAIN_EVERY);
         maintain.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

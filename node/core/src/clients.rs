@@ -25,7 +25,8 @@ pub struct Clients {
     rejected: AtomicU64,
 }
 
-/// One open client.
+/// One open client. Aligned so that clients of two workers never share a cache line.
+#[repr(align(64))]
 pub struct Client {
     pub id: u64,
     /// Its `host:port`.

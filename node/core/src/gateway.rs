@@ -20,6 +20,7 @@
 mod merge;
 
 use crate::Node;
+use crate::batch::KeyPlace;
 use crate::command::{self, Command, Context, Door, Gather, Merge};
 use crate::route::{self, Route};
 use crate::session::ClientState;
@@ -173,7 +174,7 @@ impl Fanout {
             stats.record_error(&out[mark..]);
         }
         let counted = if failed { Counted::Failed } else { Counted::Answered };
-        stats.record(usize::from(origin.command.id), node.now().saturating_sub(origin.started), counted);
+        stats.record(usize::from(origin.command.id), node.now().saturating_sub(origin.started), counted, 1);
         if origin.is_silent {
             out.truncate(mark);
         }
@@ -256,7 +257,9 @@ impl Asked<'_> {
                 let request = &self.parts[0].request;
                 let mut parser = Parser::new(Limits::default());
                 let args = own_request(&mut parser, request);
-                match route::route(self.view, Door::Gateway, self.origin.command, args)? {
+                let command = self.origin.command;
+                let first = command.first_key(args).map(slot_of);
+                match route::route(self.view, Door::Gateway, command, args, first)? {
                     Route::There(to) => Ok(Some(Fanout::whole(self.retried(), to, args).with_barrier())),
                     _ => {
                         let Origin { worker, database, version, .. } = self.origin;
@@ -549,10 +552,11 @@ fn run_served(
         let text = format!("ERR '{}' is answered by the node it is sent to and is never forwarded", command.name);
         return Err(WireError::Other(text));
     }
-    if let Some(key) = command::keys_of(command, args).next() {
-        node.stats().worker(worker).record_partition(view.partition_of(slot_of(key)).index());
-    }
     let (database, version) = (state.database, state.version);
+    let first_key = command.first_key(args).map(|key| (key, KeyPlace::new(node, database, key)));
+    if let Some((_, place)) = first_key {
+        node.stats().worker(worker).record_partition(view.partition_of(place.slot).index());
+    }
     let mut context = Context {
         node,
         view,
@@ -561,6 +565,7 @@ fn run_served(
         database,
         now_ms: node.unix_ms(),
         args,
+        first_key,
         reply: Reply::new(out, version),
     };
     (command.run)(&mut context)

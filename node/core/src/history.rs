@@ -212,9 +212,9 @@ mod tests {
     fn latencies_forget_after_ten_samples() {
         let stats = Stats::new(1, 2);
         let mut history = History::new(at(0), 2);
-        stats.worker(0).record(0, Duration::from_micros(100), Outcome::Answered);
+        stats.worker(0).record(0, Duration::from_micros(100), Outcome::Answered, 1);
         history.push(at(1), Totals::default(), &stats);
-        stats.worker(0).record(0, Duration::from_micros(1), Outcome::Answered);
+        stats.worker(0).record(0, Duration::from_micros(1), Outcome::Answered, 1);
         for second in 2..=10 {
             history.push(at(second), Totals::default(), &stats);
         }

@@ -13,6 +13,7 @@
 //! Who owns what: the engine's shards, each under its lock, held for one command; the view, replaced as a whole; counters,
 //! each written by one worker; clients' names and the background work's lists, under small locks of their own.
 
+pub mod batch;
 pub mod clients;
 pub mod command;
 pub mod control;
@@ -46,13 +47,13 @@ use dcache_protocol::resp::parse::{Limits, Parser};
 use dcache_protocol::resp::reply::Version;
 use dcache_protocol::{Eviction, NodeId, SLOTS, Slot};
 use history::{History, Totals};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{MappedMutexGuard, Mutex};
 use stats::{Latencies, Stats};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 use upkeep::Upkeep;
-use view::NamespaceIds;
+use view::{NamespaceIds, Published};
 
 /// The only way core learns time.
 #[derive(Clone, Copy, Debug)]
@@ -86,7 +87,7 @@ pub struct Node {
     config: Config,
     started: Duration,
     engine: Engine,
-    view: RwLock<Arc<View>>,
+    view: Published,
     namespace_ids: Mutex<NamespaceIds>,
     clients: Clients,
     stats: Stats,
@@ -125,7 +126,7 @@ impl Node {
         Node {
             started,
             engine,
-            view: RwLock::new(Arc::new(view)),
+            view: Published::new(view, config.workers),
             namespace_ids: Mutex::new(namespace_ids),
             clients: Clients::new(config.clients_max),
             stats: Stats::new(config.workers, command::COMMANDS.len()),
@@ -156,13 +157,19 @@ impl Node {
         configure(&self.engine, &next);
         self.upkeep.about_to_publish(&before, &next, &self.engine);
         let next = Arc::new(next);
-        *self.view.write() = Arc::clone(&next);
+        self.view.replace(Arc::clone(&next));
         self.upkeep.published(&before, &next, self.now());
     }
 
     /// The view of this moment. Load it once for a batch of work.
     pub fn view(&self) -> Arc<View> {
-        Arc::clone(&self.view.read())
+        self.view.newest()
+    }
+
+    /// The same for a worker, without a write to memory that workers share. Hold it for one batch of work, and do not ask
+    /// again meanwhile.
+    pub(crate) fn view_of_worker(&self, worker: usize) -> MappedMutexGuard<'_, Arc<View>> {
+        self.view.of_worker(worker)
     }
 
     /// One bounded step of background work, of about a millisecond at most: expiry of this worker's share of the memory,
@@ -327,7 +334,7 @@ impl Node {
     pub fn serve_peer(&self, worker: usize, header: DataHeader, request: &[u8], out: &mut Vec<u8>) -> DataStatus {
         self.stats.worker(worker).served_for_peers.add(1);
         let version = if header.resp == 3 { Version::Resp3 } else { Version::Resp2 };
-        gateway::serve(self, &self.view(), worker, header.database, version, request, out)
+        gateway::serve(self, &self.view_of_worker(worker), worker, header.database, version, request, out)
     }
 
     pub fn config(&self) -> &Config {

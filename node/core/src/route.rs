@@ -14,8 +14,8 @@ use dcache_protocol::{Slot, slot_of};
 /// Where a request runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route<'a> {
-    /// On this node; with the slot of its first key, if it has keys.
-    Here(Option<Slot>),
+    /// On this node.
+    Here,
     /// As it is, on another node.
     There(&'a ViewNode),
     /// On several nodes, each for its own keys.
@@ -24,17 +24,18 @@ pub enum Route<'a> {
     Everywhere(Gather),
 }
 
-/// Decides for a client's request. The error is the reply.
+/// Decides for a client's request, whose first key is in slot `first`, if it has keys. The error is the reply.
 pub fn route<'a>(
     view: &'a View,
     door: Door,
     command: &'static Command,
     args: Args<'_>,
+    first: Option<Slot>,
 ) -> Result<Route<'a>, WireError> {
     match door {
-        Door::Cluster => route_cluster(view, command, args),
-        Door::Gateway => route_gateway(view, command, args),
-        Door::Peer => Ok(Route::Here(keys_of(command, args).next().map(slot_of))),
+        Door::Cluster => route_cluster(view, command, args, first),
+        Door::Gateway => route_gateway(view, command, args, first),
+        Door::Peer => Ok(Route::Here),
     }
 }
 
@@ -43,30 +44,36 @@ pub fn is_all_mine(view: &View, command: &'static Command, args: Args<'_>) -> bo
     keys_of(command, args).all(|key| view.is_mine(slot_of(key)))
 }
 
-fn route_cluster<'a>(view: &'a View, command: &'static Command, args: Args<'_>) -> Result<Route<'a>, WireError> {
-    let mut keys = keys_of(command, args);
-    let Some(first) = keys.next() else { return Ok(Route::Here(None)) };
-    let slot = slot_of(first);
-    if keys.any(|key| slot_of(key) != slot) {
+fn route_cluster<'a>(
+    view: &'a View,
+    command: &'static Command,
+    args: Args<'_>,
+    first: Option<Slot>,
+) -> Result<Route<'a>, WireError> {
+    let Some(slot) = first else { return Ok(Route::Here) };
+    let has_one_key = command.gateway == Gateway::Single;
+    if !has_one_key && keys_of(command, args).skip(1).any(|key| slot_of(key) != slot) {
         return Err(WireError::CrossSlot);
     }
     match view.owner(slot) {
-        Owner::Me => Ok(Route::Here(Some(slot))),
+        Owner::Me => Ok(Route::Here),
         Owner::Other(node) => Err(WireError::Moved { slot, address: format!("{}:{}", node.host, node.port) }),
         Owner::Down(node) => Err(down(node)),
         Owner::Nobody => Err(nobody()),
     }
 }
 
-fn route_gateway<'a>(view: &'a View, command: &'static Command, args: Args<'_>) -> Result<Route<'a>, WireError> {
+fn route_gateway<'a>(
+    view: &'a View,
+    command: &'static Command,
+    args: Args<'_>,
+    first: Option<Slot>,
+) -> Result<Route<'a>, WireError> {
     match command.gateway {
-        Gateway::Local => Ok(Route::Here(None)),
-        Gateway::Everywhere(_) if view.owns_everything() => Ok(Route::Here(None)),
+        Gateway::Local => Ok(Route::Here),
+        Gateway::Everywhere(_) if view.owns_everything() => Ok(Route::Here),
         Gateway::Everywhere(gather) => Ok(Route::Everywhere(gather)),
-        Gateway::Single => match keys_of(command, args).next() {
-            Some(key) => to_owner(view, slot_of(key)),
-            None => Ok(Route::Here(None)),
-        },
+        Gateway::Single => first.map_or(Ok(Route::Here), |slot| to_owner(view, slot)),
         Gateway::Split(merge) => Ok(to_common_owner(view, command, args)?.unwrap_or(Route::Split(merge))),
         Gateway::SameSlot => to_common_owner(view, command, args)?.ok_or(WireError::CrossSlot),
     }
@@ -74,7 +81,7 @@ fn route_gateway<'a>(view: &'a View, command: &'static Command, args: Args<'_>) 
 
 fn to_owner(view: &View, slot: Slot) -> Result<Route<'_>, WireError> {
     match view.owner(slot) {
-        Owner::Me => Ok(Route::Here(Some(slot))),
+        Owner::Me => Ok(Route::Here),
         Owner::Other(node) => Ok(Route::There(node)),
         Owner::Down(node) => Err(down(node)),
         Owner::Nobody => Err(nobody()),
@@ -88,7 +95,7 @@ fn to_common_owner<'a>(
     args: Args<'_>,
 ) -> Result<Option<Route<'a>>, WireError> {
     if view.owns_everything() {
-        return Ok(Some(Route::Here(keys_of(command, args).next().map(slot_of))));
+        return Ok(Some(Route::Here));
     }
     let mut common: Option<Route<'a>> = None;
     let mut differ = false;
@@ -96,12 +103,12 @@ fn to_common_owner<'a>(
         let route = to_owner(view, slot_of(key))?;
         match (common, route) {
             (None, route) => common = Some(route),
-            (Some(Route::Here(_)), Route::Here(_)) => {}
+            (Some(Route::Here), Route::Here) => {}
             (Some(Route::There(one)), Route::There(other)) if one.id == other.id => {}
             _ => differ = true,
         }
     }
-    Ok(if differ { None } else { Some(common.unwrap_or(Route::Here(None))) })
+    Ok(if differ { None } else { Some(common.unwrap_or(Route::Here)) })
 }
 
 /// The reply for a slot whose owner the cluster took for down.

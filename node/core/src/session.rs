@@ -5,22 +5,25 @@
 //! [`Fanout`], and the connection goes on with the next request while it is under way, keeping the replies in order.
 //!
 //! ```text
-//! bytes ─► parse ─► resolve (row, arity) ─► route ─► here:  run, reply encoded in place
-//!                                              └───► there: Step::Forward(fanout) … Fanout::finish(replies)
+//! bytes ─► batch: parse, resolve (row, arity) ─► route ─► here:  run, reply encoded in place
+//!                                                  └───► there: Step::Forward(fanout) … Fanout::finish(replies)
 //! ```
 //!
-//! The view is loaded and the wall clock read once a batch; the monotonic clock once a command, the end of one being the
-//! start of the next.
+//! Requests are read ahead ([`crate::batch`]) and then run one by one. The view is loaded and the wall clock read once for
+//! all of them. The monotonic clock is read once a [`Span`]: up to 16 successive requests of one command with one key share
+//! what they took evenly, since a look at the clock costs as much as a good part of such a request; any other request is
+//! timed by itself. The end of one span is the start of the next, and what reading ahead took counts for the first.
 
 use crate::Node;
+use crate::batch::{Ahead, Batch, KeyPlace, Next};
 use crate::clients::{Client, Wake, millis};
-use crate::command::{self, Command, Context, Door};
+use crate::command::{self, Command, Context, Door, Gateway};
 use crate::gateway::{self, Fanout, Origin};
 use crate::route::{self, Route};
-use crate::stats::Outcome;
+use crate::stats::{Outcome, WorkerStats};
 use crate::view::View;
 use dcache_protocol::error::WireError;
-use dcache_protocol::resp::parse::{Args, Limits, Parser, Progress};
+use dcache_protocol::resp::parse::Args;
 use dcache_protocol::resp::reply::{Reply, Version};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -28,6 +31,9 @@ use std::time::Duration;
 
 /// Once this many reply bytes wait, [`Session::advance`] stops so that they can be written.
 pub const OUTPUT_BYTES_MAX: usize = 64 << 10;
+
+/// Most requests that are timed together.
+const SPAN_REQUESTS_MAX: u32 = 16;
 
 /// What a command may know and change of the client it runs for.
 #[derive(Debug)]
@@ -98,7 +104,7 @@ pub struct Session {
     node: Arc<Node>,
     door: Door,
     worker: usize,
-    parser: Parser,
+    batch: Batch,
     state: ClientState,
     client: Arc<Client>,
 }
@@ -131,18 +137,17 @@ impl Session {
         let client = node.clients().register(remote, local, door, node.now(), wake);
         let state =
             ClientState { id: client.id, client: Some(Arc::clone(&client)), ..ClientState::of_peer(0, Version::Resp2) };
-        Session { node: Arc::clone(node), door, worker, parser: Parser::new(Limits::default()), state, client }
+        Session { node: Arc::clone(node), door, worker, batch: Batch::new(), state, client }
     }
 
     /// Runs at most what `input` holds; consumes whole requests; stops at a forward. `input` begins at the first byte not
     /// consumed yet.
     pub fn advance(&mut self, node: &Node, input: &[u8], out: &mut Vec<u8>) -> Advance {
-        let view = node.view();
+        let view = node.view_of_worker(self.worker);
         let stats = node.stats().worker(self.worker);
         let written = out.len();
-        let mut time = node.now();
-        let wall_offset_ms = node.unix_ms().wrapping_sub(millis(time));
-        self.client.active_ms.store(millis(time), Relaxed);
+        let mut span = Span::begin(node, stats);
+        self.client.active_ms.store(millis(span.since), Relaxed);
         let mut consumed = 0;
         let step = loop {
             if self.state.closing || self.client.is_killed() {
@@ -152,39 +157,38 @@ impl Session {
                 break Step::OutputFull;
             }
             let rest = &input[consumed..];
-            let bytes = match self.parser.parse(rest) {
-                Ok(Progress::Request { consumed }) => consumed,
-                Ok(Progress::Empty { consumed: bytes }) => {
+            let ahead = match self.batch.next(node, self.state.database, rest) {
+                Next::Request(ahead) => ahead,
+                Next::Incomplete { consumed: bytes, wanted } => {
                     consumed += bytes;
-                    continue;
+                    break Step::NeedInput { wanted };
                 }
-                Ok(Progress::Incomplete { wanted }) => break Step::NeedInput { wanted },
-                Err(error) => {
+                Next::Broken(error) => {
                     Reply::new(out, self.state.version).error(&format_args!("ERR {error}"));
                     stats.record_error(b"ERR");
                     break Step::Close;
                 }
             };
-            consumed += bytes;
+            consumed += ahead.bytes();
+            span.before(ahead.command);
             let request = Request {
                 node,
                 view: &view,
+                stats,
                 door: self.door,
                 worker: self.worker,
-                args: self.parser.args(rest),
-                started: time,
-                now_ms: wall_offset_ms.wrapping_add(millis(time)),
+                args: self.batch.args(&ahead, rest),
+                ahead: &ahead,
+                started: span.since,
+                now_ms: span.now_ms(),
             };
             match request.execute(&mut self.state, out) {
                 Executed::Forwarded(fanout) => break Step::Forward(fanout),
-                Executed::Refused => time = node.now(),
-                Executed::Answered { command, outcome } => {
-                    let now = node.now();
-                    stats.record(usize::from(command.id), now.saturating_sub(time), outcome);
-                    time = now;
-                }
+                Executed::Refused => span.skip(),
+                Executed::Answered { command, outcome } => span.after(command, outcome),
             }
         };
+        span.end();
         self.client.waiting_bytes.store(u32::try_from(input.len() - consumed).unwrap_or(u32::MAX), Relaxed);
         stats.bytes_in.add(consumed as u64);
         stats.bytes_out.add(out.len().saturating_sub(written) as u64);
@@ -202,13 +206,90 @@ impl Session {
     }
 }
 
+/// Successive requests that are timed together: all of one command with one key. Any other request is a span of its own.
+struct Span<'a> {
+    node: &'a Node,
+    stats: &'a WorkerStats,
+    wall_offset_ms: u64,
+    /// The last look at the clock.
+    since: Duration,
+    /// What ran since then, and how often.
+    command: Option<&'static Command>,
+    count: u32,
+}
+
+impl<'a> Span<'a> {
+    fn begin(node: &'a Node, stats: &'a WorkerStats) -> Span<'a> {
+        let since = node.now();
+        let wall_offset_ms = node.unix_ms().wrapping_sub(millis(since));
+        Span { node, stats, wall_offset_ms, since, command: None, count: 0 }
+    }
+
+    /// Unix milliseconds at the last look at the clock.
+    fn now_ms(&self) -> u64 {
+        self.wall_offset_ms.wrapping_add(millis(self.since))
+    }
+
+    /// A request of `next` is about to run.
+    fn before(&mut self, next: Option<&'static Command>) {
+        if self.command.map(|command| command.id) != next.map(|next| next.id) {
+            self.end();
+        }
+    }
+
+    /// A request of this command has run.
+    fn after(&mut self, command: &'static Command, outcome: Outcome) {
+        if outcome != Outcome::Answered {
+            let took = self.look() / (self.count + 1);
+            self.stats.record(usize::from(command.id), took, outcome, 1);
+            return self.record(took);
+        }
+        self.command = Some(command);
+        self.count += 1;
+        if command.gateway != Gateway::Single || self.count == SPAN_REQUESTS_MAX {
+            self.end();
+        }
+    }
+
+    /// Something else happened that is nobody's time.
+    fn skip(&mut self) {
+        self.end();
+        self.look();
+    }
+
+    /// Counts what ran.
+    fn end(&mut self) {
+        if self.count > 0 {
+            let took = self.look() / self.count;
+            self.record(took);
+        }
+    }
+
+    fn record(&mut self, took: Duration) {
+        if let Some(command) = self.command.take() {
+            self.stats.record(usize::from(command.id), took, Outcome::Answered, u64::from(self.count));
+        }
+        self.count = 0;
+    }
+
+    /// Time since the last look.
+    fn look(&mut self) -> Duration {
+        let now = self.node.now();
+        let took = now.saturating_sub(self.since);
+        self.since = now;
+        took
+    }
+}
+
 /// One request of a client, about to run.
 struct Request<'a> {
     node: &'a Node,
     view: &'a View,
+    stats: &'a WorkerStats,
     door: Door,
     worker: usize,
     args: Args<'a>,
+    ahead: &'a Ahead,
     started: Duration,
     now_ms: u64,
 }
@@ -236,22 +317,12 @@ impl Request<'_> {
     }
 
     fn run(&self, state: &mut ClientState, out: &mut Vec<u8>) -> Executed {
-        let stats = self.node.stats().worker(self.worker);
-        let command = match command::resolve(self.args) {
-            Ok(command) => command,
-            Err(error) => {
-                stats.refused.add(1);
-                self.fail(&error, state.version, out);
-                // What a browser sends when a web page points it at this port; Redis hangs up too.
-                let name = self.args.get(0).unwrap_or_default();
-                state.closing |= [&b"post"[..], b"host:"].iter().any(|http| name.eq_ignore_ascii_case(http));
-                return Executed::Refused;
-            }
-        };
+        let Some(command) = self.ahead.command else { return self.refuse(state, out) };
         if let Some(client) = &state.client {
             client.command.store(u32::from(command.id) + 1, Relaxed);
         }
-        let route = match route::route(self.view, self.door, command, self.args) {
+        let first = self.ahead.place.map(|place| place.slot);
+        let route = match route::route(self.view, self.door, command, self.args, first) {
             Ok(route) => route,
             Err(error) => {
                 self.fail(&error, state.version, out);
@@ -259,9 +330,9 @@ impl Request<'_> {
             }
         };
         let result = match route {
-            Route::Here(slot) => {
-                if let Some(slot) = slot {
-                    stats.record_partition(self.view.partition_of(slot).index());
+            Route::Here => {
+                if let Some(slot) = first {
+                    self.stats.record_partition(self.view.partition_of(slot).index());
                 }
                 self.run_here(command, state, out).map(|()| None)
             }
@@ -276,7 +347,7 @@ impl Request<'_> {
         match result {
             Ok(None) => Executed::Answered { command, outcome: Outcome::Answered },
             Ok(Some(fanout)) => {
-                stats.forwarded.add(fanout.parts.len() as u64);
+                self.stats.forwarded.add(fanout.parts.len() as u64);
                 Executed::Forwarded(fanout)
             }
             Err(error) => {
@@ -286,8 +357,29 @@ impl Request<'_> {
         }
     }
 
+    /// It fits no row of the command table.
+    fn refuse(&self, state: &mut ClientState, out: &mut Vec<u8>) -> Executed {
+        self.stats.refused.add(1);
+        if let Err(error) = command::resolve(self.args) {
+            self.fail(&error, state.version, out);
+        }
+        // What a browser sends when a web page points it at this port; Redis hangs up too.
+        let name = self.args.get(0).unwrap_or_default();
+        state.closing |= [&b"post"[..], b"host:"].iter().any(|http| name.eq_ignore_ascii_case(http));
+        Executed::Refused
+    }
+
+    /// Its first key, and where that is in the database the client has selected by now.
+    fn first_key(&self, command: &Command, database: u16) -> Option<(&[u8], KeyPlace)> {
+        let place = self.ahead.place?;
+        let key = command.first_key(self.args)?;
+        Some((key, place.in_database(self.node, database, key)))
+    }
+
     fn run_here(&self, command: &'static Command, state: &mut ClientState, out: &mut Vec<u8>) -> Result<(), WireError> {
+        let mark = out.len();
         let reply = Reply::new(out, state.version);
+        let first_key = self.first_key(command, state.database);
         let mut context = Context {
             node: self.node,
             view: self.view,
@@ -296,15 +388,21 @@ impl Request<'_> {
             door: self.door,
             now_ms: self.now_ms,
             args: self.args,
+            first_key,
             reply,
         };
-        (command.run)(&mut context)
+        let result = (command.run)(&mut context);
+        if result.is_err() {
+            // A write whose room another thread took after the old value was answered.
+            out.truncate(mark);
+        }
+        result
     }
 
     fn fail(&self, error: &WireError, version: Version, out: &mut Vec<u8>) {
         let mark = out.len();
         Reply::new(out, version).error(error);
-        self.node.stats().worker(self.worker).record_error(&out[mark..]);
+        self.stats.record_error(&out[mark..]);
     }
 
     fn origin(&self, command: &'static Command, state: &ClientState) -> Origin {
@@ -401,6 +499,78 @@ mod tests {
         }
         assert_eq!((consumed, replies), (pipeline.len(), 10 * (40_000 + "$40000\r\n\r\n".len())));
         assert_eq!(stops, 5);
+    }
+
+    #[test]
+    fn what_was_read_ahead_runs_in_the_state_of_its_turn() {
+        let cluster = Cluster::new(1);
+        let mut client = cluster.client(0, Door::Gateway);
+        let lines =
+            ["SELECT 1", "SET k one", "SELECT 0", "GET k", "SET k zero", "SELECT 1", "GET k", "HELLO 3", "GET none"];
+        let replies = client.send((lines.join("\r\n") + "\r\n").as_bytes());
+        let replies = String::from_utf8_lossy(&replies);
+        assert!(replies.starts_with("+OK\r\n+OK\r\n+OK\r\n$-1\r\n+OK\r\n+OK\r\n$3\r\none\r\n%"), "{replies}");
+        assert!(replies.ends_with("\r\n_\r\n"), "{replies}");
+    }
+
+    #[test]
+    fn long_pipelines_are_answered_whole_and_counted_each() {
+        let cluster = Cluster::new(3);
+        let mut client = cluster.client(0, Door::Gateway);
+        let (here, there) = (fixture::key_of(0, 3, 0), fixture::key_of(1, 3, 0));
+        client.say(&format!("SET {here} word"));
+        let mut pipeline = Vec::new();
+        let mut expected = String::new();
+        for n in 0..1000 {
+            match n % 97 {
+                50 => pipeline.extend(request(&["SET", &there, &n.to_string()])),
+                51 => pipeline.extend(request(&["GET", &there])),
+                52 => pipeline.extend(request(&["INCR", &here])),
+                53 => pipeline.extend(b"\r\n*0\r\nPING\r\n"),
+                _ => pipeline.extend(request(&["GET", &here])),
+            }
+            expected += &match n % 97 {
+                50 => "+OK\r\n".into(),
+                51 => format!("${}\r\n{}\r\n", (n - 1).to_string().len(), n - 1),
+                52 => "-ERR value is not an integer or out of range\r\n".into(),
+                53 => "+PONG\r\n".into(),
+                _ => "$4\r\nword\r\n".to_string(),
+            };
+        }
+        let (first, second) = pipeline.split_at(pipeline.len() / 2);
+        let replies = [client.send(first), client.send(second)].concat();
+        assert_eq!(String::from_utf8_lossy(&replies), expected);
+        let figures = client.node.command_figures();
+        let mut calls: Vec<(&str, u64, u64)> = figures.iter().map(|f| (f.name.as_str(), f.calls, f.errors)).collect();
+        calls.sort_unstable();
+        assert_eq!(calls, [("get", 970, 0), ("incr", 10, 10), ("ping", 10, 0), ("set", 11, 0)]);
+        let timed: u64 = client.node.latencies_by_command().iter().map(|(_, _, latencies)| latencies.count()).sum();
+        assert_eq!(timed, 1001);
+    }
+
+    #[test]
+    fn requests_of_one_command_share_their_time_and_others_do_not() {
+        let cluster = Cluster::new(1);
+        let node = &cluster.nodes[0];
+        let stats = node.stats().worker(0);
+        let [get, set, ping] = ["get", "set", "ping"].map(|name| command::lookup(name.as_bytes()).expect("a command"));
+        let mut span = Span::begin(node, stats);
+        let mut run = |command, outcome| {
+            span.before(Some(command));
+            fixture::pass(Duration::from_micros(10));
+            span.after(command, outcome);
+        };
+        for command in [get, get, get, set, get, ping, ping] {
+            run(command, Outcome::Answered);
+        }
+        run(ping, Outcome::Failed);
+        run(get, Outcome::Answered);
+        run(get, Outcome::Failed);
+        span.end();
+        for (command, calls) in [(get, 6), (set, 1), (ping, 3)] {
+            let totals = node.stats().command(usize::from(command.id));
+            assert_eq!((totals.calls, totals.nanoseconds), (calls, calls * 10_000), "{}", command.name);
+        }
     }
 
     #[test]

@@ -227,20 +227,20 @@ impl WorkerStats {
         }
     }
 
-    /// Counts one command of a client, from its bytes at hand to its reply encoded.
-    pub fn record(&self, command: usize, took: Duration, outcome: Outcome) {
+    /// Counts `count` requests of one command, each from its bytes at hand to its reply encoded, that took `took` each.
+    pub fn record(&self, command: usize, took: Duration, outcome: Outcome, count: u64) {
         let one = &self.commands[command];
         match outcome {
-            Outcome::Answered => one.calls.add(1),
+            Outcome::Answered => one.calls.add(count),
             Outcome::Failed => {
-                one.calls.add(1);
-                one.failed.add(1);
+                one.calls.add(count);
+                one.failed.add(count);
             }
-            Outcome::Rejected => return one.rejected.add(1),
+            Outcome::Rejected => return one.rejected.add(count),
         }
         let nanoseconds = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        one.nanoseconds.add(nanoseconds);
-        one.histogram.get_or_init(Box::default).record(nanoseconds);
+        one.nanoseconds.add(nanoseconds.wrapping_mul(count));
+        one.histogram.get_or_init(Box::default).record(nanoseconds, count);
     }
 
     /// Counts an error reply by its first word. `text` is the reply's line, with or without the leading `-`.
@@ -285,8 +285,8 @@ impl Default for Histogram {
 }
 
 impl Histogram {
-    fn record(&self, nanoseconds: u64) {
-        self.buckets[bucket_of(nanoseconds)].add(1);
+    fn record(&self, nanoseconds: u64, count: u64) {
+        self.buckets[bucket_of(nanoseconds)].add(count);
     }
 }
 
@@ -415,7 +415,7 @@ mod tests {
     fn quantiles_are_those_of_the_sample() {
         let stats = Stats::new(2, 1);
         for us in 1..=1000u64 {
-            stats.worker((us % 2) as usize).record(0, Duration::from_micros(us), Outcome::Answered);
+            stats.worker((us % 2) as usize).record(0, Duration::from_micros(us), Outcome::Answered, 1);
         }
         let latencies = stats.latencies(0).expect("called");
         for (quantile, expected) in [(0.5, 500.0), (0.99, 990.0), (0.999, 999.0), (1.0, 1000.0), (0.001, 1.0)] {
@@ -430,9 +430,9 @@ mod tests {
     #[test]
     fn workers_are_summed_and_rejections_kept_apart() {
         let stats = Stats::new(2, 3);
-        stats.worker(0).record(1, Duration::from_micros(5), Outcome::Answered);
-        stats.worker(1).record(1, Duration::from_micros(7), Outcome::Failed);
-        stats.worker(1).record(1, Duration::ZERO, Outcome::Rejected);
+        stats.worker(0).record(1, Duration::from_micros(5), Outcome::Answered, 1);
+        stats.worker(1).record(1, Duration::from_micros(7), Outcome::Failed, 1);
+        stats.worker(1).record(1, Duration::ZERO, Outcome::Rejected, 1);
         stats.worker(1).refused.add(1);
         let totals = CommandTotals { calls: 2, failed: 1, rejected: 1, nanoseconds: 12_000 };
         assert_eq!(stats.command(1), totals);

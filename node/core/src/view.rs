@@ -17,8 +17,10 @@ use dcache_cluster::metadata::Metadata;
 use dcache_engine::NamespaceId;
 use dcache_protocol::namespace::{self, DATABASES};
 use dcache_protocol::{Epoch, Match, NamespaceSpec, NodeId, NodeState, PartitionId, SLOTS, Slot, SlotRange};
+use parking_lot::{MappedMutexGuard, Mutex, MutexGuard, RwLock};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Release};
 
 /// Highest tag a node has in a gateway's `SCAN` cursor: 12 bits.
 pub const TAG_MAX: u16 = 4095;
@@ -38,6 +40,7 @@ pub struct View {
     /// By partition: an index into `nodes`, or [`NOBODY`].
     owners: Box<[u16]>,
     slot_shift: u32,
+    owns_everything: bool,
     namespaces: Namespaces,
     pub(crate) topology: Topology,
 }
@@ -85,10 +88,12 @@ impl View {
         for (node, index) in nodes.iter_mut().zip(0u16..) {
             node.slots = SlotRange::join(Slot::all().filter(|slot| owners[slot.index() >> slot_shift] == index));
         }
+        let my_index = index_of.get(&me).copied().unwrap_or(NOBODY);
         View {
             leader,
             me,
-            my_index: index_of.get(&me).copied().unwrap_or(NOBODY),
+            my_index,
+            owns_everything: my_index != NOBODY && owners.iter().all(|&owner| owner == my_index),
             topology: Topology::new(&nodes, metadata.epoch, me),
             nodes: nodes.into(),
             owners,
@@ -146,7 +151,7 @@ impl View {
 
     /// Whether every slot is this node's: then the whole cluster's answer is this node's own.
     pub fn owns_everything(&self) -> bool {
-        self.my_index != NOBODY && self.owners.iter().all(|&owner| owner == self.my_index)
+        self.owns_everything
     }
 
     /// Slots whose owner is up.
@@ -175,6 +180,51 @@ impl View {
     /// Whether keys may be in other namespaces under `other` than under this view.
     pub(crate) fn classifies_as(&self, other: &View) -> bool {
         self.namespaces.prefixes == other.namespaces.prefixes && self.namespaces.databases == other.namespaces.databases
+    }
+}
+
+/// The newest view, and each worker's own hold of it: no two workers write a common cache line when they look.
+#[derive(Debug)]
+pub(crate) struct Published {
+    newest: RwLock<Arc<View>>,
+    /// How many views came before; written after `newest`.
+    number: AtomicU64,
+    workers: Box<[Held]>,
+}
+
+/// One worker's. LOCK: by that worker alone, for one batch of requests, in which it must not be taken again.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Held(Mutex<(u64, Arc<View>)>);
+
+impl Published {
+    pub fn new(view: View, workers: usize) -> Published {
+        let view = Arc::new(view);
+        let held = || Held(Mutex::new((0, Arc::clone(&view))));
+        Published {
+            workers: (0..workers.max(1)).map(|_| held()).collect(),
+            newest: RwLock::new(view),
+            number: AtomicU64::new(0),
+        }
+    }
+
+    pub fn replace(&self, view: Arc<View>) {
+        *self.newest.write() = view;
+        self.number.fetch_add(1, Release);
+    }
+
+    pub fn newest(&self) -> Arc<View> {
+        Arc::clone(&self.newest.read())
+    }
+
+    /// The newest view as a worker holds it; a number beyond the last means the last.
+    pub fn of_worker(&self, worker: usize) -> MappedMutexGuard<'_, Arc<View>> {
+        let mut held = self.workers[worker.min(self.workers.len() - 1)].0.lock();
+        let number = self.number.load(Acquire);
+        if held.0 != number {
+            *held = (number, self.newest());
+        }
+        MutexGuard::map(held, |held| &mut held.1)
     }
 }
 

@@ -707,7 +707,7 @@ mod tests {
             // Slot 0 grows far beyond one table; the others stay small; phases of growth and of shrinking.
             let slot = if random % 4 < 2 { 0 } else { (random >> 8) as u32 % slots };
             let n = (random >> 16) % if slot == 0 { 30_000 } else { 300 };
-            let grows = (step / (steps / 8)) % 2 == 0;
+            let grows = (step / (steps / 8)).is_multiple_of(2);
             let removes = if grows { 1 } else { 3 };
             let found = find(&tables, slot, n);
             assert_eq!(found.is_some(), map.contains_key(&(slot, n)), "step {step}");

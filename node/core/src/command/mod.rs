@@ -17,13 +17,15 @@ pub(crate) mod transcript;
 pub use table::COMMANDS;
 
 use crate::Node;
+use crate::batch::KeyPlace;
 use crate::session::ClientState;
 use crate::view::View;
 use dcache_engine::{EntryRef, Guard, NamespaceId, OutOfMemory, ValueRef, charge};
 use dcache_protocol::error::WireError;
 use dcache_protocol::resp::parse::Args;
 use dcache_protocol::resp::reply::Reply;
-use dcache_protocol::{NamespaceSpec, Slot, slot_of};
+use dcache_protocol::{NamespaceSpec, Slot};
+use std::ops::Range;
 
 /// How a request reached this node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +49,8 @@ pub struct Context<'a> {
     pub now_ms: u64,
     /// The whole request, the command's name first.
     pub args: Args<'a>,
+    /// The request's first key and where it is.
+    pub first_key: Option<(&'a [u8], KeyPlace)>,
     pub reply: Reply<'a>,
 }
 
@@ -71,6 +75,8 @@ pub struct Command {
     pub run: Run,
     /// Position in [`COMMANDS`], for counters kept per command.
     pub id: u16,
+    /// Whether its subcommands' rows follow.
+    pub is_container: bool,
 }
 
 /// What the gateway does with a command, since it answers for the whole cluster.
@@ -274,6 +280,15 @@ impl Command {
         (i64::from(first.first), end, i64::from(first.step))
     }
 
+    /// The first key of a request of this command.
+    pub fn first_key<'a>(&self, args: Args<'a>) -> Option<&'a [u8]> {
+        let first_of = |spec: &KeySpec| {
+            let range = spec.range(args.len());
+            (!range.is_empty()).then_some(range.start)
+        };
+        args.get(self.keys.iter().find_map(first_of)?)
+    }
+
     pub fn is_write(&self) -> bool {
         self.flags.has(Flags::WRITE)
     }
@@ -300,18 +315,32 @@ pub fn lookup_subcommand(container: &Command, name: &[u8]) -> Option<&'static Co
 
 /// The row a request asks for, its arity checked. `args` is never empty.
 pub fn resolve(args: Args<'_>) -> Result<&'static Command, WireError> {
-    let name = args.get(0).unwrap_or_default();
-    let Some(mut command) = lookup(name) else { return Err(unknown_command(args)) };
-    if !command.subcommands().is_empty()
+    find(args).ok_or_else(|| misfit(args))
+}
+
+/// The same without saying why there is none.
+pub fn find(args: Args<'_>) -> Option<&'static Command> {
+    let mut command = lookup(args.get(0)?)?;
+    if command.is_container
         && let Some(subcommand) = args.get(1)
     {
-        match lookup_subcommand(command, subcommand) {
-            Some(row) => command = row,
-            // COMMAND alone is a command of its own; `COMMAND x` is not.
-            None => return Err(unknown_subcommand(command, subcommand)),
-        }
+        // COMMAND alone is a command of its own; `COMMAND x` is not.
+        command = lookup_subcommand(command, subcommand)?;
     }
-    if command.takes(args.len()) { Ok(command) } else { Err(wrong_arity(command)) }
+    command.takes(args.len()).then_some(command)
+}
+
+/// Why a request fits no row.
+#[cold]
+fn misfit(args: Args<'_>) -> WireError {
+    let Some(command) = lookup(args.get(0).unwrap_or_default()) else { return unknown_command(args) };
+    match args.get(1) {
+        Some(subcommand) if command.is_container => match lookup_subcommand(command, subcommand) {
+            Some(row) => wrong_arity(row),
+            None => unknown_subcommand(command, subcommand),
+        },
+        _ => wrong_arity(command),
+    }
 }
 
 pub fn wrong_arity(command: &Command) -> WireError {
@@ -350,14 +379,19 @@ fn text(arg: &[u8], bytes_max: usize) -> String {
 }
 
 impl KeySpec {
-    /// Indexes of its keys in a request of `count` arguments, ascending.
-    pub fn indexes(&self, count: usize) -> impl Iterator<Item = usize> + Clone + use<> {
+    /// Between which indexes its keys are in a request of `count` arguments.
+    fn range(&self, count: usize) -> Range<usize> {
         let first = usize::from(self.first);
         let end = match usize::try_from(self.last) {
             Ok(from_first) => first + from_first + 1,
             Err(_) => (count + 1).saturating_sub(usize::from(self.last.unsigned_abs())),
         };
-        (first..end.min(count)).step_by(usize::from(self.step))
+        first..end.min(count)
+    }
+
+    /// Indexes of its keys in a request of `count` arguments, ascending.
+    pub fn indexes(&self, count: usize) -> impl Iterator<Item = usize> + Clone + use<> {
+        self.range(count).step_by(usize::from(self.step))
     }
 }
 
@@ -390,9 +424,18 @@ impl<'a> Context<'a> {
         self.view.namespace(id)
     }
 
+    /// Where a key is: known already for the request's first key itself, of which `key` must be the very bytes for that.
+    pub fn place_of(&self, key: &[u8]) -> KeyPlace {
+        match self.first_key {
+            Some((first, place)) if std::ptr::eq(first, key) => place,
+            _ => KeyPlace::new(self.node, self.database, key),
+        }
+    }
+
     /// Locks a key's slot for reading, or for a change that needs no room.
     pub fn lock(&self, key: &[u8]) -> Guard<'a> {
-        self.node.engine().lock(slot_of(key).number())
+        let place = self.place_of(key);
+        self.node.engine().lock(place.slot.number()).knows(place.database, key, place.hash)
     }
 
     /// Locks a key's slot once there is room for a value of `value_bytes` under it.
@@ -403,8 +446,10 @@ impl<'a> Context<'a> {
         value_bytes: usize,
     ) -> Result<Guard<'a>, WireError> {
         let bytes = charge(key.len(), value_bytes as u64);
-        let guard = self.node.engine().lock_with_room(slot_of(key).number(), namespace, bytes, self.now_ms);
-        guard.map_err(|OutOfMemory| WireError::OutOfMemory)
+        let place = self.place_of(key);
+        let guard = self.node.engine().lock_with_room(place.slot.number(), namespace, bytes, self.now_ms);
+        let guard = guard.map_err(|OutOfMemory| WireError::OutOfMemory)?;
+        Ok(guard.knows(place.database, key, place.hash))
     }
 
     /// The entry of a key, for a command that answers from it: counts a hit or a miss, and as a use of the key unless the

@@ -2,7 +2,7 @@
 //!
 //! A subcommand's row follows its container's. Arity, flags, key positions and hints are Redis 7.2's, since clients act on
 //! them; `ifeq`, `delifeq` and `client|capa` are Valkey's. CLUSTER's write commands and MIGRATE only name the operator's verb.
-//! Names are found through a table of hashes made at compile time.
+//! Names are found through a table made at compile time, the usual ones by one comparison of eight bytes.
 
 use super::{Arg, Categories, Command, Docs, Flags, Gateway, Gather, KeySpec, Merge, Run};
 use super::{cluster, connection, docs, key, server, string};
@@ -1414,43 +1414,56 @@ pub static COMMANDS: [Command; 127] = numbered([
 
 const BUCKETS: usize = 512;
 
-/// Open addressing by [`hash`] of the lowercase name: position + 1, or 0 for an empty bucket. Not for subcommands.
-static INDEX: [u16; BUCKETS] = index();
+/// Longest name that is found by its bytes as one number.
+const SHORT: usize = 8;
+
+/// Open addressing by [`bucket_of`] the lowercase name: the name [`packed`], and the position + 1, or 0 for an empty bucket.
+/// Not for subcommands.
+static INDEX: [(u64, u16); BUCKETS] = index();
 
 /// The command of this name, in any case.
 pub(super) fn find(name: &[u8]) -> Option<&'static Command> {
-    let mut bucket = hash(name);
+    let packed = packed(name);
+    let mut bucket = bucket_of(packed, name.len());
     loop {
-        let command = &COMMANDS[usize::from(INDEX[bucket].checked_sub(1)?)];
-        if command.name.as_bytes().eq_ignore_ascii_case(name) {
+        let (known, position) = INDEX[bucket];
+        let command = &COMMANDS[usize::from(position.checked_sub(1)?)];
+        let is_alike = known == packed && command.name.len() == name.len();
+        if is_alike && (name.len() <= SHORT || command.name.as_bytes().eq_ignore_ascii_case(name)) {
             return Some(command);
         }
         bucket = (bucket + 1) % BUCKETS;
     }
 }
 
-/// FNV-1a over the lowercase bytes, which spreads short names well. Long ones cannot match; their head is enough.
-const fn hash(name: &[u8]) -> usize {
-    let mut hash: u32 = 0x811c_9dc5;
+/// The first [`SHORT`] bytes in lowercase, as one number: different for different names of one length that is not greater.
+const fn packed(name: &[u8]) -> u64 {
+    let mut packed = 0;
     let mut at = 0;
-    while at < name.len() && at < 32 {
-        hash = (hash ^ name[at].to_ascii_lowercase() as u32).wrapping_mul(0x0100_0193);
+    while at < name.len() && at < SHORT {
+        packed = packed << 8 | name[at].to_ascii_lowercase() as u64;
         at += 1;
     }
-    (hash ^ (hash >> 16)) as usize % BUCKETS
+    packed
 }
 
-const fn index() -> [u16; BUCKETS] {
-    let mut index = [0; BUCKETS];
+/// The upper bits of a product spread best (Fibonacci hashing).
+const fn bucket_of(packed: u64, length: usize) -> usize {
+    ((packed ^ length as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (u64::BITS - BUCKETS.ilog2())) as usize
+}
+
+const fn index() -> [(u64, u16); BUCKETS] {
+    let mut index = [(0, 0); BUCKETS];
     let mut at = 0;
     while at < COMMANDS.len() {
         let name = COMMANDS[at].name.as_bytes();
         if !is_subcommand(name) {
-            let mut bucket = hash(name);
-            while index[bucket] != 0 {
+            let packed = packed(name);
+            let mut bucket = bucket_of(packed, name.len());
+            while index[bucket].1 != 0 {
                 bucket = (bucket + 1) % BUCKETS;
             }
-            index[bucket] = COMMANDS[at].id + 1;
+            index[bucket] = (packed, COMMANDS[at].id + 1);
         }
         at += 1;
     }
@@ -1468,10 +1481,23 @@ const fn is_subcommand(name: &[u8]) -> bool {
     false
 }
 
+const fn is_subcommand_of(name: &[u8], container: &[u8]) -> bool {
+    let mut at = 0;
+    while at < container.len() {
+        if at >= name.len() || name[at] != container[at] {
+            return false;
+        }
+        at += 1;
+    }
+    at < name.len() && name[at] == b'|'
+}
+
+/// Fills in what follows from a row's place.
 const fn numbered<const N: usize>(mut rows: [Command; N]) -> [Command; N] {
     let mut at = 0;
     while at < N {
         rows[at].id = at as u16;
+        rows[at].is_container = at + 1 < N && is_subcommand_of(rows[at + 1].name.as_bytes(), rows[at].name.as_bytes());
         at += 1;
     }
     rows
@@ -1479,7 +1505,19 @@ const fn numbered<const N: usize>(mut rows: [Command; N]) -> [Command; N] {
 
 const fn command(name: &'static str, arity: i16, flags: Flags, groups: Categories, run: Run) -> Command {
     let docs = docs("", "", "", "", &[]);
-    Command { name, arity, flags, groups, keys: &[], tips: &[], docs, gateway: Gateway::Local, run, id: 0 }
+    Command {
+        name,
+        arity,
+        flags,
+        groups,
+        keys: &[],
+        tips: &[],
+        docs,
+        gateway: Gateway::Local,
+        run,
+        id: 0,
+        is_container: false,
+    }
 }
 
 const fn docs(

@@ -5,6 +5,9 @@
 //! is a list of ranges into the caller's bytes ([`Args`]); a warm parser allocates nothing. Inline commands may be quoted,
 //! which changes their bytes, so their arguments are copied into a buffer of the parser's own.
 //!
+//! Requests can also be read one behind another before any of them runs: [`Parser::parse_more`] keeps what earlier calls
+//! completed, up to the next [`Parser::forget`], and [`Parser::last`] says where each is kept.
+//!
 //! ```text
 //!   * 2 \r \n  $ 3 \r \n  G E T \r \n  $ 1 \r \n  k \r \n  * 1 ...
 //!   |          |          |-args[0]-|             |args[1]
@@ -97,9 +100,22 @@ pub struct Parser {
     position: usize,
     /// Up to here the current line is known to hold no terminator.
     searched: usize,
+    /// Arguments of the requests kept, then those of the current one from `first` on; each counts from the first byte of
+    /// its own request.
     ranges: Vec<Range<u32>>,
+    first: usize,
     /// Unquoted arguments of an inline command; `ranges` point here when `is_inline`.
     unquoted: Vec<u8>,
+    is_inline: bool,
+    /// No limit can stop a request of short headers and bulk strings ([`SHORT_ARGS_MAX`], [`short_header`]).
+    takes_short: bool,
+}
+
+/// Where a parser keeps the arguments of one request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    first: u32,
+    count: u32,
     is_inline: bool,
 }
 
@@ -114,7 +130,7 @@ enum Phase {
 }
 
 /// A warm parser keeps this much for the next request; what a larger one needed is given back.
-const KEPT_RANGES: usize = 1024;
+const KEPT_RANGES: usize = 128;
 const KEPT_BYTES: usize = 4096;
 
 impl Parser {
@@ -126,20 +142,43 @@ impl Parser {
             position: 0,
             searched: 0,
             ranges: Vec::new(),
+            first: 0,
             unquoted: Vec::new(),
             is_inline: false,
+            takes_short: limits.bulk_bytes_max >= SHORT_BYTES_MAX
+                && limits.args_max >= SHORT_ARGS_MAX
+                && limits.inline_bytes_max >= SHORT_HEADER_BYTES
+                && limits.request_bytes_max >= (SHORT_ARGS_MAX + 1) * (SHORT_HEADER_BYTES + SHORT_BYTES_MAX + 2),
         }
     }
 
     /// Reads one request. `input` begins at the first byte not consumed yet, and between calls it may only grow, until
     /// a call completes a request or an empty one: then the caller drops `consumed` bytes from its front.
     pub fn parse(&mut self, input: &[u8]) -> Result<Progress, ProtocolError> {
+        self.forget();
+        self.parse_more(input)
+    }
+
+    /// The arguments of the request the last call completed; `input` is the slice that call was given.
+    pub fn args<'a>(&'a self, input: &'a [u8]) -> Args<'a> {
+        self.args_of(self.last(), input)
+    }
+
+    /// As [`Parser::parse`], but keeps the requests of earlier calls.
+    pub fn parse_more(&mut self, input: &[u8]) -> Result<Progress, ProtocolError> {
         if self.phase == Phase::Start {
-            self.forget_last();
+            self.first = self.ranges.len();
+            self.is_inline = false;
             match input.first() {
                 None => return Ok(Progress::Incomplete { wanted: 1 }),
                 Some(b'*') => {}
                 Some(_) => return self.inline(input),
+            }
+            if self.takes_short && self.searched == 0 {
+                if let Some(consumed) = self.short(input) {
+                    return Ok(Progress::Request { consumed });
+                }
+                self.ranges.truncate(self.first);
             }
             let Some(line) = self.line(input, ProtocolError::TooBigMultibulkCount)? else {
                 return Ok(Progress::Incomplete { wanted: 1 });
@@ -157,9 +196,60 @@ impl Parser {
         self.bulks(input)
     }
 
-    /// The arguments of the request `parse` just completed; `input` is the slice that call was given.
-    pub fn args<'a>(&'a self, input: &'a [u8]) -> Args<'a> {
-        Args { bytes: if self.is_inline { &self.unquoted } else { input }, ranges: &self.ranges }
+    /// Where the request that the last call completed is kept.
+    pub fn last(&self) -> Kept {
+        Kept { first: self.first as u32, count: (self.ranges.len() - self.first) as u32, is_inline: self.is_inline }
+    }
+
+    /// The arguments of a request completed since [`Parser::forget`]; `input` is the slice that call was given.
+    pub fn args_of<'a>(&'a self, kept: Kept, input: &'a [u8]) -> Args<'a> {
+        let first = kept.first as usize;
+        Args {
+            bytes: if kept.is_inline { &self.unquoted } else { input },
+            ranges: self.ranges.get(first..first + kept.count as usize).unwrap_or(&[]),
+        }
+    }
+
+    /// How many arguments are kept, those of an incomplete request included.
+    pub fn args_kept(&self) -> usize {
+        self.ranges.len()
+    }
+
+    /// Keeps nothing but what is known of an incomplete request. A warm parser keeps some memory too.
+    pub fn forget(&mut self) {
+        if self.phase == Phase::Start {
+            self.ranges.clear();
+            if self.ranges.capacity() > KEPT_RANGES {
+                self.ranges.shrink_to(KEPT_RANGES);
+            }
+            self.unquoted.clear();
+            if self.unquoted.capacity() > KEPT_BYTES {
+                self.unquoted.shrink_to(KEPT_BYTES);
+            }
+        } else if self.first > 0 {
+            self.ranges.drain(..self.first);
+        }
+        self.first = 0;
+    }
+
+    /// A whole request of few and short arguments, at one go: the usual one. `None` for any other, which is then read the
+    /// general way, from its start.
+    fn short(&mut self, input: &[u8]) -> Option<usize> {
+        let (count, mut at) = short_header(input, b'*')?;
+        if count == 0 || count > SHORT_ARGS_MAX {
+            return None;
+        }
+        for _ in 0..count {
+            let rest = &input[at..];
+            let (length, header) = short_header(rest, b'$')?;
+            let end = header + length;
+            if rest.get(end..end + 2)? != b"\r\n" {
+                return None;
+            }
+            self.ranges.push((at + header) as u32..(at + end) as u32);
+            at += end + 2;
+        }
+        Some(at)
     }
 
     fn bulks(&mut self, input: &[u8]) -> Result<Progress, ProtocolError> {
@@ -245,12 +335,12 @@ impl Parser {
         }
         let line = input[..end].strip_suffix(b"\r").unwrap_or(&input[..end]);
         split_inline(line, &mut self.unquoted, &mut self.ranges)?;
-        if self.ranges.len() > self.limits.args_max {
+        if self.ranges.len() - self.first > self.limits.args_max {
             return Err(ProtocolError::TooBigInline);
         }
         self.is_inline = true;
         self.position = end + 1;
-        let is_empty = self.ranges.is_empty();
+        let is_empty = self.ranges.len() == self.first;
         Ok(self
             .complete(|consumed| if is_empty { Progress::Empty { consumed } } else { Progress::Request { consumed } }))
     }
@@ -262,13 +352,26 @@ impl Parser {
         self.searched = 0;
         progress(consumed)
     }
+}
 
-    fn forget_last(&mut self) {
-        self.ranges.clear();
-        self.ranges.shrink_to(KEPT_RANGES);
-        self.unquoted.clear();
-        self.unquoted.shrink_to(KEPT_BYTES);
-        self.is_inline = false;
+/// Arguments of a request that [`Parser::short`] reads, bytes of one of them, and bytes of one header.
+const SHORT_ARGS_MAX: usize = 9;
+const SHORT_BYTES_MAX: usize = 9999;
+const SHORT_HEADER_BYTES: usize = 7;
+
+/// Number and length of a header of one to four digits that is all there.
+fn short_header(input: &[u8], kind: u8) -> Option<(usize, usize)> {
+    let digit = |byte: u8| (byte.is_ascii_digit()).then(|| usize::from(byte - b'0'));
+    // The first of several digits is never 0.
+    let first = |byte: u8| digit(byte).filter(|&value| value > 0);
+    match *input {
+        [k, a, b'\r', b'\n', ..] if k == kind => Some((digit(a)?, 4)),
+        [k, a, b, b'\r', b'\n', ..] if k == kind => Some((first(a)? * 10 + digit(b)?, 5)),
+        [k, a, b, c, b'\r', b'\n', ..] if k == kind => Some((first(a)? * 100 + digit(b)? * 10 + digit(c)?, 6)),
+        [k, a, b, c, d, b'\r', b'\n', ..] if k == kind => {
+            Some((first(a)? * 1000 + digit(b)? * 100 + digit(c)? * 10 + digit(d)?, 7))
+        }
+        _ => None,
     }
 }
 

@@ -205,20 +205,33 @@ impl<'a> Reply<'a> {
     }
 
     fn header(&mut self, kind: u8, value: i64) {
-        self.out.push(kind);
-        push_integer(value, self.out);
-        self.out.extend_from_slice(b"\r\n");
+        // Written from its end, and appended at once.
+        let mut line = [0; 1 + INTEGER_BYTES_MAX + 2];
+        let end = line.len() - 2;
+        line[end..].copy_from_slice(b"\r\n");
+        let first = write_integer(value, &mut line[..end]) - 1;
+        line[first] = kind;
+        self.out.extend_from_slice(&line[first..]);
     }
 }
 
+/// Digits and sign of the longest `i64`.
+const INTEGER_BYTES_MAX: usize = 20;
+
 /// Appends `value` in decimal.
 pub fn push_integer(value: i64, out: &mut Vec<u8>) {
-    let mut digits = [0u8; 20];
-    let mut first = digits.len();
+    let mut digits = [0; INTEGER_BYTES_MAX];
+    let first = write_integer(value, &mut digits);
+    out.extend_from_slice(&digits[first..]);
+}
+
+/// Writes `value` in decimal at the end of `line`; answers where it begins.
+fn write_integer(value: i64, line: &mut [u8]) -> usize {
+    let mut first = line.len();
     let mut rest = value.unsigned_abs();
     loop {
         first -= 1;
-        digits[first] = b'0' + (rest % 10) as u8;
+        line[first] = b'0' + (rest % 10) as u8;
         rest /= 10;
         if rest == 0 {
             break;
@@ -226,9 +239,9 @@ pub fn push_integer(value: i64, out: &mut Vec<u8>) {
     }
     if value < 0 {
         first -= 1;
-        digits[first] = b'-';
+        line[first] = b'-';
     }
-    out.extend_from_slice(&digits[first..]);
+    first
 }
 
 /// Appends `value` as Redis 7.2 prints a double: the shortest digits that read back the same, `inf`, `-inf`, `nan`,

@@ -142,6 +142,53 @@ fn args_can_be_taken_apart() {
     assert!(args.from(4).is_empty());
 }
 
+/// Reads all there is before looking at any of it, twice: what the first round could not complete, the second does.
+fn read_ahead(input: &[u8], cut: usize) -> Vec<Request> {
+    let mut parser = Parser::new(Limits::default());
+    let mut requests = Vec::new();
+    let mut start = 0;
+    for end in [cut, input.len()] {
+        parser.forget();
+        let mut kept = Vec::new();
+        loop {
+            let window = &input[start..end];
+            match parser.parse_more(window).unwrap() {
+                Progress::Request { consumed } => {
+                    kept.push((parser.last(), window));
+                    start += consumed;
+                }
+                Progress::Empty { consumed } => start += consumed,
+                Progress::Incomplete { .. } => break,
+            }
+        }
+        let args = |(kept, window)| parser.args_of(kept, window).iter().map(<[u8]>::to_vec).collect();
+        requests.extend(kept.into_iter().map(args));
+    }
+    requests
+}
+
+#[test]
+fn short_headers_are_as_strict_as_others() {
+    for (input, header) in [
+        (&b"$0\r\n"[..], Some((0, 4))),
+        (b"$9\r\nx", Some((9, 4))),
+        (b"$10\r\n", Some((10, 5))),
+        (b"$123\r\n", Some((123, 6))),
+        (b"$9999\r\n", Some((SHORT_BYTES_MAX, SHORT_HEADER_BYTES))),
+        (b"$10000\r\n", None),
+        (b"$01\r\n", None),
+        (b"$-1\r\n", None),
+        (b"$1\n\r\n", None),
+        (b"$12\r", None),
+        (b"*1\r\n", None),
+        (b"$\r\n", None),
+        (b"$1:\r\n", None),
+        (b"$1/\r\n", None),
+    ] {
+        assert_eq!(short_header(input, b'$'), header, "{}", input.escape_ascii());
+    }
+}
+
 #[test]
 fn integers_are_strict() {
     for (text, expected) in [
@@ -208,6 +255,7 @@ proptest! {
         prop_assert_eq!(&whole(&bytes), &expected);
         for cut in 0..=bytes.len() {
             prop_assert_eq!(&feed(Limits::default(), &bytes, &[cut]), &expected, "cut at {}", cut);
+            prop_assert_eq!(&read_ahead(&bytes, cut), &expected.0, "read ahead, cut at {}", cut);
         }
         let every: Vec<usize> = (0..bytes.len()).collect();
         prop_assert_eq!(&feed(Limits::default(), &bytes, &every), &expected);
