@@ -92,6 +92,10 @@ fn apply(engine: &Engine, model: &mut Model, op: &Op, is_roomy: bool) {
             let expires_at_ms = ttl_ms.map(|ttl| now_ms + ttl);
             let needed = charge(id.1.len(), bytes as u64);
             let set = engine.lock_with_room(slot_of(&id.1), namespace, needed, now_ms).and_then(|mut guard| {
+                // Making room may have cost the very key.
+                if guard.peek(id.0, &id.1, now_ms).is_none() {
+                    model.forget(&id);
+                }
                 guard.set(id.0, &id.1, ValueRef::String(&value), expires_at_ms, namespace, now_ms)
             });
             if model.is_expired(&id) {
