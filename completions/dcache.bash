@@ -1506,7 +1506,7 @@ _dcache() {
             return 0
             ;;
         dcache__subcmd__namespace__subcmd__set)
-            opts="-f -c -o -y -q -v -h --prefix --database --eviction --memory-max --default-ttl --max-ttl --file --dry-run --exit-code --context --endpoint --output --no-headers --columns --timeout --yes --confirm --no-input --quiet --verbose --color --help"
+            opts="-f -c -o -y -q -v -h --prefix --database --eviction --memory-max --memory-min --default-ttl --max-ttl --ttl-jitter --file --dry-run --exit-code --context --endpoint --output --no-headers --columns --timeout --yes --confirm --no-input --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1521,10 +1521,14 @@ _dcache() {
                     return 0
                     ;;
                 --eviction)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "auto lru lfu fifo s3-fifo w-tinylfu lhd cost random none" -- "${cur}"))
                     return 0
                     ;;
                 --memory-max)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --memory-min)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1533,6 +1537,10 @@ _dcache() {
                     return 0
                     ;;
                 --max-ttl)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ttl-jitter)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -592,10 +592,12 @@ set edit:completion:arg-completer[dcache] = {|@words|
         &'dcache;namespace;set'= {
             cand --prefix 'Keys that begin with this'
             cand --database 'Keys of this numbered database, 1 to 15'
-            cand --eviction 'What goes when space is needed: lru, lfu, fifo, or none to refuse writes'
+            cand --eviction 'What goes when space is needed: `auto` picks by itself, `none` refuses writes'
             cand --memory-max 'Most memory of its entries on each node, as 512MiB; `none` for no maximum'
+            cand --memory-min 'Memory on each node that no other namespace can take from it; `none` for none'
             cand --default-ttl 'Time to live of writes that give none; `none` for none'
             cand --max-ttl 'Longest time to live; longer ones are cut to it; `none` for no limit'
+            cand --ttl-jitter 'Shorten the time to live of each write by up to so many percent, at random, so that not all expire at once; `none`'
             cand -f 'Read the whole namespace from a file'
             cand --file 'Read the whole namespace from a file'
             cand -c 'Named cluster of the config file; environment: DCACHE_CONTEXT'

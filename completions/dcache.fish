@@ -602,10 +602,21 @@ complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen
 complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -l prefix -d 'Keys that begin with this' -r
 complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -l database -d 'Keys of this numbered database, 1 to 15' -r
-complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -l eviction -d 'What goes when space is needed: lru, lfu, fifo, or none to refuse writes' -r
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -l eviction -d 'What goes when space is needed: `auto` picks by itself, `none` refuses writes' -r -f -a "auto\t''
+lru\t''
+lfu\t''
+fifo\t''
+s3-fifo\t''
+w-tinylfu\t''
+lhd\t''
+cost\t''
+random\t''
+none\t''"
 complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -l memory-max -d 'Most memory of its entries on each node, as 512MiB; `none` for no maximum' -r
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -l memory-min -d 'Memory on each node that no other namespace can take from it; `none` for none' -r
 complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -l default-ttl -d 'Time to live of writes that give none; `none` for none' -r
 complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -l max-ttl -d 'Longest time to live; longer ones are cut to it; `none` for no limit' -r
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -l ttl-jitter -d 'Shorten the time to live of each write by up to so many percent, at random, so that not all expire at once; `none`' -r
 complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -s f -l file -d 'Read the whole namespace from a file' -r -F
 complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
 complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"

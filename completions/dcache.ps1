@@ -617,10 +617,12 @@ Register-ArgumentCompleter -Native -CommandName 'dcache' -ScriptBlock {
         'dcache;namespace;set' {
             [CompletionResult]::new('--prefix', '--prefix', [CompletionResultType]::ParameterName, 'Keys that begin with this')
             [CompletionResult]::new('--database', '--database', [CompletionResultType]::ParameterName, 'Keys of this numbered database, 1 to 15')
-            [CompletionResult]::new('--eviction', '--eviction', [CompletionResultType]::ParameterName, 'What goes when space is needed: lru, lfu, fifo, or none to refuse writes')
+            [CompletionResult]::new('--eviction', '--eviction', [CompletionResultType]::ParameterName, 'What goes when space is needed: `auto` picks by itself, `none` refuses writes')
             [CompletionResult]::new('--memory-max', '--memory-max', [CompletionResultType]::ParameterName, 'Most memory of its entries on each node, as 512MiB; `none` for no maximum')
+            [CompletionResult]::new('--memory-min', '--memory-min', [CompletionResultType]::ParameterName, 'Memory on each node that no other namespace can take from it; `none` for none')
             [CompletionResult]::new('--default-ttl', '--default-ttl', [CompletionResultType]::ParameterName, 'Time to live of writes that give none; `none` for none')
             [CompletionResult]::new('--max-ttl', '--max-ttl', [CompletionResultType]::ParameterName, 'Longest time to live; longer ones are cut to it; `none` for no limit')
+            [CompletionResult]::new('--ttl-jitter', '--ttl-jitter', [CompletionResultType]::ParameterName, 'Shorten the time to live of each write by up to so many percent, at random, so that not all expire at once; `none`')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Read the whole namespace from a file')
             [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'Read the whole namespace from a file')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Named cluster of the config file; environment: DCACHE_CONTEXT')

@@ -6,10 +6,11 @@
 
 use crate::complete;
 use crate::encoding::KeyEncoding;
-use clap::builder::FalseyValueParser;
+use clap::builder::{FalseyValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 use dcache_protocol::Eviction;
+use dcache_protocol::namespace::TTL_JITTER_PERCENT_MAX;
 use dcache_protocol::size::{parse_duration_ms, parse_size};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -536,13 +537,17 @@ pub struct NamespaceSet {
     #[arg(long, value_name = "N")]
     pub database: Option<u16>,
 
-    /// What goes when space is needed: lru, lfu, fifo, or none to refuse writes
-    #[arg(long, value_name = "POLICY", value_parser = eviction)]
+    /// What goes when space is needed: `auto` picks by itself, `none` refuses writes
+    #[arg(long, value_name = "POLICY", value_parser = policies())]
     pub eviction: Option<Eviction>,
 
     /// Most memory of its entries on each node, as 512MiB; `none` for no maximum
     #[arg(long, value_name = "SIZE", value_parser = maybe_size)]
     pub memory_max: Option<Maybe>,
+
+    /// Memory on each node that no other namespace can take from it; `none` for none
+    #[arg(long, value_name = "SIZE", value_parser = maybe_size)]
+    pub memory_min: Option<Maybe>,
 
     /// Time to live of writes that give none; `none` for none
     #[arg(long, value_name = "DUR", value_parser = maybe_duration)]
@@ -552,13 +557,17 @@ pub struct NamespaceSet {
     #[arg(long, value_name = "DUR", value_parser = maybe_duration)]
     pub max_ttl: Option<Maybe>,
 
+    /// Shorten the time to live of each write by up to so many percent, at random, so that not all expire at once; `none`
+    #[arg(long, value_name = "PERCENT", value_parser = maybe_percent)]
+    pub ttl_jitter: Option<Maybe>,
+
     /// Read the whole namespace from a file
     #[arg(
         short,
         long,
         value_name = "FILE",
         value_hint = ValueHint::FilePath,
-        conflicts_with_all = ["prefix", "database", "eviction", "memory_max", "default_ttl", "max_ttl"]
+        conflicts_with_all = ["prefix", "database", "eviction", "memory_max", "memory_min", "default_ttl", "max_ttl", "ttl_jitter"]
     )]
     pub file: Option<PathBuf>,
 
@@ -767,7 +776,18 @@ fn maybe_duration(text: &str) -> Result<Maybe, String> {
     if text == "none" { Ok(Maybe(None)) } else { parse_duration_ms(text).map(|ms| Maybe(Some(ms))) }
 }
 
-fn eviction(text: &str) -> Result<Eviction, String> {
-    let found = Eviction::ALL.into_iter().find(|policy| policy.to_string() == text);
-    found.ok_or_else(|| "use lru, lfu, fifo or none".into())
+fn maybe_percent(text: &str) -> Result<Maybe, String> {
+    if text == "none" {
+        return Ok(Maybe(None));
+    }
+    let percent = text.strip_suffix('%').unwrap_or(text).parse().ok();
+    match percent.filter(|percent| (1..=TTL_JITTER_PERCENT_MAX).contains(percent)) {
+        Some(percent) => Ok(Maybe(Some(percent))),
+        None => Err(format!("use 1 to {TTL_JITTER_PERCENT_MAX} (percent) or none")),
+    }
+}
+
+fn policies() -> impl TypedValueParser<Value = Eviction> {
+    let of = |name: String| Eviction::ALL.into_iter().find(|policy| policy.name() == name);
+    PossibleValuesParser::new(Eviction::ALL.map(Eviction::name)).try_map(move |name| of(name).ok_or("no such policy"))
 }

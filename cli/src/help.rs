@@ -155,7 +155,7 @@ pub const EXAMPLES: &[(&str, &[Example])] = &[
         "namespace set",
         &[
             (
-                "dcache namespace set sessions --prefix session: --eviction lru --memory-max 256MiB --default-ttl 30m",
+                "dcache namespace set sessions --prefix session: --memory-max 256MiB --default-ttl 30m --ttl-jitter 10%",
                 "keys that begin with session:",
             ),
             ("dcache namespace set sessions --memory-max 1GiB --dry-run", "what would change"),
@@ -415,7 +415,7 @@ A cluster's file (dcache cluster init -f):
   namespaces:
     - name: sessions
       match: {prefix: \"session:\"}
-      eviction: lru
+      eviction: auto
       memoryMaxBytes: 268435456
 ";
 
@@ -431,7 +431,8 @@ Words
   epoch       number that grows with every agreed change clients can see
   metadata    what the nodes agree on: who is there, who owns what, namespaces
   namespace   a set of keys, by prefix or database, with a policy of its own
-  policy      which entry goes when space is needed: lru, lfu, fifo, or none
+  policy      which entry goes when space is needed: auto (picks by itself), lru, lfu, fifo, s3-fifo, w-tinylfu, lhd, cost,
+              random, or none
   evict       take an entry away for space; expire: because its time is over; delete: because somebody asked
   context     a named cluster in this program's config file
   finding     one thing an operator should know, with a stable id

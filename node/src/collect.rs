@@ -140,22 +140,16 @@ impl Cluster {
             let figures = reports.iter().flat_map(|(_, report)| report).flat_map(|report| &report.namespaces);
             let mut sum = NamespaceFigures { name: name.into(), ..NamespaceFigures::default() };
             for figures in figures.filter(|figures| figures.name == name) {
-                sum.items += figures.items;
-                sum.memory_used_bytes += figures.memory_used_bytes;
-                sum.hits += figures.hits;
-                sum.misses += figures.misses;
-                sum.sets += figures.sets;
-                sum.deletes += figures.deletes;
-                sum.evictions += figures.evictions;
-                sum.expirations += figures.expirations;
-                sum.refused += figures.refused;
+                sum.add(figures);
             }
             sum
         };
         let statuses = metadata.namespaces.values().map(|spec| {
             let mut figures = of(&spec.name);
             let nodes = metadata.nodes.len() as u64;
-            figures.memory_max_bytes = spec.memory_max_bytes.map(|bytes| bytes.saturating_mul(nodes));
+            let on_all = |bytes: Option<u64>| bytes.map(|bytes| bytes.saturating_mul(nodes));
+            (figures.memory_max_bytes, figures.memory_min_bytes) =
+                (on_all(spec.memory_max_bytes), on_all(spec.memory_min_bytes));
             NamespaceStatus { spec: spec.clone(), figures, missing: missing.clone() }
         });
         statuses.collect()

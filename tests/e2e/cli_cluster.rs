@@ -205,6 +205,12 @@ fn namespaces_are_set_listed_and_deleted_on_all_nodes() {
         rows.iter().map(|row| row.split_whitespace().collect::<Vec<_>>()).collect::<Vec<_>>(),
         [vec!["default", "0"], vec!["sess", "1"]]
     );
+    home.ok(&["namespace", "set", "sess", "--eviction", "w-tinylfu", "--memory-min", "1MiB", "--ttl-jitter", "10"]);
+    let seen = home.ok(&["namespace", "show", "sess", "-o", "json"]).json();
+    let spec = &seen["spec"];
+    assert_eq!((&spec["eviction"], &spec["memoryMinBytes"]), (&"w-tinylfu".into(), &1_048_576.into()));
+    assert_eq!(seen["figures"]["memoryMinBytes"], 2_097_152, "on both nodes");
+    assert_eq!(home.run(&["namespace", "set", "sess", "--eviction", "lirs"]).code, 2);
     let file = home.file("n.yaml", "name: sess\nmatch: {prefix: \"sess:\"}\neviction: lru\n");
     home.ok(&["namespace", "set", "-f", file.to_str().unwrap()]);
     assert_eq!(home.ok(&["namespace", "show", "sess", "-o", "json"]).json()["spec"]["eviction"], "lru");

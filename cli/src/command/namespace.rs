@@ -3,12 +3,13 @@
 use super::{App, is_describing};
 use crate::args::{Format, Namespace, NamespaceSet};
 use crate::confirm::Danger;
+use crate::encoding::rfc3339;
 use crate::error::{CliError, Result};
 use crate::exit::Exit;
 use crate::output::{Column, Style, Table, clean, paint};
 use dcache_client::Control;
 use dcache_protocol::NamespaceSpec;
-use dcache_protocol::control::NamespaceStatus;
+use dcache_protocol::control::{NamespaceStatus, PolicyChoice};
 use dcache_protocol::namespace::{DEFAULT, Match};
 use dcache_protocol::size::{format_count, format_duration_ms, format_size};
 
@@ -34,8 +35,10 @@ const COLUMNS: &[Column] = &[
     Column::new("ITEMS", "entries it holds").number(),
     Column::new("MEM", "memory of its entries on all nodes").number(),
     Column::new("MAX", "most of that").number(),
+    Column::new("MIN", "what no other namespace can take of it, on all nodes").number().wide(),
     Column::new("TTL", "time to live of writes that give none").number(),
     Column::new("MAX-TTL", "longest time to live").number(),
+    Column::new("JITTER", "how much of a time to live is left to chance").number().wide(),
     Column::new("HIT", "hits of lookups since the nodes' start").number(),
     Column::new("EVICTED", "entries evicted").number(),
     Column::new("EXPIRED", "entries expired").number().wide(),
@@ -57,8 +60,10 @@ fn cells(namespace: &NamespaceStatus) -> Vec<String> {
         format_count(figures.items as f64),
         format_size(figures.memory_used_bytes),
         figures.memory_max_bytes.map_or_else(none, format_size),
+        figures.memory_min_bytes.map_or_else(none, format_size),
         spec.default_ttl_ms.map_or_else(none, format_duration_ms),
         spec.max_ttl_ms.map_or_else(none, format_duration_ms),
+        spec.ttl_jitter_percent.map_or_else(none, format_percent),
         hit,
         format_count(figures.evictions as f64),
         format_count(figures.expirations as f64),
@@ -98,8 +103,25 @@ async fn show(app: &App, control: &Control, name: &str) -> Result<Exit> {
         for (column, value) in COLUMNS.iter().zip(cells(&namespace)).skip(1) {
             app.out.line(&format!("  {:9}  {value}", column.name.to_lowercase()))?;
         }
+        for line in chosen(&namespace.figures.chosen) {
+            app.out.line(&line)?;
+        }
     }
     Ok(told_missing(app, &namespace))
+}
+
+/// What `auto` chose on each node, since when and why.
+fn chosen(choices: &[PolicyChoice]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for choice in choices {
+        let since = match choice.since_ms {
+            None => "from the start".to_string(),
+            Some(at_ms) => format!("since {}", rfc3339(at_ms)),
+        };
+        lines.push(format!("  {:9}  {} on {} {since}", "auto", choice.policy, clean(&choice.node)));
+        lines.push(format!("  {:9}  {}", "", clean(&choice.reason)));
+    }
+    lines
 }
 
 /// The namespace of that name, or an error with the names nearest to it.
@@ -158,6 +180,10 @@ async fn set(app: &App, control: &Control, args: &NamespaceSet) -> Result<Exit> 
     Ok(Exit::Ok)
 }
 
+fn format_percent(percent: u64) -> String {
+    format!("{percent}%")
+}
+
 fn verb(before: &Option<NamespaceSpec>) -> &'static str {
     if before.is_some() { "change" } else { "create" }
 }
@@ -181,8 +207,10 @@ fn changed(before: Option<&NamespaceSpec>, name: &str, args: &NamespaceSet) -> R
     spec.eviction = args.eviction.unwrap_or(spec.eviction);
     let limits = [
         (&mut spec.memory_max_bytes, args.memory_max),
+        (&mut spec.memory_min_bytes, args.memory_min),
         (&mut spec.default_ttl_ms, args.default_ttl),
         (&mut spec.max_ttl_ms, args.max_ttl),
+        (&mut spec.ttl_jitter_percent, args.ttl_jitter),
     ];
     for (limit, given) in limits {
         if let Some(given) = given {
@@ -200,8 +228,10 @@ fn differences(before: Option<&NamespaceSpec>, after: &NamespaceSpec) -> Vec<Str
             ("match", spec.matches.as_ref().map_or_else(|| "everything else".into(), ToString::to_string)),
             ("eviction", spec.eviction.to_string()),
             ("memory maximum", maybe(spec.memory_max_bytes, format_size)),
+            ("memory minimum", maybe(spec.memory_min_bytes, format_size)),
             ("default TTL", maybe(spec.default_ttl_ms, format_duration_ms)),
             ("maximum TTL", maybe(spec.max_ttl_ms, format_duration_ms)),
+            ("TTL jitter", maybe(spec.ttl_jitter_percent, format_percent)),
         ]
     };
     let after = described(after);
@@ -264,7 +294,30 @@ mod tests {
         assert_eq!(second, NamespaceSpec { memory_max_bytes: None, ..first.clone() });
         assert_eq!(differences(Some(&first), &second), ["memory maximum 1.00 MiB -> none"]);
         assert!(differences(Some(&first), &first).is_empty());
+        let third =
+            changed(Some(&first), "s", &args(&["s", "--eviction", "s3-fifo", "--ttl-jitter", "10%"])).expect("valid");
+        assert_eq!((third.eviction, third.ttl_jitter_percent), (Eviction::S3Fifo, Some(10)));
+        assert_eq!(differences(Some(&first), &third), ["eviction lfu -> s3-fifo", "TTL jitter none -> 10%"]);
         assert_eq!(changed(None, "s", &args(&["s"])).expect_err("no match").exit, Exit::Usage);
         assert_eq!(changed(None, DEFAULT, &args(&["default"])).expect("no match needed").matches, None);
+    }
+    #[test]
+    fn what_auto_chose_is_told_node_by_node() {
+        let choice = |node: &str, since_ms| PolicyChoice {
+            node: node.into(),
+            policy: Eviction::Lhd,
+            since_ms,
+            reason: "it misses 0.2, lru 0.3".into(),
+            ..PolicyChoice::default()
+        };
+        assert_eq!(
+            chosen(&[choice("n1", None), choice("n2", Some(1_000))]),
+            [
+                "  auto       lhd on n1 from the start",
+                "             it misses 0.2, lru 0.3",
+                "  auto       lhd on n2 since 1970-01-01T00:00:01.000Z",
+                "             it misses 0.2, lru 0.3",
+            ]
+        );
     }
 }

@@ -229,19 +229,11 @@ fn namespaces(reports: &[&NodeReport]) -> Vec<NamespaceFigures> {
         let sum = by_name
             .entry(&figures.name)
             .or_insert_with(|| NamespaceFigures { name: figures.name.clone(), ..NamespaceFigures::default() });
-        sum.items += figures.items;
-        sum.memory_used_bytes += figures.memory_used_bytes;
+        sum.add(figures);
         sum.memory_max_bytes = match (sum.memory_max_bytes, figures.memory_max_bytes) {
             (sum, Some(max)) => Some(sum.unwrap_or(0) + max),
             (sum, None) => sum,
         };
-        sum.hits += figures.hits;
-        sum.misses += figures.misses;
-        sum.sets += figures.sets;
-        sum.deletes += figures.deletes;
-        sum.evictions += figures.evictions;
-        sum.expirations += figures.expirations;
-        sum.refused += figures.refused;
     }
     by_name.into_values().collect()
 }

@@ -273,6 +273,7 @@ impl Node {
             let mut figures = NamespaceFigures {
                 name: spec.name.clone(),
                 memory_max_bytes: spec.memory_max_bytes,
+                memory_min_bytes: spec.memory_min_bytes,
                 ..NamespaceFigures::default()
             };
             if let Some(engine) = by_id.get(usize::from(id.0)) {
@@ -417,12 +418,19 @@ fn configure(engine: &Engine, view: &View) {
         let index = usize::from(id.0);
         configs.resize(configs.len().max(index + 1), None);
         let policy = match spec.eviction {
+            Eviction::Auto => Policy::Lru,
             Eviction::Lru => Policy::Lru,
             Eviction::Lfu => Policy::Lfu,
             Eviction::Fifo => Policy::Fifo,
+            Eviction::S3Fifo => Policy::S3Fifo,
+            Eviction::WTinyLfu => Policy::WTinyLfu,
+            Eviction::Lhd => Policy::Cost,
+            Eviction::Cost => Policy::Cost,
+            Eviction::Random => Policy::Random,
             Eviction::None => Policy::None,
         };
-        configs[index] = Some(NamespaceConfig { policy, memory_max_bytes: spec.memory_max_bytes, memory_min_bytes: 0 });
+        let memory_min_bytes = spec.memory_min_bytes.unwrap_or(0);
+        configs[index] = Some(NamespaceConfig { policy, memory_max_bytes: spec.memory_max_bytes, memory_min_bytes });
     }
     engine.configure(&configs);
 }

@@ -20,7 +20,7 @@
 
 use crate::pages::{Arena, Need, PAGE, Run};
 use crate::policy::Policy;
-use crate::stripe::{Prepared, Stripe};
+use crate::stripe::{Gives, Prepared, Stripe};
 use crate::{Engine, NAMESPACES, NamespaceConfig, NamespaceFigures, NamespaceId, OutOfMemory};
 use parking_lot::MutexGuard;
 use std::cmp::Reverse;
@@ -189,8 +189,10 @@ impl Budget {
         largest.map(|(_, Reverse(id))| id).or((below == u64::MAX).then_some(writer))
     }
 
-    fn gives_dead_space_only(&self, victim: NamespaceId, writer: NamespaceId) -> bool {
-        !self.is_evictable(victim) || (victim != writer && self.surplus(victim) == 0)
+    /// What the victim gives for a write of `writer`: `what`, or no entry where it evicts none or is at its minimum.
+    fn gives(&self, victim: NamespaceId, writer: NamespaceId, what: Gives) -> Gives {
+        let keeps_all = !self.is_evictable(victim) || (victim != writer && self.surplus(victim) == 0);
+        if keeps_all { Gives::DeadSpace } else { what }
     }
 
     /// Whether a stripe has its share of a namespace, about.
@@ -261,10 +263,10 @@ impl Engine {
                 true => stripe,
                 false => self.budget.richest(victim),
             };
-            let keeps_all = self.budget.gives_dead_space_only(victim, namespace);
-            let mut reclaimed = self.stripes[from].lock().reclaim(victim, now_ms, STEP_ENTRIES, keeps_all);
+            let gives = self.budget.gives(victim, namespace, Gives::Now);
+            let mut reclaimed = self.stripes[from].lock().reclaim(victim, now_ms, STEP_ENTRIES, gives);
             if reclaimed.is_stuck {
-                reclaimed = self.reclaim_anywhere(victim, now_ms, keeps_all);
+                reclaimed = self.reclaim_anywhere(victim, now_ms, gives);
             }
             if reclaimed.is_stuck {
                 if near_max || !self.budget.is_evictable(victim) {
@@ -279,12 +281,12 @@ impl Engine {
         Err(OutOfMemory)
     }
 
-    fn reclaim_anywhere(&self, victim: NamespaceId, now_ms: u64, keeps_all: bool) -> crate::stripe::Reclaimed {
+    fn reclaim_anywhere(&self, victim: NamespaceId, now_ms: u64, gives: Gives) -> crate::stripe::Reclaimed {
         let mut last = crate::stripe::Reclaimed { is_stuck: true, ..Default::default() };
         for stripe in &self.stripes {
             let mut stripe = stripe.lock();
             if stripe.run_bytes(victim) > 0 {
-                last = stripe.reclaim(victim, now_ms, STEP_ENTRIES, keeps_all);
+                last = stripe.reclaim(victim, now_ms, STEP_ENTRIES, gives);
             }
             if !last.is_stuck {
                 break;
@@ -306,17 +308,17 @@ impl Engine {
         let budget = &self.budget;
         let urgency = if budget.arena.free_bytes() * 2 < budget.pressure_bytes() { 2 } else { 1 };
         locked.debt = (locked.debt + bytes * urgency).min(budget.segment_bytes_max * 2);
-        let keeps_all = budget.gives_dead_space_only(victim, writer);
-        if keeps_all && budget.is_evictable(victim) {
+        let gives = budget.gives(victim, writer, Gives::InTime);
+        if gives == Gives::DeadSpace && budget.is_evictable(victim) {
             return;
         }
         let mut looked_at = 0;
         while locked.debt > 0 && looked_at < PAY_ENTRIES {
             let reclaimed = if budget.has_its_share(victim, stripe) {
-                locked.reclaim(victim, now_ms, 16, keeps_all)
+                locked.reclaim(victim, now_ms, 16, gives)
             } else {
                 match self.stripes[budget.richest(victim)].try_lock() {
-                    Some(mut other) => other.reclaim(victim, now_ms, 16, keeps_all),
+                    Some(mut other) => other.reclaim(victim, now_ms, 16, gives),
                     None => return,
                 }
             };
@@ -349,7 +351,7 @@ impl Engine {
         for id in self.budget.ids().filter(|id| self.budget.is_evictable(*id)) {
             while looked_at < max && self.budget.is_above_max(id) {
                 let from = self.budget.richest(id);
-                let reclaimed = self.stripes[from].lock().reclaim(id, now_ms, STEP_ENTRIES, false);
+                let reclaimed = self.stripes[from].lock().reclaim(id, now_ms, STEP_ENTRIES, Gives::InTime);
                 if reclaimed.is_stuck {
                     break;
                 }

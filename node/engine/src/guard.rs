@@ -5,7 +5,7 @@
 
 use crate::item::{Draft, HEADER_MAX, Layout, NEVER, TICK_MS, tick_of};
 use crate::pages::Need;
-use crate::stripe::{Found, Prepared, Stripe};
+use crate::stripe::{Found, Gives, Prepared, Stripe};
 use crate::table::Word;
 use crate::value::ValueRef;
 use crate::{Engine, NamespaceId, OutOfMemory, TABLE_SHARE};
@@ -160,12 +160,12 @@ impl<'a> Guard<'a> {
         let need = if self.prepared.is_some() { Need::Write } else { Need::Reclaim };
         let mut run = self.prepared.as_mut().and_then(|prepared| prepared.run.take());
         let mut word = self.stripe.append(namespace, target, hash, draft, need, &mut run);
-        let keeps_all = !self.stripe.evicts(namespace);
+        let gives = if self.stripe.evicts(namespace) { Gives::Now } else { Gives::DeadSpace };
         for _ in 0..RESCUES {
             if word.is_some() {
                 break;
             }
-            if self.stripe.reclaim(namespace, now_ms, 64, keeps_all).is_stuck {
+            if self.stripe.reclaim(namespace, now_ms, 64, gives).is_stuck {
                 break;
             }
             word = self.stripe.append(namespace, target, hash, draft, Need::Reclaim, &mut run);

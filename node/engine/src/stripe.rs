@@ -97,8 +97,9 @@ struct Space {
     /// Bytes of its segments and its spare.
     run_bytes: u64,
     live_bytes: u64,
-    /// Entries the policy kept since it last let one go.
-    kept: u32,
+    /// Entries the policy kept since it last let one go, and how many it may.
+    kept: u64,
+    kept_max: u64,
     figures: NamespaceFigures,
 }
 
@@ -114,6 +115,17 @@ pub struct Found {
     pub place: Place,
     pub word: Word,
     pub layout: Layout,
+}
+
+/// What reclaiming may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gives {
+    /// No entry: dead space only.
+    DeadSpace,
+    /// What the policy lets go, ahead of need.
+    InTime,
+    /// Room is missing: what the policy lets go, and it cannot keep many in a row.
+    Now,
 }
 
 /// What a step of reclaiming did.
@@ -264,6 +276,7 @@ impl Stripe {
                 run_bytes: 0,
                 live_bytes: 0,
                 kept: 0,
+                kept_max: KEPT_MAX,
                 figures: NamespaceFigures::default(),
             })
         })
@@ -720,9 +733,12 @@ impl Stripe {
         (self.segment(found.word.segment()).queue, found.word.uses())
     }
 
-    /// Looks at no more than `max` entries to make room. `keeps_all`: the namespace gives dead space only.
-    pub fn reclaim(&mut self, namespace: NamespaceId, now_ms: u64, max: usize, keeps_all: bool) -> Reclaimed {
+    /// Looks at no more than `max` entries to make room.
+    pub fn reclaim(&mut self, namespace: NamespaceId, now_ms: u64, max: usize, gives: Gives) -> Reclaimed {
         let mut done = Reclaimed::default();
+        let keeps_all = gives == Gives::DeadSpace;
+        let space = self.space(namespace);
+        space.kept_max = if gives == Gives::Now { KEPT_MAX } else { KEPT_MAX.max(space.figures.items) };
         while done.looked_at < max {
             let walk = match self.space(namespace).walk {
                 Some(walk) => walk,
@@ -931,7 +947,7 @@ impl Stripe {
             let meta = Meta { hash, bytes: length as u32, used: layout.used(bytes), uses: word.uses(), queue };
             let space = self.space(namespace);
             match space.replacement.verdict(&meta, now) {
-                Verdict::Keep { queue, uses } if space.kept < KEPT_MAX => {
+                Verdict::Keep { queue, uses } if space.kept < space.kept_max => {
                     space.kept += 1;
                     (queue % QUEUES as u8, uses)
                 }
@@ -1202,8 +1218,9 @@ impl Stripe {
     }
 }
 
-/// Entries a policy may keep in a row: it cannot keep everything, whatever it thinks of it.
-const KEPT_MAX: u32 = 32;
+/// Entries a policy may keep in a row when room is missing. A write that pays ahead of need lets it keep what it will, but for
+/// one round of all entries: it cannot keep everything, whatever it thinks of it.
+const KEPT_MAX: u64 = 32;
 
 /// How soon the sweeper comes back to a segment in which more will expire.
 const SWEEP_EVERY_MS: u64 = 1000;

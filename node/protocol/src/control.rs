@@ -4,7 +4,7 @@
 //! Counters are totals since the node's start, raw (bytes, counts, milliseconds, microseconds where the name says so);
 //! rates over recent time are in [`Window`]s. HTTP itself is in the node; calling it is in the client crate.
 
-use crate::{Addresses, Epoch, NamespaceSpec, NodeId, NodeState, SlotRange};
+use crate::{Addresses, Epoch, Eviction, NamespaceSpec, NodeId, NodeState, SlotRange};
 use serde::{Deserialize, Serialize};
 
 pub const API_VERSION: &str = "dcache/v1";
@@ -240,13 +240,14 @@ pub struct CommandFigures {
     pub latency: Latency,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NamespaceFigures {
     pub name: String,
     pub items: u64,
     pub memory_used_bytes: u64,
     pub memory_max_bytes: Option<u64>,
+    pub memory_min_bytes: Option<u64>,
     pub hits: u64,
     pub misses: u64,
     pub sets: u64,
@@ -255,6 +256,51 @@ pub struct NamespaceFigures {
     pub expirations: u64,
     /// Writes refused for lack of space.
     pub refused: u64,
+    /// Where the eviction policy is `auto`: what it chose, node by node.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub chosen: Vec<PolicyChoice>,
+}
+
+impl NamespaceFigures {
+    /// Adds another node's figures; the maximum stays.
+    pub fn add(&mut self, other: &NamespaceFigures) {
+        self.items += other.items;
+        self.memory_used_bytes += other.memory_used_bytes;
+        self.hits += other.hits;
+        self.misses += other.misses;
+        self.sets += other.sets;
+        self.deletes += other.deletes;
+        self.evictions += other.evictions;
+        self.expirations += other.expirations;
+        self.refused += other.refused;
+        self.chosen.extend(other.chosen.iter().cloned());
+    }
+}
+
+/// What `auto` chose for a namespace on one node, and why.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PolicyChoice {
+    pub node: String,
+    pub policy: Eviction,
+    /// Unix milliseconds of the change to it; none: from the start.
+    pub since_ms: Option<u64>,
+    /// Changes since the node's start.
+    pub changes: u32,
+    /// Entries in the sample the candidates are tried on.
+    pub sampled_entries: u64,
+    pub candidates: Vec<PolicyCandidate>,
+    /// A sentence.
+    pub reason: String,
+}
+
+/// A policy that is tried on the sample.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PolicyCandidate {
+    pub policy: Eviction,
+    /// Misses of the sampled requests, 0 to 1; older ones count less.
+    pub miss_ratio: f64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

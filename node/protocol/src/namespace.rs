@@ -4,42 +4,77 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// How entries are chosen when space is needed.
+/// How entries are chosen when space is needed: the eviction policy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Eviction {
-    /// The least recently used entry goes first.
+    /// The one of the others that misses least here, found by sampling and changed as the keys' use changes.
     #[default]
+    Auto,
+    /// The least recently used entry goes first.
     Lru,
     /// The least frequently used entry goes first; among equals, the oldest.
     Lfu,
     /// The entry written first goes first, however often it is read.
     Fifo,
+    /// New entries prove themselves in a small queue first (S3-FIFO).
+    S3Fifo,
+    /// What is used more often than what it would replace is let in (W-TinyLFU).
+    #[serde(rename = "w-tinylfu")]
+    WTinyLfu,
+    /// The entry from which the fewest hits for its bytes and time are expected goes first (LHD).
+    Lhd,
+    /// The entry with the fewest uses for its bytes goes first (greedy dual by frequency over size).
+    Cost,
+    /// Any entry goes.
+    Random,
     /// Nothing is evicted; a write that does not fit answers `-OOM`.
     None,
 }
 
 impl Eviction {
-    pub const ALL: [Eviction; 4] = [Eviction::Lru, Eviction::Lfu, Eviction::Fifo, Eviction::None];
+    pub const ALL: [Eviction; 10] = [
+        Eviction::Auto,
+        Eviction::Lru,
+        Eviction::Lfu,
+        Eviction::Fifo,
+        Eviction::S3Fifo,
+        Eviction::WTinyLfu,
+        Eviction::Lhd,
+        Eviction::Cost,
+        Eviction::Random,
+        Eviction::None,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Eviction::Auto => "auto",
+            Eviction::Lru => "lru",
+            Eviction::Lfu => "lfu",
+            Eviction::Fifo => "fifo",
+            Eviction::S3Fifo => "s3-fifo",
+            Eviction::WTinyLfu => "w-tinylfu",
+            Eviction::Lhd => "lhd",
+            Eviction::Cost => "cost",
+            Eviction::Random => "random",
+            Eviction::None => "none",
+        }
+    }
 
     /// The nearest `maxmemory-policy` of Redis, for clients that read it.
     pub fn redis_policy(self) -> &'static str {
         match self {
-            Eviction::Lru | Eviction::Fifo => "allkeys-lru",
-            Eviction::Lfu => "allkeys-lfu",
+            Eviction::Lfu | Eviction::WTinyLfu => "allkeys-lfu",
+            Eviction::Random => "allkeys-random",
             Eviction::None => "noeviction",
+            _ => "allkeys-lru",
         }
     }
 }
 
 impl fmt::Display for Eviction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Eviction::Lru => "lru",
-            Eviction::Lfu => "lfu",
-            Eviction::Fifo => "fifo",
-            Eviction::None => "none",
-        })
+        f.pad(self.name())
     }
 }
 
@@ -76,12 +111,19 @@ pub struct NamespaceSpec {
     /// Most bytes its entries may take on each node, keys, values and overhead; none: only the node's own limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_max_bytes: Option<u64>,
+    /// Bytes on each node that no other namespace can take from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_min_bytes: Option<u64>,
     /// Time to live of a write that gives none, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_ttl_ms: Option<u64>,
     /// Longest time to live, in milliseconds; longer ones, and none at all, are cut to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_ttl_ms: Option<u64>,
+    /// Percent by which the time to live of a write is shortened at most, at random, so that what was written together does
+    /// not expire together; 1 to 50. `EXPIRE` and its kin stay exact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl_jitter_percent: Option<u64>,
 }
 
 /// Name of the namespace of every key that no other namespace matches. It always exists.
@@ -89,6 +131,9 @@ pub const DEFAULT: &str = "default";
 
 /// Namespaces a cluster may have, `default` included.
 pub const NAMESPACES_MAX: usize = 256;
+
+/// Most a time to live may be shortened at random, in percent.
+pub const TTL_JITTER_PERCENT_MAX: u64 = 50;
 
 /// Numbered databases (`SELECT 0` to `SELECT 15`).
 pub const DATABASES: u16 = 16;
@@ -101,8 +146,10 @@ impl NamespaceSpec {
             matches: None,
             eviction: Eviction::default(),
             memory_max_bytes: None,
+            memory_min_bytes: None,
             default_ttl_ms: None,
             max_ttl_ms: None,
+            ttl_jitter_percent: None,
         }
     }
 
@@ -126,6 +173,14 @@ impl NamespaceSpec {
         }
         if self.memory_max_bytes == Some(0) {
             return Err("memory maximum must be above 0; leave it out for no maximum".into());
+        }
+        if let (Some(min), Some(max)) = (self.memory_min_bytes, self.memory_max_bytes)
+            && min > max
+        {
+            return Err(format!("memory minimum {min} is above the maximum {max}"));
+        }
+        if self.ttl_jitter_percent.is_some_and(|percent| !(1..=TTL_JITTER_PERCENT_MAX).contains(&percent)) {
+            return Err(format!("a jitter has 1 to {TTL_JITTER_PERCENT_MAX} percent; leave it out for none"));
         }
         if self.default_ttl_ms == Some(0) || self.max_ttl_ms == Some(0) {
             return Err("a time to live must be above 0; leave it out for none".into());
@@ -164,11 +219,22 @@ mod tests {
     }
 
     #[test]
+    fn policies_are_written_as_they_are_shown() {
+        for policy in Eviction::ALL {
+            assert_eq!(serde_json::to_value(policy).expect("a string"), policy.to_string());
+        }
+    }
+
+    #[test]
     fn wrong_specs_say_why() {
         let spec = NamespaceSpec::default_namespace();
         assert!(NamespaceSpec { name: "a b".into(), ..spec.clone() }.check().is_err());
         assert!(NamespaceSpec { name: "x".into(), ..spec.clone() }.check().is_err());
         assert!(NamespaceSpec { matches: Some(Match::Database(0)), name: "x".into(), ..spec.clone() }.check().is_err());
+        assert!(
+            NamespaceSpec { memory_min_bytes: Some(2), memory_max_bytes: Some(1), ..spec.clone() }.check().is_err()
+        );
+        assert!(NamespaceSpec { ttl_jitter_percent: Some(51), ..spec.clone() }.check().is_err());
         assert!(NamespaceSpec { default_ttl_ms: Some(2), max_ttl_ms: Some(1), ..spec }.check().is_err());
     }
 }

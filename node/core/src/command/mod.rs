@@ -493,10 +493,15 @@ impl<'a> Context<'a> {
         Slot::new(slot).is_some_and(|slot| self.view.is_mine(slot))
     }
 
-    /// When a write with this expiry, or none, expires: the namespace's default TTL fills in, its maximum cuts.
+    /// When a write with this expiry, or none, expires: the namespace's default TTL fills in, its maximum cuts, and its
+    /// jitter shortens.
     pub fn expiry_of_write(&self, namespace: NamespaceId, asked_ms: Option<u64>) -> Option<u64> {
-        let default = self.namespace(namespace).default_ttl_ms.map(|ttl| self.now_ms.saturating_add(ttl));
-        self.expiry_within(namespace, asked_ms.or(default))
+        let spec = self.namespace(namespace);
+        let default = spec.default_ttl_ms.map(|ttl| self.now_ms.saturating_add(ttl));
+        let expires_at_ms = self.expiry_within(namespace, asked_ms.or(default))?;
+        let Some(percent) = spec.ttl_jitter_percent else { return Some(expires_at_ms) };
+        let most = (u128::from(expires_at_ms.saturating_sub(self.now_ms)) * u128::from(percent) / 100) as u64;
+        Some(expires_at_ms - self.node.random() % (most + 1))
     }
 
     /// An expiry, or none, cut to the namespace's maximum TTL.

@@ -133,6 +133,29 @@ fn a_namespace_gives_its_default_ttl_to_writes_without_one() {
 }
 
 #[test]
+fn a_jitter_shortens_times_to_live_by_up_to_its_share_and_not_all_alike() {
+    let spec = NamespaceSpec { ttl_jitter_percent: Some(20), ..namespace(Some(100_000), None) };
+    let cluster = with_namespace(spec);
+    let mut client = cluster.client(0, Door::Gateway);
+    let mut ttls = std::collections::BTreeSet::new();
+    for number in 0..100 {
+        client.say(&format!("SET ns:{number} v"));
+        let ttl: u64 =
+            client.say(&format!("PTTL ns:{number}")).trim().trim_start_matches(':').parse().expect("a number");
+        assert!((80_000..=100_000).contains(&ttl), "{ttl}");
+        ttls.insert(ttl);
+    }
+    assert!(ttls.len() > 50, "{ttls:?}");
+    play(
+        &mut client,
+        "EXPIRE ns:1 1000 => :1
+         TTL ns:1 => :1000
+         SET other 1 EX 100 => +OK
+         TTL other => :100",
+    );
+}
+
+#[test]
 fn a_namespace_cuts_what_would_last_longer_than_its_maximum() {
     let cluster = with_namespace(namespace(None, Some(60_000)));
     play(
