@@ -615,7 +615,12 @@ impl Stripe {
                 self.others.remove(&(slot, database));
             }
         }
-        if is_empty && is_open {
+        if is_empty && is_open && self.segment(number).run.len() > self.segment_bytes(namespace) {
+            // Made for a namespace that held more.
+            self.space(namespace).queues[queue].open = NIL;
+            self.free_segment(number);
+            self.release_spare(namespace);
+        } else if is_empty && is_open {
             // Nothing refers to it: it begins anew.
             let segment = self.segment_mut(number);
             segment.len = 0;

@@ -249,6 +249,13 @@ fn entries_expire_on_lookup_and_in_steps() {
     assert_eq!(sweep(10_000), 499);
     assert_eq!((engine.count(0), engine.count_expiring(0), engine.figures()[0].expirations), (500, 0, 500));
     assert_eq!(held(&engine, (1..1000).step_by(2)), 500);
+    for number in (1..1000u32).step_by(2) {
+        let key = number.to_be_bytes();
+        assert!(engine.lock(slot_of(&key)).set_expiry(0, &key, Some(20_000), 10_000));
+    }
+    assert_eq!(sweep(20_000), 500);
+    let left = engine.used_bytes();
+    assert!(left <= 16 << 10, "{left} bytes are still taken when everything has expired");
 }
 
 #[test]
