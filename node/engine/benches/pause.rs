@@ -1,0 +1,129 @@
+//! The slowest single operation of the engine: while it grows from nothing to many entries, and while it evicts at full speed.
+//!
+//! `cargo bench -p dcache-engine --bench pause [-- ENTRIES]` prints how many operations took how long, and beside each
+//! phase the machine's own jitter: the gaps a loop that only reads the clock saw. An operation the scheduler interrupted shows
+//! in wall time alone; so the time of the thread on its core is shown for those that took longer than 100 µs.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used)]
+
+use dcache_engine::*;
+use rustix::time::{ClockId, clock_gettime};
+use std::time::{Duration, Instant};
+
+/// From this on an operation's time on the core is looked at too.
+const LONG: Duration = Duration::from_micros(100);
+
+fn on_core() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// Counts by power of two of nanoseconds, and the longest.
+#[derive(Default)]
+struct Histogram {
+    counts: [u64; 32],
+    longest: Duration,
+    /// Of those that took [`LONG`] or more by the clock: the longest by the core's time.
+    longest_on_core: Duration,
+}
+
+impl Histogram {
+    fn note(&mut self, took: Duration) {
+        self.counts[(took.as_nanos().max(1).ilog2() as usize).min(31)] += 1;
+        self.longest = self.longest.max(took);
+    }
+
+    fn print(&self, what: &str, jitter: &Histogram) {
+        println!("\n{what}: {} operations", self.counts.iter().sum::<u64>());
+        println!("  {:>12}  {:>12}  {:>12}", "up to", "operations", "clock alone");
+        for (power, (count, of_clock)) in self.counts.iter().zip(jitter.counts).enumerate() {
+            if *count > 0 || of_clock > 0 {
+                println!("  {:>12}  {count:>12}  {of_clock:>12}", format!("{:?}", Duration::from_nanos(2 << power)));
+            }
+        }
+        println!("  slowest by the clock {:?}; of the clock alone {:?}", self.longest, jitter.longest);
+        println!("  slowest on the core, of those of {LONG:?} and more: {:?}", self.longest_on_core);
+    }
+}
+
+/// Gaps between two looks at the clock, for as long as the phase took.
+fn jitter(span: Duration) -> Histogram {
+    let mut seen = Histogram::default();
+    let begun = Instant::now();
+    let mut last = begun;
+    while last.duration_since(begun) < span {
+        let now = Instant::now();
+        seen.note(now.duration_since(last));
+        last = now;
+    }
+    seen
+}
+
+fn slot_of(key: &[u8]) -> u16 {
+    u16::from_be_bytes([key[0], key[1]]) & 0x3fff
+}
+
+/// Spreads numbers over slots.
+fn key_of(number: u64) -> [u8; 16] {
+    let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mut key = [0; 16];
+    key[..8].copy_from_slice(&mixed.to_be_bytes());
+    key[8..].copy_from_slice(&number.to_be_bytes());
+    key
+}
+
+fn set(engine: &Engine, number: u64, value: &[u8], now_ms: u64) {
+    let key = key_of(number);
+    let room = charge(key.len(), value.len() as u64);
+    let mut guard = engine.lock_with_room(slot_of(&key), NamespaceId::DEFAULT, room, now_ms).unwrap();
+    guard.set(0, &key, ValueRef::String(value), None, NamespaceId::DEFAULT, now_ms).unwrap();
+}
+
+fn phase(what: &str, numbers: std::ops::Range<u64>, mut op: impl FnMut(u64)) {
+    let mut seen = Histogram::default();
+    let begun = Instant::now();
+    // Reading the core's time costs a system call: once for a few operations, and again when one of them was long.
+    let mut before = on_core();
+    for number in numbers {
+        let start = Instant::now();
+        op(number);
+        let took = start.elapsed();
+        seen.note(took);
+        if took >= LONG {
+            let now = on_core();
+            seen.longest_on_core = seen.longest_on_core.max(took.min(now - before));
+            before = now;
+        } else if number % 16 == 0 {
+            before = on_core();
+        }
+    }
+    seen.print(what, &jitter(begun.elapsed()));
+}
+
+fn main() {
+    let entries: u64 = std::env::args().skip(1).find_map(|arg| arg.parse().ok()).unwrap_or(10_000_000);
+    let value = [7u8; 32];
+    // Room for all of the first phase; the second writes as many again into half of it.
+    let big = Engine::new(Config { memory_bytes: entries * 100, slots: 16384, threads: 2, slot_of });
+    phase(&format!("growing from 0 to {entries} entries of 16 + 32 B"), 0..entries, |n| set(&big, n, &value, n >> 12));
+    assert_eq!(big.count(0), entries);
+    drop(big);
+    for policy in [Policy::Lfu, Policy::Lfu, Policy::Lfu] {
+        let engine = Engine::new(Config { memory_bytes: entries * 20, slots: 16384, threads: 2, slot_of });
+        engine.configure(&[Some(NamespaceConfig { policy, ..NamespaceConfig::default() })]);
+        (0..entries / 2).for_each(|n| set(&engine, n, &value, n >> 12));
+        phase(
+            &format!("evicting, {}: writes, a quarter of them reads", format!("{policy:?}")),
+            entries / 2..entries,
+            |n| {
+                if n % 4 == 0 {
+                    let key = key_of(n - n % 100_000);
+                    engine.lock(slot_of(&key)).get(0, &key, NamespaceId::DEFAULT, n >> 12);
+                } else {
+                    set(&engine, n, &value, n >> 12);
+                }
+            },
+        );
+        assert!(engine.figures()[0].evictions > 0);
+    }
+}
