@@ -145,7 +145,7 @@ impl Cluster {
             sum
         };
         let statuses = metadata.namespaces.values().map(|spec| {
-            let mut figures = of(&spec.name);
+            let mut figures = NamespaceFigures { eviction: spec.eviction, ..of(&spec.name) };
             let nodes = metadata.nodes.len() as u64;
             let on_all = |bytes: Option<u64>| bytes.map(|bytes| bytes.saturating_mul(nodes));
             (figures.memory_max_bytes, figures.memory_min_bytes) =

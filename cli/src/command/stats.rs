@@ -226,9 +226,11 @@ fn calls(reports: &[&NodeReport]) -> Vec<Calls> {
 fn namespaces(reports: &[&NodeReport]) -> Vec<NamespaceFigures> {
     let mut by_name: BTreeMap<&str, NamespaceFigures> = BTreeMap::new();
     for figures in reports.iter().flat_map(|report| &report.namespaces) {
-        let sum = by_name
-            .entry(&figures.name)
-            .or_insert_with(|| NamespaceFigures { name: figures.name.clone(), ..NamespaceFigures::default() });
+        let sum = by_name.entry(&figures.name).or_insert_with(|| NamespaceFigures {
+            name: figures.name.clone(),
+            eviction: figures.eviction,
+            ..NamespaceFigures::default()
+        });
         sum.add(figures);
         sum.memory_max_bytes = match (sum.memory_max_bytes, figures.memory_max_bytes) {
             (sum, Some(max)) => Some(sum.unwrap_or(0) + max),

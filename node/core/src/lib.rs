@@ -272,12 +272,14 @@ impl Node {
         let figures = view.namespaces().map(|(id, spec)| {
             let mut figures = NamespaceFigures {
                 name: spec.name.clone(),
+                eviction: spec.eviction,
                 memory_max_bytes: spec.memory_max_bytes,
                 memory_min_bytes: spec.memory_min_bytes,
                 ..NamespaceFigures::default()
             };
             if let Some(engine) = by_id.get(usize::from(id.0)) {
                 figures.items = engine.items;
+                figures.stored_bytes = engine.stored_bytes;
                 figures.memory_used_bytes = engine.bytes;
                 figures.hits = engine.hits;
                 figures.misses = engine.misses;

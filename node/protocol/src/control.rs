@@ -244,7 +244,12 @@ pub struct CommandFigures {
 #[serde(rename_all = "camelCase", default)]
 pub struct NamespaceFigures {
     pub name: String,
+    /// Its policy.
+    pub eviction: Eviction,
     pub items: u64,
+    /// Bytes of its keys and values.
+    pub stored_bytes: u64,
+    /// Bytes of the pages they take.
     pub memory_used_bytes: u64,
     pub memory_max_bytes: Option<u64>,
     pub memory_min_bytes: Option<u64>,
@@ -262,9 +267,10 @@ pub struct NamespaceFigures {
 }
 
 impl NamespaceFigures {
-    /// Adds another node's figures; the maximum stays.
+    /// Adds another node's figures; the policy and the bounds stay.
     pub fn add(&mut self, other: &NamespaceFigures) {
         self.items += other.items;
+        self.stored_bytes += other.stored_bytes;
         self.memory_used_bytes += other.memory_used_bytes;
         self.hits += other.hits;
         self.misses += other.misses;

@@ -102,8 +102,9 @@ fn command_figures(text: &mut Text, cluster: &Cluster) {
 
 fn namespace_figures(text: &mut Text, report: &NodeReport) {
     type Figure = fn(&NamespaceFigures) -> u64;
-    let figures: [(&str, &str, &str, Figure); 9] = [
+    let figures: [(&str, &str, &str, Figure); 10] = [
         ("dcache_namespace_items", "gauge", "Entries of the namespace.", |n| n.items),
+        ("dcache_namespace_stored_bytes", "gauge", "Bytes of its keys and values.", |n| n.stored_bytes),
         ("dcache_namespace_memory_used_bytes", "gauge", "Memory of its entries.", |n| n.memory_used_bytes),
         ("dcache_hits_total", "counter", "Lookups that found their key.", |n| n.hits),
         ("dcache_misses_total", "counter", "Lookups that did not.", |n| n.misses),

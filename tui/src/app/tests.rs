@@ -4,8 +4,8 @@
 use super::*;
 use crate::tab;
 use crossterm::event::KeyModifiers;
-use dcache_protocol::control::{Finding, Health, Latency, Level, NamespaceFigures, NodeReport, Traffic};
-use dcache_protocol::{Addresses, Epoch, NodeId, Slot, SlotRange};
+use dcache_protocol::control::{Finding, Health, Latency, Level, NamespaceFigures, NodeReport, PolicyChoice, Traffic};
+use dcache_protocol::{Addresses, Epoch, Eviction, NodeId, Slot, SlotRange};
 use proptest::prelude::*;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -43,6 +43,7 @@ fn report(node: u64, second: u64) -> NodeReport {
             name: "default".into(),
             items: 100_000 * node,
             memory_used_bytes: (300 + node * 50) << 20,
+            chosen: vec![PolicyChoice { policy: Eviction::Lhd, ..PolicyChoice::default() }],
             ..NamespaceFigures::default()
         }],
         ..NodeReport::default()

@@ -4,7 +4,7 @@ use super::{ms, percent, table, uptime};
 use crate::app::{App, is_served, memory_share};
 use crate::theme::Meaning;
 use crate::widget::bars::{gauge, rows};
-use dcache_protocol::control::{NodeReport, NodeStatus};
+use dcache_protocol::control::{NamespaceFigures, NodeReport, NodeStatus};
 use dcache_protocol::size::{format_count, format_size};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -130,14 +130,23 @@ fn memory(app: &App, report: &NodeReport) -> Vec<String> {
     namespaces.sort_by_key(|namespace| std::cmp::Reverse(namespace.memory_used_bytes));
     lines.extend(namespaces.into_iter().map(|namespace| {
         format!(
-            "{:<12} {:>7} keys {:>9}  evicted {}",
+            "{:<12} {:>7} keys {:>9}  evicted {}  {}",
             namespace.name,
             format_count(namespace.items as f64),
             format_size(namespace.memory_used_bytes),
             format_count(namespace.evictions as f64),
+            policy(namespace),
         )
     }));
     lines
+}
+
+/// The namespace's policy; for `auto`, with what it chose here.
+fn policy(namespace: &NamespaceFigures) -> String {
+    match namespace.chosen.first() {
+        Some(choice) => format!("{}:{}", namespace.eviction, choice.policy),
+        None => namespace.eviction.to_string(),
+    }
 }
 
 fn traffic(report: &NodeReport) -> Vec<String> {

@@ -252,8 +252,9 @@ fn namespaces_section(context: &Context<'_>, lines: &mut Lines) {
     for figures in context.node.namespace_figures() {
         let max = figures.memory_max_bytes.unwrap_or(0);
         let value = format_args!(
-            "items={},bytes={},max_bytes={max},hits={},misses={},sets={},deletes={},evictions={},expirations={},refused={}",
+            "items={},stored_bytes={},bytes={},max_bytes={max},hits={},misses={},sets={},deletes={},evictions={},expirations={},refused={}",
             figures.items,
+            figures.stored_bytes,
             figures.memory_used_bytes,
             figures.hits,
             figures.misses,
@@ -561,7 +562,7 @@ mod tests {
             assert_eq!(info.get(field).map(String::as_str), Some(value), "{field}");
         }
         assert_ne!(info["used_memory"], "0");
-        assert!(info["namespace_default"].starts_with("items=2,bytes="));
+        assert!(info["namespace_default"].starts_with("items=2,stored_bytes="));
         let mut other = other;
         let info = info_of(&mut other, "");
         assert_eq!(
@@ -613,7 +614,7 @@ mod tests {
         client.say("SET other v");
         let info = info_of(&mut client, "namespaces");
         let figures = &info["namespace_sessions"];
-        assert!(figures.starts_with("items=1,bytes="), "{figures}");
+        assert!(figures.starts_with("items=1,stored_bytes=10,bytes="), "{figures}");
         assert!(
             figures
                 .ends_with(",max_bytes=1048576,hits=1,misses=1,sets=1,deletes=0,evictions=0,expirations=0,refused=0"),
