@@ -87,6 +87,10 @@ impl Budget {
         }
     }
 
+    pub fn shared_arena(&self) -> &Arc<Arena> {
+        &self.arena
+    }
+
     pub fn arena(&self) -> &Arena {
         &self.arena
     }

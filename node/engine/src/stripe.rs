@@ -264,11 +264,11 @@ impl Stripe {
         if self.spaces.len() <= index {
             self.spaces.resize_with(index + 1, || None);
         }
-        let policy = self.policies[index];
+        let (policy, budget) = (self.policies[index], &self.budget);
         self.spaces[index].get_or_insert_with(|| {
             Box::new(Space {
                 policy,
-                replacement: policy.replacement(),
+                replacement: replacement_of(policy, budget),
                 queues: [Queue::default(); QUEUES],
                 sparse: VecDeque::new(),
                 walk: None,
@@ -1089,7 +1089,7 @@ impl Stripe {
                 && space.policy != *policy
             {
                 space.policy = *policy;
-                space.replacement = policy.replacement();
+                space.replacement = replacement_of(*policy, &self.budget);
             }
         }
     }
@@ -1106,7 +1106,10 @@ impl Stripe {
         for id in (0..self.spaces.len()).map(|id| NamespaceId(id as u8)) {
             if self.spaces[id.index()].is_some() {
                 self.release_spare(id);
+                // What the policy remembers of the keys takes memory too.
+                let replacement = replacement_of(self.policies[id.index()], &self.budget);
                 let space = self.space(id);
+                space.replacement = replacement;
                 space.queues = [Queue::default(); QUEUES];
                 space.sparse.clear();
                 (space.walk, space.live_bytes) = (None, 0);
@@ -1235,6 +1238,13 @@ const SWEEP_EVERY_MS: u64 = 1000;
 pub struct Prepared {
     namespace: NamespaceId,
     pub run: Option<Run>,
+}
+
+/// A policy's part for one stripe, whose memory stands against the limit.
+fn replacement_of(policy: Policy, budget: &Budget) -> Box<dyn Replacement> {
+    let mut replacement = policy.replacement();
+    replacement.use_arena(budget.shared_arena());
+    replacement
 }
 
 fn at_database(counts: &mut Vec<(u64, u64)>, database: u16) -> &mut (u64, u64) {

@@ -34,6 +34,10 @@ impl Default for Cost {
 }
 
 impl Replacement for Cost {
+    fn use_arena(&mut self, arena: &std::sync::Arc<crate::pages::Arena>) {
+        self.sketch.use_arena(arena);
+    }
+
     fn insert(&mut self, meta: &Meta, _: u32) -> (u8, u8) {
         self.sketch.note(meta.hash);
         (0, self.sketch.frequency(meta.hash).saturating_sub(1))

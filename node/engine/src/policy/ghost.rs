@@ -2,46 +2,50 @@
 //!
 //! Sets of four; within one the oldest is replaced. A false match happens about once in 64 lookups.
 
+use super::cells::Cells;
+use crate::pages::Arena;
+use std::sync::Arc;
+
 /// Fingerprints (8 bits) with a byte each.
 #[derive(Debug, Clone)]
 pub struct Ghost {
-    sets: Vec<[u16; 4]>,
+    sets: Cells<8>,
 }
 
 impl Ghost {
     pub fn new() -> Self {
-        Self { sets: vec![[0; 4]; 16] }
+        Self { sets: Cells::new() }
+    }
+
+    /// See [`Cells::use_arena`].
+    pub fn use_arena(&mut self, arena: &Arc<Arena>) {
+        self.sets.use_arena(arena);
     }
 
     /// Makes room for this many fingerprints; growing keeps what is known.
     pub fn fit(&mut self, items: u64) {
-        let wanted = (items as usize / 4).next_power_of_two().clamp(16, 1 << 27);
-        while self.sets.len() < wanted {
-            self.sets.extend_from_within(..);
-        }
+        self.sets.grow_to(items as usize / 4);
     }
 
     /// Notes an evicted key.
     pub fn put(&mut self, hash: u64, held: u8) {
-        let (set, tag) = self.place(hash);
-        let set = &mut self.sets[set];
-        set.rotate_right(1);
-        set[0] = tag | u16::from(held);
+        // The oldest, at the high end, goes.
+        let set = u64::from_le_bytes(self.sets.get(hash >> 8)) << 16 | u64::from(tag(hash) | u16::from(held));
+        self.sets.set(hash >> 8, set.to_le_bytes());
     }
 
     /// What was noted of a key, which is forgotten.
     pub fn take(&mut self, hash: u64) -> Option<u8> {
-        let (set, tag) = self.place(hash);
-        let found = self.sets[set].iter_mut().find(|held| **held & 0xff00 == tag)?;
-        let held = *found as u8;
-        *found = 0;
-        Some(held)
+        let set = u64::from_le_bytes(self.sets.get(hash >> 8));
+        let shift = (0..64).step_by(16).find(|shift| (set >> shift) as u16 & 0xff00 == tag(hash))?;
+        self.sets.set(hash >> 8, (set & !(0xffff << shift)).to_le_bytes());
+        Some((set >> shift) as u8)
     }
+}
 
-    fn place(&self, hash: u64) -> (usize, u16) {
-        // 0 is an empty place, so no fingerprint is 0.
-        ((hash >> 8) as usize & (self.sets.len() - 1), (((hash >> 56) as u16).max(1)) << 8)
-    }
+/// A fingerprint, in the upper byte. 0 is an empty place, so none is 0.
+fn tag(hash: u64) -> u16 {
+    ((hash >> 56) as u16).max(1) << 8
 }
 
 impl Default for Ghost {

@@ -30,6 +30,10 @@ impl Default for Lfu {
 }
 
 impl Replacement for Lfu {
+    fn use_arena(&mut self, arena: &std::sync::Arc<crate::pages::Arena>) {
+        self.sketch.use_arena(arena);
+    }
+
     fn insert(&mut self, meta: &Meta, _: u32) -> (u8, u8) {
         self.sketch.note(meta.hash);
         (0, self.sketch.frequency(meta.hash))

@@ -7,6 +7,7 @@
 //!
 //! Copying, tables and memory are `stripe.rs`.
 
+mod cells;
 mod cost;
 mod fifo;
 mod ghost;
@@ -17,6 +18,9 @@ mod s3_fifo;
 mod sketch;
 mod threshold;
 mod w_tinylfu;
+
+use crate::pages::Arena;
+use std::sync::Arc;
 
 /// How a namespace chooses what to evict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -106,6 +110,9 @@ pub trait Replacement: std::fmt::Debug + Send {
     fn reclaim_from(&mut self, queues: &[QueueFigures; QUEUES], now: u32) -> u8;
 
     fn verdict(&mut self, meta: &Meta, now: u32) -> Verdict;
+
+    /// Takes what it remembers of more than a few keys from here.
+    fn use_arena(&mut self, _arena: &Arc<Arena>) {}
 }
 
 /// The last queue that has a segment: entries of an earlier policy stand there, and go first.

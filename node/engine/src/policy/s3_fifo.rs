@@ -31,6 +31,10 @@ impl Default for S3Fifo {
 }
 
 impl Replacement for S3Fifo {
+    fn use_arena(&mut self, arena: &std::sync::Arc<crate::pages::Arena>) {
+        self.ghost.use_arena(arena);
+    }
+
     fn insert(&mut self, meta: &Meta, _: u32) -> (u8, u8) {
         (if self.ghost.take(meta.hash).is_some() { MAIN } else { SMALL }, 0)
     }

@@ -37,6 +37,10 @@ impl Default for WTinyLfu {
 }
 
 impl Replacement for WTinyLfu {
+    fn use_arena(&mut self, arena: &std::sync::Arc<crate::pages::Arena>) {
+        self.sketch.use_arena(arena);
+    }
+
     fn insert(&mut self, meta: &Meta, _: u32) -> (u8, u8) {
         self.sketch.note(meta.hash);
         (WINDOW, 0)
