@@ -4,7 +4,8 @@
 //! phase the machine's own jitter: the gaps a loop that only reads the clock saw. An operation the scheduler interrupted shows
 //! in wall time alone; so the time of the thread on its core is shown for those that took longer than 100 µs.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used)]
+// A bench has a clock and a terminal, which the engine has not.
+#![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::unwrap_used)]
 
 use dcache_engine::*;
 use rustix::time::{ClockId, clock_gettime};
@@ -108,7 +109,7 @@ fn main() {
     phase(&format!("growing from 0 to {entries} entries of 16 + 32 B"), 0..entries, |n| set(&big, n, &value, n >> 12));
     assert_eq!(big.count(0), entries);
     drop(big);
-    for policy in [Policy::Lfu, Policy::Lfu, Policy::Lfu] {
+    for policy in [Policy::Lru, Policy::Lfu, Policy::Cost, Policy::S3Fifo, Policy::WTinyLfu] {
         let engine = Engine::new(Config { memory_bytes: entries * 20, slots: 16384, threads: 2, slot_of });
         engine.configure(&[Some(NamespaceConfig { policy, ..NamespaceConfig::default() })]);
         (0..entries / 2).for_each(|n| set(&engine, n, &value, n >> 12));
