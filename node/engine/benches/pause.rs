@@ -113,18 +113,14 @@ fn main() {
         let engine = Engine::new(Config { memory_bytes: entries * 20, slots: 16384, threads: 2, slot_of });
         engine.configure(&[Some(NamespaceConfig { policy, ..NamespaceConfig::default() })]);
         (0..entries / 2).for_each(|n| set(&engine, n, &value, n >> 12));
-        phase(
-            &format!("evicting, {}: writes, a quarter of them reads", format!("{policy:?}")),
-            entries / 2..entries,
-            |n| {
-                if n % 4 == 0 {
-                    let key = key_of(n - n % 100_000);
-                    engine.lock(slot_of(&key)).get(0, &key, NamespaceId::DEFAULT, n >> 12);
-                } else {
-                    set(&engine, n, &value, n >> 12);
-                }
-            },
-        );
+        phase(&format!("evicting, {policy:?}: writes, a quarter of them reads"), entries / 2..entries, |n| {
+            if n % 4 == 0 {
+                let key = key_of(n - n % 100_000);
+                engine.lock(slot_of(&key)).get(0, &key, NamespaceId::DEFAULT, n >> 12);
+            } else {
+                set(&engine, n, &value, n >> 12);
+            }
+        });
         assert!(engine.figures()[0].evictions > 0);
     }
 }
