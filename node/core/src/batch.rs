@@ -1,8 +1,8 @@
 //! A batch: the requests that stand whole in a client's input, read before the first of them runs.
 //!
 //! ```text
-//! input ─► parse ─► resolve, slot and hash of the first key      one request after the other, up to REQUESTS_MAX
-//!       ─► prefetch buckets ─► prefetch entries                  memory is waited for once, not once a request
+//! input ─► parse ─► resolve, slot and hash of the first key ─► prefetch its bucket     one after the other, up to REQUESTS_MAX
+//!       ─► prefetch entries                                      memory is waited for once, not once a request
 //!       ─► run, in order, each with what was found here          the session
 //! ```
 //!
@@ -118,6 +118,9 @@ impl Batch {
                     let command = command::find(args);
                     let key = command.and_then(|command| command.first_key(args));
                     let place = key.map(|key| KeyPlace::new(node, database, key));
+                    if let Some(place) = place {
+                        node.engine().prefetch_bucket(place.slot.number(), place.hash);
+                    }
                     self.requests.push(Ahead { skipped: at - start, length: consumed, kept, command, place });
                     at += consumed;
                     start = at;
@@ -132,7 +135,8 @@ impl Batch {
         }
         self.skipped = at - start;
         if self.requests.len() > 1 {
-            prefetch(node, &self.requests);
+            let places = self.requests.iter().filter_map(|ahead| ahead.place);
+            node.engine().prefetch_entries(places.map(|place| (place.slot.number(), place.hash)));
         }
         (self.requests.is_empty() && self.error.is_none()).then_some(wanted)
     }
@@ -160,11 +164,4 @@ impl KeyPlace {
             KeyPlace { hash: node.engine().hash(database, key), database, ..self }
         }
     }
-}
-
-/// Has the memory of every first key under way: first all buckets, then, as these have arrived, all entries.
-fn prefetch(node: &Node, requests: &[Ahead]) {
-    let places = || requests.iter().filter_map(|ahead| ahead.place);
-    places().for_each(|place| node.engine().prefetch_bucket(place.slot.number(), place.hash));
-    places().for_each(|place| node.engine().prefetch_entry(place.slot.number(), place.hash));
 }

@@ -246,13 +246,19 @@ impl Engine {
         }
     }
 
-    /// Asks for the memory of a key's entry; best some time after [`Engine::prefetch_bucket`]. Does not wait for a lock.
+    /// Asks for the memory of the entries of some keys, given by slot and hash; best some time after
+    /// [`Engine::prefetch_bucket`] for each. Takes each stripe's lock once, and does not wait for one.
     #[inline]
-    pub fn prefetch_entry(&self, slot: u16, hash: u64) {
-        if slot < self.slots
-            && let Some(stripe) = self.stripes[self.stripe_of(slot)].try_lock()
-        {
-            stripe.prefetch(slot, hash);
+    pub fn prefetch_entries(&self, keys: impl Iterator<Item = (u16, u64)> + Clone) {
+        const { assert!(STRIPES_MAX <= u64::BITS as usize) };
+        let mut numbers = keys.clone().fold(0u64, |numbers, (slot, _)| numbers | 1 << self.stripe_of(slot));
+        while numbers != 0 {
+            let number = numbers.trailing_zeros() as usize;
+            numbers &= numbers - 1;
+            let Some(stripe) = self.stripes[number].try_lock() else { continue };
+            for (slot, hash) in keys.clone().filter(|(slot, _)| self.stripe_of(*slot) == number) {
+                stripe.prefetch(slot, hash);
+            }
         }
     }
 

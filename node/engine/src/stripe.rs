@@ -35,6 +35,9 @@ const OWN_SEGMENT: usize = 8;
 /// Entries shorter than this share segments all the same.
 const OWN_SEGMENT_BYTES_MIN: usize = 8 << 10;
 
+/// Bytes of an entry that are asked for ahead at most; the processor itself goes on with what is read in order.
+const PREFETCHED_MAX: u32 = 256;
+
 /// Entries of a segment looked at before the first of them is judged, so that their tables are near by then.
 const LOOKAHEAD: usize = 16;
 
@@ -213,12 +216,16 @@ impl Stripe {
         Some(Found { place, word, layout: layout? })
     }
 
-    /// Asks for the memory of what a hash probably leads to.
+    /// Asks for the memory of what a hash probably leads to, as much of it as an entry of its segment has on average.
+    #[inline]
     pub fn prefetch(&self, slot: u16, hash: u64) {
         if let Some(word) = self.tables.guess(self.local(slot), hash)
             && let Some(Some(segment)) = self.segments.get(word.segment() as usize)
         {
-            crate::pages::prefetch(segment.run.address() + word.offset() as usize);
+            let at = segment.run.address() + word.offset() as usize;
+            let length = (segment.live / segment.items.max(1)).min(PREFETCHED_MAX) as usize;
+            // Wherever in its line the entry begins.
+            (0..length + 64).step_by(64).for_each(|offset| crate::pages::prefetch(at + offset));
         }
     }
 
