@@ -156,9 +156,8 @@ impl Session {
             if out.len() >= OUTPUT_BYTES_MAX {
                 break Step::OutputFull;
             }
-            let rest = &input[consumed..];
-            let ahead = match self.batch.next(node, self.state.database, rest) {
-                Next::Request(ahead) => ahead,
+            let (ahead, args) = match self.batch.next(node, self.state.database, &input[consumed..]) {
+                Next::Request(ahead, args) => (ahead, args),
                 Next::Incomplete { consumed: bytes, wanted } => {
                     consumed += bytes;
                     break Step::NeedInput { wanted };
@@ -177,8 +176,8 @@ impl Session {
                 stats,
                 door: self.door,
                 worker: self.worker,
-                args: self.batch.args(&ahead, rest),
-                ahead: &ahead,
+                args,
+                ahead,
                 started: span.since,
                 now_ms: span.now_ms(),
             };
@@ -306,6 +305,7 @@ enum Executed {
 
 impl Request<'_> {
     /// Runs the request; what the client does not want to read is taken back.
+    #[inline]
     fn execute(&self, state: &mut ClientState, out: &mut Vec<u8>) -> Executed {
         let mark = out.len();
         let executed = self.run(state, out);

@@ -126,7 +126,7 @@ impl<'a> Guard<'a> {
         let (hash, found) = self.living(database, key, now_ms);
         if let Some(mut found) = found {
             self.stripe.touch(hash, &mut found, now);
-            if self.stripe.overwrite(&mut found, &draft, namespace) {
+            if self.stripe.overwrite(self.slot, &mut found, &draft, namespace) {
                 self.stripe.figures_of(namespace).sets += 1;
                 return Ok(());
             }
@@ -214,6 +214,7 @@ impl<'a> Guard<'a> {
         true
     }
 
+    #[inline]
     fn entry(&self, found: Found) -> EntryRef<'_> {
         EntryRef { bytes: self.stripe.bytes_at(found.word), layout: found.layout, word: found.word }
     }
@@ -223,7 +224,7 @@ impl<'a> Guard<'a> {
     fn living(&mut self, database: u16, key: &[u8], now_ms: u64) -> (u64, Option<Found>) {
         let hash = self.hash(database, key);
         let Some(found) = self.stripe.find(self.slot, hash, database, key) else { return (hash, None) };
-        if found.layout.expires_at_ms(self.stripe.bytes_at(found.word)) > now_ms {
+        if !found.layout.has_expiry() || found.layout.expires_at_ms(self.stripe.bytes_at(found.word)) > now_ms {
             return (hash, Some(found));
         }
         let namespace = self.stripe.namespace_of(found.word);

@@ -249,15 +249,21 @@ impl Engine {
     /// Asks for the memory of the entries of some keys, given by slot and hash; best some time after
     /// [`Engine::prefetch_bucket`] for each. Takes each stripe's lock once, and does not wait for one.
     #[inline]
-    pub fn prefetch_entries(&self, keys: impl Iterator<Item = (u16, u64)> + Clone) {
-        const { assert!(STRIPES_MAX <= u64::BITS as usize) };
-        let mut numbers = keys.clone().fold(0u64, |numbers, (slot, _)| numbers | 1 << self.stripe_of(slot));
-        while numbers != 0 {
-            let number = numbers.trailing_zeros() as usize;
-            numbers &= numbers - 1;
-            let Some(stripe) = self.stripes[number].try_lock() else { continue };
-            for (slot, hash) in keys.clone().filter(|(slot, _)| self.stripe_of(*slot) == number) {
-                stripe.prefetch(slot, hash);
+    pub fn prefetch_entries(&self, keys: &[(u16, u64)]) {
+        const NONE: u8 = u8::MAX;
+        for keys in keys.chunks(usize::from(NONE)) {
+            // Lists of the keys of each stripe, by their places.
+            let mut firsts = [NONE; STRIPES_MAX];
+            let mut nexts = [NONE; NONE as usize];
+            for ((place, next), (slot, _)) in (0..NONE).zip(&mut nexts).zip(keys) {
+                *next = std::mem::replace(&mut firsts[self.stripe_of(*slot)], place);
+            }
+            for (stripe, mut place) in self.stripes.iter().zip(firsts).filter(|(_, first)| *first != NONE) {
+                let Some(stripe) = stripe.try_lock() else { continue };
+                while let Some((slot, hash)) = keys.get(usize::from(place)) {
+                    stripe.prefetch(*slot, *hash);
+                    place = nexts[usize::from(place)];
+                }
             }
         }
     }

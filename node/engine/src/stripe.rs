@@ -236,6 +236,7 @@ impl Stripe {
         &segment.run.bytes()[word.offset() as usize..]
     }
 
+    #[inline]
     fn bytes_at_mut(&mut self, word: Word) -> &mut [u8] {
         let segment = self.segment_mut(word.segment());
         &mut segment.run.bytes_mut()[word.offset() as usize..]
@@ -246,16 +247,27 @@ impl Stripe {
         self.segments[number as usize].as_ref().expect("words and queues name living segments only")
     }
 
+    #[inline]
     fn segment_mut(&mut self, number: u32) -> &mut Segment {
         self.segments[number as usize].as_mut().expect("words and queues name living segments only")
     }
 
+    #[inline]
     pub fn namespace_of(&self, word: Word) -> NamespaceId {
         self.segment(word.segment()).namespace
     }
 
+    #[inline]
     fn space(&mut self, namespace: NamespaceId) -> &mut Space {
         let index = namespace.index();
+        if !matches!(self.spaces.get(index), Some(Some(_))) {
+            return self.new_space(index);
+        }
+        self.spaces[index].as_mut().expect("looked at just now")
+    }
+
+    #[cold]
+    fn new_space(&mut self, index: usize) -> &mut Space {
         if self.spaces.len() <= index {
             self.spaces.resize_with(index + 1, || None);
         }
@@ -281,6 +293,7 @@ impl Stripe {
         self.space(namespace).policy != Policy::None
     }
 
+    #[inline]
     pub fn figures_of(&mut self, namespace: NamespaceId) -> &mut NamespaceFigures {
         &mut self.space(namespace).figures
     }
@@ -664,7 +677,7 @@ impl Stripe {
     }
 
     /// Writes a new value over the old one if it fits and is of the same namespace.
-    pub fn overwrite(&mut self, found: &mut Found, draft: &Draft<'_>, namespace: NamespaceId) -> bool {
+    pub fn overwrite(&mut self, slot: u16, found: &mut Found, draft: &Draft<'_>, namespace: NamespaceId) -> bool {
         let (old, new) = (found.layout.len(), draft.len());
         let number = found.word.segment();
         let segment = self.segment(number);
@@ -695,7 +708,7 @@ impl Stripe {
         space.live_bytes -= u64::from(shrunk);
         space.queues[queue].figures.bytes -= u64::from(shrunk);
         space.figures.stored_bytes = space.figures.stored_bytes + stored - stored_before;
-        self.slots[usize::from((self.slot_of)(draft.key) / self.stride)].bytes -= u64::from(shrunk);
+        self.slots[usize::from(slot / self.stride)].bytes -= u64::from(shrunk);
         let counts = at_database(&mut self.databases, draft.database);
         counts.1 = counts.1 + u64::from(new_layout.has_expiry()) - u64::from(had_expiry);
         found.layout = new_layout;

@@ -245,6 +245,7 @@ impl Tables {
         }
     }
 
+    #[inline]
     pub fn set(&mut self, place: Place, word: Word) {
         let table = self.tables[place.table as usize];
         self.words_of_mut(&table)[place.index as usize] = word.0;
@@ -362,6 +363,7 @@ impl Tables {
         }
     }
 
+    #[inline]
     fn words_of_mut(&mut self, table: &Table) -> &mut [u64] {
         match self.chunks.get_mut(table.chunk as usize) {
             Some(Some(chunk)) => &mut chunk.words_mut()[table.first as usize..table.first as usize + table.words()],

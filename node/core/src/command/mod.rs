@@ -330,6 +330,32 @@ pub fn find(args: Args<'_>) -> Option<&'static Command> {
     command.takes(args.len()).then_some(command)
 }
 
+/// The command found last, since requests of one kind come in a row.
+#[derive(Debug, Default)]
+pub(crate) struct Recent {
+    name: u64,
+    name_bytes: usize,
+    count: usize,
+    command: Option<&'static Command>,
+}
+
+impl Recent {
+    /// As [`find`].
+    #[inline]
+    pub fn find(&mut self, args: Args<'_>) -> Option<&'static Command> {
+        let name = args.get(0)?;
+        let packed = table::packed_now(name);
+        if self.command.is_some() && self.name == packed && self.name_bytes == name.len() && self.count == args.len() {
+            return self.command;
+        }
+        let command = find(args);
+        let is_plain = name.len() <= table::SHORT && command.is_some_and(|command| command.container().is_none());
+        let kept = command.filter(|command| is_plain && !command.is_container);
+        *self = Recent { name: packed, name_bytes: name.len(), count: args.len(), command: kept };
+        command
+    }
+}
+
 /// Why a request fits no row.
 #[cold]
 fn misfit(args: Args<'_>) -> WireError {
