@@ -160,16 +160,13 @@ pub struct KeyPlace {
 }
 
 impl KeyPlace {
+    #[inline]
     pub(crate) fn new(node: &Node, database: u16, key: &[u8]) -> KeyPlace {
         KeyPlace { slot: slot_of(key), hash: node.engine().hash(database, key), database }
     }
 
-    /// The same key's place in a database that may have been selected since.
-    pub(crate) fn in_database(self, node: &Node, database: u16, key: &[u8]) -> KeyPlace {
-        if database == self.database {
-            self
-        } else {
-            KeyPlace { hash: node.engine().hash(database, key), database, ..self }
-        }
+    /// The same key's place in another database.
+    pub(crate) fn in_database(&self, node: &Node, database: u16, key: &[u8]) -> KeyPlace {
+        KeyPlace { hash: node.engine().hash(database, key), database, slot: self.slot }
     }
 }

@@ -15,7 +15,7 @@
 //! timed by itself. The end of one span is the start of the next, and what reading ahead took counts for the first.
 
 use crate::Node;
-use crate::batch::{Ahead, Batch, KeyPlace, Next};
+use crate::batch::{Ahead, Batch, Next};
 use crate::clients::{Client, Wake, millis};
 use crate::command::{self, Command, Context, Door, Gateway};
 use crate::gateway::{self, Fanout, Origin};
@@ -369,17 +369,19 @@ impl Request<'_> {
         Executed::Refused
     }
 
-    /// Its first key, and where that is in the database the client has selected by now.
-    fn first_key(&self, command: &Command, database: u16) -> Option<(&[u8], KeyPlace)> {
-        let place = self.ahead.place?;
-        let key = command.first_key(self.args)?;
-        Some((key, place.in_database(self.node, database, key)))
-    }
-
     fn run_here(&self, command: &'static Command, state: &mut ClientState, out: &mut Vec<u8>) -> Result<(), WireError> {
         let mark = out.len();
         let reply = Reply::new(out, state.version);
-        let first_key = self.first_key(command, state.database);
+        let moved;
+        let first_key = match (&self.ahead.place, command.first_key(self.args)) {
+            (Some(place), Some(key)) if place.database == state.database => Some((key, place)),
+            (Some(place), Some(key)) => {
+                // The client has selected another database since this was read.
+                moved = place.in_database(self.node, state.database, key);
+                Some((key, &moved))
+            }
+            _ => None,
+        };
         let mut context = Context {
             node: self.node,
             view: self.view,

@@ -58,6 +58,7 @@ impl<'a> EntryRef<'a> {
 }
 
 impl<'a> Guard<'a> {
+    #[inline]
     pub(crate) fn new(
         engine: &'a Engine,
         number: usize,
@@ -69,6 +70,7 @@ impl<'a> Guard<'a> {
     }
 
     /// Tells the hash of a key ([`Engine::hash`]) so that it is not computed again for this very slice.
+    #[inline]
     pub fn knows(mut self, database: u16, key: &[u8], hash: u64) -> Guard<'a> {
         self.known = Some((key.as_ptr(), key.len(), database, hash));
         self

@@ -250,11 +250,12 @@ impl Engine {
     /// [`Engine::prefetch_bucket`] for each. Takes each stripe's lock once, and does not wait for one.
     #[inline]
     pub fn prefetch_entries(&self, keys: &[(u16, u64)]) {
-        const NONE: u8 = u8::MAX;
-        for keys in keys.chunks(usize::from(NONE)) {
+        const KEYS_MAX: usize = 64;
+        const NONE: u8 = KEYS_MAX as u8;
+        for keys in keys.chunks(KEYS_MAX) {
             // Lists of the keys of each stripe, by their places.
             let mut firsts = [NONE; STRIPES_MAX];
-            let mut nexts = [NONE; NONE as usize];
+            let mut nexts = [NONE; KEYS_MAX];
             for ((place, next), (slot, _)) in (0..NONE).zip(&mut nexts).zip(keys) {
                 *next = std::mem::replace(&mut firsts[self.stripe_of(*slot)], place);
             }
@@ -262,7 +263,7 @@ impl Engine {
                 let Some(stripe) = stripe.try_lock() else { continue };
                 while let Some((slot, hash)) = keys.get(usize::from(place)) {
                     stripe.prefetch(*slot, *hash);
-                    place = nexts[usize::from(place)];
+                    place = nexts[usize::from(place) % KEYS_MAX];
                 }
             }
         }
@@ -270,6 +271,7 @@ impl Engine {
 
     /// Locks the stripe of a slot, for reads and for changes that add nothing. Panics unless `slot` is below
     /// [`Config::slots`]. Whoever holds a guard must call nothing else of the engine: stripes are shared by many slots.
+    #[inline]
     pub fn lock(&self, slot: u16) -> Guard<'_> {
         let number = self.stripe_of(slot);
         Guard::new(self, number, self.stripes[number].lock(), slot, None)
@@ -280,6 +282,7 @@ impl Engine {
     /// `bytes` is an upper bound of what will be stored, [`charge`] for each entry written. Evicting may hit the very entry
     /// the caller is about to change: look at it after, not before. Under pressure some tens of entries are looked at; only
     /// a write for which that left no room looks at more.
+    #[inline]
     pub fn lock_with_room(
         &self,
         slot: u16,

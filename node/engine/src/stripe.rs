@@ -705,14 +705,17 @@ impl Stripe {
         let stored_before = u64::from(found.layout.key_len() + found.layout.value_len());
         let stored = u64::from(new_layout.key_len() + new_layout.value_len());
         let space = self.space(namespace);
-        space.live_bytes -= u64::from(shrunk);
-        space.queues[queue].figures.bytes -= u64::from(shrunk);
         space.figures.stored_bytes = space.figures.stored_bytes + stored - stored_before;
-        self.slots[usize::from(slot / self.stride)].bytes -= u64::from(shrunk);
-        let counts = at_database(&mut self.databases, draft.database);
-        counts.1 = counts.1 + u64::from(new_layout.has_expiry()) - u64::from(had_expiry);
+        if new_layout.has_expiry() != had_expiry {
+            let counts = at_database(&mut self.databases, draft.database);
+            counts.1 = counts.1 + u64::from(new_layout.has_expiry()) - u64::from(had_expiry);
+        }
         found.layout = new_layout;
         if shrunk > 0 {
+            let space = self.space(namespace);
+            space.live_bytes -= u64::from(shrunk);
+            space.queues[queue].figures.bytes -= u64::from(shrunk);
+            self.slots[usize::from(slot / self.stride)].bytes -= u64::from(shrunk);
             self.note_dead(number);
         }
         true
