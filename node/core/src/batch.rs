@@ -1,8 +1,8 @@
 //! A batch: the requests that stand whole in a client's input, read before the first of them runs.
 //!
 //! ```text
-//! input ─► parse ─► resolve, slot and hash of the first key ─► prefetch its bucket     one after the other, up to REQUESTS_MAX
-//!       ─► prefetch entries                                      memory is waited for once, not once a request
+//! input ─► parse ─► resolve, slot and hash of the first key      one request after the other, up to REQUESTS_MAX
+//!       ─► prefetch buckets ─► prefetch entries                  memory is waited for once, not once a request
 //!       ─► run, in order, each with what was found here          the session
 //! ```
 //!
@@ -63,9 +63,9 @@ impl Ahead {
 
 /// What a batch has to offer next.
 #[derive(Debug)]
-pub(crate) enum Next<'a> {
-    /// A request and its arguments.
-    Request(&'a Ahead, Args<'a>),
+pub(crate) enum Next {
+    /// [`Batch::request`] has it.
+    Request,
     /// `consumed` bytes ask nothing; at least `wanted` more complete the next request.
     Incomplete {
         consumed: usize,
@@ -88,19 +88,24 @@ impl Batch {
 
     /// The next request to run. `input` begins at the first byte of the client's that is not consumed.
     #[inline]
-    pub fn next<'a>(&'a mut self, node: &Node, database: u16, input: &'a [u8]) -> Next<'a> {
+    pub fn next(&mut self, node: &Node, database: u16, input: &[u8]) -> Next {
         if self.next == self.requests.len()
             && let Some(wanted) = self.read(node, database, input)
         {
             return Next::Incomplete { consumed: std::mem::take(&mut self.skipped), wanted };
         }
-        match self.requests.get(self.next) {
-            Some(ahead) => {
-                self.next += 1;
-                Next::Request(ahead, self.parser.args_of(ahead.kept, input.get(ahead.skipped..).unwrap_or_default()))
-            }
-            None => Next::Broken(self.error.unwrap_or(ProtocolError::InvalidMultibulkLength)),
+        if self.next == self.requests.len() {
+            return Next::Broken(self.error.unwrap_or(ProtocolError::InvalidMultibulkLength));
         }
+        self.next += 1;
+        Next::Request
+    }
+
+    /// The request that [`Batch::next`] answered and its arguments, from the input it was given.
+    #[inline]
+    pub fn request<'a>(&'a self, input: &'a [u8]) -> (&'a Ahead, Args<'a>) {
+        let ahead = &self.requests[self.next - 1];
+        (ahead, self.parser.args_of(ahead.kept, input.get(ahead.skipped..).unwrap_or_default()))
     }
 
     /// Reads requests until there are enough or no more. How many bytes are wanted, when there is not one.
@@ -127,7 +132,6 @@ impl Batch {
                     let key = command.and_then(|command| command.first_key(args));
                     let place = key.map(|key| KeyPlace::new(node, database, key));
                     if let Some(place) = place {
-                        node.engine().prefetch_bucket(place.slot.number(), place.hash);
                         self.keys.push((place.slot.number(), place.hash));
                     }
                     self.requests.push(Ahead { skipped: at - start, length: consumed, kept, command, place });
@@ -144,7 +148,7 @@ impl Batch {
         }
         self.skipped = at - start;
         if self.requests.len() > 1 {
-            node.engine().prefetch_entries(&self.keys);
+            node.engine().prefetch(&self.keys);
         }
         (self.requests.is_empty() && self.error.is_none()).then_some(wanted)
     }

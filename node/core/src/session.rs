@@ -156,8 +156,9 @@ impl Session {
             if out.len() >= OUTPUT_BYTES_MAX {
                 break Step::OutputFull;
             }
-            let (ahead, args) = match self.batch.next(node, self.state.database, &input[consumed..]) {
-                Next::Request(ahead, args) => (ahead, args),
+            let rest = &input[consumed..];
+            match self.batch.next(node, self.state.database, rest) {
+                Next::Request => {}
                 Next::Incomplete { consumed: bytes, wanted } => {
                     consumed += bytes;
                     break Step::NeedInput { wanted };
@@ -167,7 +168,8 @@ impl Session {
                     stats.record_error(b"ERR");
                     break Step::Close;
                 }
-            };
+            }
+            let (ahead, args) = self.batch.request(rest);
             consumed += ahead.bytes();
             span.before(ahead.command);
             let request = Request {

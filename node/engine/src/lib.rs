@@ -236,35 +236,37 @@ impl Engine {
         self.hasher.hash(database, key)
     }
 
-    /// Asks for the memory of the table a key is looked up in. Takes no lock.
-    #[inline]
-    pub fn prefetch_bucket(&self, slot: u16, hash: u64) {
-        if let Some(hint) = self.hints.get(usize::from(slot))
-            && let Some(address) = table::bucket_address(hint.load(Relaxed), hash)
-        {
-            pages::prefetch(address);
-        }
-    }
-
-    /// Asks for the memory of the entries of some keys, given by slot and hash; best some time after
-    /// [`Engine::prefetch_bucket`] for each. Takes each stripe's lock once, and does not wait for one.
-    #[inline]
-    pub fn prefetch_entries(&self, keys: &[(u16, u64)]) {
+    /// Asks for the memory that looking some keys up will need, given by slot and hash: for their places in the tables, then
+    /// for their entries. Takes each stripe's lock once, and does not wait for one.
+    ///
+    /// The processor stops at a prefetch until it knows where the page lies. So addresses are found first, and asked for in
+    /// short loops, in which it looks many pages up at a time.
+    pub fn prefetch(&self, keys: &[(u16, u64)]) {
         const KEYS_MAX: usize = 64;
         const NONE: u8 = KEYS_MAX as u8;
         for keys in keys.chunks(KEYS_MAX) {
+            for (slot, hash) in keys {
+                let hint = self.hints.get(usize::from(*slot)).map_or(0, |hint| hint.load(Relaxed));
+                if let Some(address) = table::bucket_address(hint, *hash) {
+                    pages::prefetch(address);
+                }
+            }
             // Lists of the keys of each stripe, by their places.
             let mut firsts = [NONE; STRIPES_MAX];
             let mut nexts = [NONE; KEYS_MAX];
             for ((place, next), (slot, _)) in (0..NONE).zip(&mut nexts).zip(keys) {
                 *next = std::mem::replace(&mut firsts[self.stripe_of(*slot)], place);
             }
+            let mut entries = [(0, 0); KEYS_MAX];
             for (stripe, mut place) in self.stripes.iter().zip(firsts).filter(|(_, first)| *first != NONE) {
                 let Some(stripe) = stripe.try_lock() else { continue };
                 while let Some((slot, hash)) = keys.get(usize::from(place)) {
-                    stripe.prefetch(*slot, *hash);
+                    entries[usize::from(place) % KEYS_MAX] = stripe.guess(*slot, *hash);
                     place = nexts[usize::from(place) % KEYS_MAX];
                 }
+            }
+            for (address, length) in &entries[..keys.len()] {
+                (0..*length).step_by(table::BUCKET_BYTES).for_each(|offset| pages::prefetch(address + offset));
             }
         }
     }

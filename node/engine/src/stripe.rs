@@ -18,7 +18,7 @@ use crate::item::{self, Draft, Layout, NEVER, Record};
 use crate::pages::{Need, PAGE, Run, pages_for};
 use crate::policy::{Meta, Policy, QUEUES, QueueFigures, Replacement, Verdict};
 use crate::stats::NamespaceFigures;
-use crate::table::{Place, SEGMENTS_MAX, Tables, Word};
+use crate::table::{BUCKET_BYTES, Place, SEGMENTS_MAX, Tables, Word};
 use crate::{NAMESPACES, NamespaceId, TABLE_SHARE};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -216,17 +216,14 @@ impl Stripe {
         Some(Found { place, word, layout: layout? })
     }
 
-    /// Asks for the memory of what a hash probably leads to, as much of it as an entry of its segment has on average.
+    /// The address of what a hash probably leads to, and the bytes to ask for from there on: as many as an entry of its segment
+    /// has on average, wherever in its line it begins. 0 when there is nothing.
     #[inline]
-    pub fn prefetch(&self, slot: u16, hash: u64) {
-        if let Some(word) = self.tables.guess(self.local(slot), hash)
-            && let Some(Some(segment)) = self.segments.get(word.segment() as usize)
-        {
-            let at = segment.run.address() + word.offset() as usize;
-            let length = (segment.live / segment.items.max(1)).min(PREFETCHED_MAX) as usize;
-            // Wherever in its line the entry begins.
-            (0..length + 64).step_by(64).for_each(|offset| crate::pages::prefetch(at + offset));
-        }
+    pub fn guess(&self, slot: u16, hash: u64) -> (usize, usize) {
+        let Some(word) = self.tables.guess(self.local(slot), hash) else { return (0, 0) };
+        let Some(Some(segment)) = self.segments.get(word.segment() as usize) else { return (0, 0) };
+        let average = (segment.live / segment.items.max(1)).min(PREFETCHED_MAX) as usize;
+        (segment.run.address() + word.offset() as usize, average + BUCKET_BYTES)
     }
 
     /// From an entry's first byte to the end of its segment's entries.

@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Words in a bucket: a cache line.
 pub const BUCKET: usize = 8;
-const BUCKET_BYTES: usize = BUCKET * 8;
+pub const BUCKET_BYTES: usize = BUCKET * 8;
 const CHUNK_BYTES: usize = 32 << 10;
 const CHUNK_BUCKETS: usize = CHUNK_BYTES / BUCKET_BYTES;
 
@@ -223,6 +223,7 @@ impl Tables {
     }
 
     /// The first word with the tag, for prefetching what it refers to.
+    #[inline]
     pub fn guess(&self, slot: u32, hash: u64) -> Option<Word> {
         self.find(slot, hash, |_| true).map(|found| found.1)
     }
