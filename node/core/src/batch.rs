@@ -13,7 +13,7 @@
 //! What runs, and what it answers, is the session's.
 
 use crate::Node;
-use crate::command::{self, Command};
+use crate::command::{Command, Recent};
 use dcache_protocol::resp::parse::{Args, Kept, Limits, Parser, Progress, ProtocolError};
 use dcache_protocol::{Slot, slot_of};
 
@@ -31,6 +31,8 @@ const ARGS_MAX: usize = 1024;
 pub(crate) struct Batch {
     parser: Parser,
     requests: Vec<Ahead>,
+    /// Slot and hash of their first keys.
+    keys: Vec<(u16, u64)>,
     /// Those before this one have run.
     next: usize,
     /// Bytes behind the last request that ask nothing.
@@ -40,7 +42,7 @@ pub(crate) struct Batch {
 }
 
 /// One request read ahead.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Ahead {
     /// Bytes before it that ask nothing.
     skipped: usize,
@@ -62,8 +64,8 @@ impl Ahead {
 /// What a batch has to offer next.
 #[derive(Debug)]
 pub(crate) enum Next {
-    /// A request, at the beginning of the input but for [`Ahead::bytes`] that ask nothing.
-    Request(Ahead),
+    /// [`Batch::request`] has it.
+    Request,
     /// `consumed` bytes ask nothing; at least `wanted` more complete the next request.
     Incomplete {
         consumed: usize,
@@ -74,39 +76,50 @@ pub(crate) enum Next {
 
 impl Batch {
     pub fn new() -> Batch {
-        Batch { parser: Parser::new(Limits::default()), requests: Vec::new(), next: 0, skipped: 0, error: None }
+        Batch {
+            parser: Parser::new(Limits::default()),
+            requests: Vec::new(),
+            keys: Vec::new(),
+            next: 0,
+            skipped: 0,
+            error: None,
+        }
     }
 
     /// The next request to run. `input` begins at the first byte of the client's that is not consumed.
+    #[inline]
     pub fn next(&mut self, node: &Node, database: u16, input: &[u8]) -> Next {
         if self.next == self.requests.len()
             && let Some(wanted) = self.read(node, database, input)
         {
             return Next::Incomplete { consumed: std::mem::take(&mut self.skipped), wanted };
         }
-        match self.requests.get(self.next) {
-            Some(ahead) => {
-                self.next += 1;
-                Next::Request(*ahead)
-            }
-            None => Next::Broken(self.error.unwrap_or(ProtocolError::InvalidMultibulkLength)),
+        if self.next == self.requests.len() {
+            return Next::Broken(self.error.unwrap_or(ProtocolError::InvalidMultibulkLength));
         }
+        self.next += 1;
+        Next::Request
     }
 
-    /// The arguments of a request that [`Batch::next`] answered, from the input it was given.
-    pub fn args<'a>(&'a self, ahead: &Ahead, input: &'a [u8]) -> Args<'a> {
-        self.parser.args_of(ahead.kept, input.get(ahead.skipped..).unwrap_or_default())
+    /// The request that [`Batch::next`] answered and its arguments, from the input it was given.
+    #[inline]
+    pub fn request<'a>(&'a self, input: &'a [u8]) -> (&'a Ahead, Args<'a>) {
+        let ahead = &self.requests[self.next - 1];
+        (ahead, self.parser.args_of(ahead.kept, input.get(ahead.skipped..).unwrap_or_default()))
     }
 
     /// Reads requests until there are enough or no more. How many bytes are wanted, when there is not one.
     fn read(&mut self, node: &Node, database: u16, input: &[u8]) -> Option<usize> {
         self.requests.clear();
+        self.keys.clear();
         if self.requests.capacity() > REQUESTS_KEPT {
             self.requests.shrink_to(REQUESTS_KEPT);
+            self.keys.shrink_to(REQUESTS_KEPT);
         }
         self.next = 0;
         self.parser.forget();
         let mut at = std::mem::take(&mut self.skipped);
+        let mut recent = Recent::default();
         let mut wanted = 0;
         let mut start = 0;
         while self.error.is_none() && self.requests.len() < REQUESTS_MAX && self.parser.args_kept() < ARGS_MAX {
@@ -115,9 +128,12 @@ impl Batch {
                 Ok(Progress::Request { consumed }) => {
                     let kept = self.parser.last();
                     let args = self.parser.args_of(kept, rest);
-                    let command = command::find(args);
+                    let command = recent.find(args);
                     let key = command.and_then(|command| command.first_key(args));
                     let place = key.map(|key| KeyPlace::new(node, database, key));
+                    if let Some(place) = place {
+                        self.keys.push((place.slot.number(), place.hash));
+                    }
                     self.requests.push(Ahead { skipped: at - start, length: consumed, kept, command, place });
                     at += consumed;
                     start = at;
@@ -132,7 +148,7 @@ impl Batch {
         }
         self.skipped = at - start;
         if self.requests.len() > 1 {
-            prefetch(node, &self.requests);
+            node.engine().prefetch(&self.keys);
         }
         (self.requests.is_empty() && self.error.is_none()).then_some(wanted)
     }
@@ -148,23 +164,13 @@ pub struct KeyPlace {
 }
 
 impl KeyPlace {
+    #[inline]
     pub(crate) fn new(node: &Node, database: u16, key: &[u8]) -> KeyPlace {
         KeyPlace { slot: slot_of(key), hash: node.engine().hash(database, key), database }
     }
 
-    /// The same key's place in a database that may have been selected since.
-    pub(crate) fn in_database(self, node: &Node, database: u16, key: &[u8]) -> KeyPlace {
-        if database == self.database {
-            self
-        } else {
-            KeyPlace { hash: node.engine().hash(database, key), database, ..self }
-        }
+    /// The same key's place in another database.
+    pub(crate) fn in_database(&self, node: &Node, database: u16, key: &[u8]) -> KeyPlace {
+        KeyPlace { hash: node.engine().hash(database, key), database, slot: self.slot }
     }
-}
-
-/// Has the memory of every first key under way: first all buckets, then, as these have arrived, all entries.
-fn prefetch(node: &Node, requests: &[Ahead]) {
-    let places = || requests.iter().filter_map(|ahead| ahead.place);
-    places().for_each(|place| node.engine().prefetch_bucket(place.slot.number(), place.hash));
-    places().for_each(|place| node.engine().prefetch_entry(place.slot.number(), place.hash));
 }

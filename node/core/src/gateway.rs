@@ -554,7 +554,7 @@ fn run_served(
     }
     let (database, version) = (state.database, state.version);
     let first_key = command.first_key(args).map(|key| (key, KeyPlace::new(node, database, key)));
-    if let Some((_, place)) = first_key {
+    if let Some((_, place)) = &first_key {
         node.stats().worker(worker).record_partition(view.partition_of(place.slot).index());
     }
     let mut context = Context {
@@ -565,7 +565,7 @@ fn run_served(
         database,
         now_ms: node.unix_ms(),
         args,
-        first_key,
+        first_key: first_key.as_ref().map(|(key, place)| (*key, place)),
         reply: Reply::new(out, version),
     };
     (command.run)(&mut context)

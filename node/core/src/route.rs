@@ -25,6 +25,7 @@ pub enum Route<'a> {
 }
 
 /// Decides for a client's request, whose first key is in slot `first`, if it has keys. The error is the reply.
+#[inline]
 pub fn route<'a>(
     view: &'a View,
     door: Door,
@@ -63,6 +64,7 @@ fn route_cluster<'a>(
     }
 }
 
+#[inline]
 fn route_gateway<'a>(
     view: &'a View,
     command: &'static Command,
@@ -79,6 +81,7 @@ fn route_gateway<'a>(
     }
 }
 
+#[inline]
 fn to_owner(view: &View, slot: Slot) -> Result<Route<'_>, WireError> {
     match view.owner(slot) {
         Owner::Me => Ok(Route::Here),

@@ -15,7 +15,7 @@
 //! timed by itself. The end of one span is the start of the next, and what reading ahead took counts for the first.
 
 use crate::Node;
-use crate::batch::{Ahead, Batch, KeyPlace, Next};
+use crate::batch::{Ahead, Batch, Next};
 use crate::clients::{Client, Wake, millis};
 use crate::command::{self, Command, Context, Door, Gateway};
 use crate::gateway::{self, Fanout, Origin};
@@ -157,8 +157,8 @@ impl Session {
                 break Step::OutputFull;
             }
             let rest = &input[consumed..];
-            let ahead = match self.batch.next(node, self.state.database, rest) {
-                Next::Request(ahead) => ahead,
+            match self.batch.next(node, self.state.database, rest) {
+                Next::Request => {}
                 Next::Incomplete { consumed: bytes, wanted } => {
                     consumed += bytes;
                     break Step::NeedInput { wanted };
@@ -168,7 +168,8 @@ impl Session {
                     stats.record_error(b"ERR");
                     break Step::Close;
                 }
-            };
+            }
+            let (ahead, args) = self.batch.request(rest);
             consumed += ahead.bytes();
             span.before(ahead.command);
             let request = Request {
@@ -177,8 +178,8 @@ impl Session {
                 stats,
                 door: self.door,
                 worker: self.worker,
-                args: self.batch.args(&ahead, rest),
-                ahead: &ahead,
+                args,
+                ahead,
                 started: span.since,
                 now_ms: span.now_ms(),
             };
@@ -306,6 +307,7 @@ enum Executed {
 
 impl Request<'_> {
     /// Runs the request; what the client does not want to read is taken back.
+    #[inline]
     fn execute(&self, state: &mut ClientState, out: &mut Vec<u8>) -> Executed {
         let mark = out.len();
         let executed = self.run(state, out);
@@ -369,17 +371,19 @@ impl Request<'_> {
         Executed::Refused
     }
 
-    /// Its first key, and where that is in the database the client has selected by now.
-    fn first_key(&self, command: &Command, database: u16) -> Option<(&[u8], KeyPlace)> {
-        let place = self.ahead.place?;
-        let key = command.first_key(self.args)?;
-        Some((key, place.in_database(self.node, database, key)))
-    }
-
     fn run_here(&self, command: &'static Command, state: &mut ClientState, out: &mut Vec<u8>) -> Result<(), WireError> {
         let mark = out.len();
         let reply = Reply::new(out, state.version);
-        let first_key = self.first_key(command, state.database);
+        let moved;
+        let first_key = match (&self.ahead.place, command.first_key(self.args)) {
+            (Some(place), Some(key)) if place.database == state.database => Some((key, place)),
+            (Some(place), Some(key)) => {
+                // The client has selected another database since this was read.
+                moved = place.in_database(self.node, state.database, key);
+                Some((key, &moved))
+            }
+            _ => None,
+        };
         let mut context = Context {
             node: self.node,
             view: self.view,

@@ -111,6 +111,7 @@ impl View {
         PartitionId(slot.number() >> self.slot_shift)
     }
 
+    #[inline]
     pub fn owner(&self, slot: Slot) -> Owner<'_> {
         match self.owners[slot.index() >> self.slot_shift] {
             NOBODY => Owner::Nobody,
@@ -324,10 +325,12 @@ impl Namespaces {
 
     /// Place of the longest prefix that `key` begins with. It sorts at or before `key`, and whatever sorts between the two
     /// begins with it too: so it is the greatest one not above `key`, or reached from there over `shorter`.
+    #[inline]
     fn longest(&self, key: &[u8]) -> Option<u16> {
-        if self.prefixes.is_empty() {
-            return None;
-        }
+        if self.prefixes.is_empty() { None } else { self.longest_of_some(key) }
+    }
+
+    fn longest_of_some(&self, key: &[u8]) -> Option<u16> {
         let after = self.prefixes.partition_point(|prefix| *prefix.bytes <= *key);
         let mut place = after.checked_sub(1)? as u16;
         while !key.starts_with(&self.prefixes[usize::from(place)].bytes) {

@@ -58,6 +58,7 @@ impl<'a> EntryRef<'a> {
 }
 
 impl<'a> Guard<'a> {
+    #[inline]
     pub(crate) fn new(
         engine: &'a Engine,
         number: usize,
@@ -69,6 +70,7 @@ impl<'a> Guard<'a> {
     }
 
     /// Tells the hash of a key ([`Engine::hash`]) so that it is not computed again for this very slice.
+    #[inline]
     pub fn knows(mut self, database: u16, key: &[u8], hash: u64) -> Guard<'a> {
         self.known = Some((key.as_ptr(), key.len(), database, hash));
         self
@@ -126,7 +128,7 @@ impl<'a> Guard<'a> {
         let (hash, found) = self.living(database, key, now_ms);
         if let Some(mut found) = found {
             self.stripe.touch(hash, &mut found, now);
-            if self.stripe.overwrite(&mut found, &draft, namespace) {
+            if self.stripe.overwrite(self.slot, &mut found, &draft, namespace) {
                 self.stripe.figures_of(namespace).sets += 1;
                 return Ok(());
             }
@@ -214,6 +216,7 @@ impl<'a> Guard<'a> {
         true
     }
 
+    #[inline]
     fn entry(&self, found: Found) -> EntryRef<'_> {
         EntryRef { bytes: self.stripe.bytes_at(found.word), layout: found.layout, word: found.word }
     }
@@ -223,7 +226,7 @@ impl<'a> Guard<'a> {
     fn living(&mut self, database: u16, key: &[u8], now_ms: u64) -> (u64, Option<Found>) {
         let hash = self.hash(database, key);
         let Some(found) = self.stripe.find(self.slot, hash, database, key) else { return (hash, None) };
-        if found.layout.expires_at_ms(self.stripe.bytes_at(found.word)) > now_ms {
+        if !found.layout.has_expiry() || found.layout.expires_at_ms(self.stripe.bytes_at(found.word)) > now_ms {
             return (hash, Some(found));
         }
         let namespace = self.stripe.namespace_of(found.word);

@@ -159,6 +159,7 @@ pub fn fill(bytes: &mut [u8]) {
     }
 }
 
+#[inline]
 fn word(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
@@ -179,6 +180,7 @@ impl Layout {
         layout
     }
 
+    #[inline]
     fn expiry_at(&self) -> u32 {
         self.used_at + if self.shape & HAS_DATABASE == 0 { 4 } else { 6 }
     }
@@ -209,10 +211,12 @@ impl Layout {
         self.shape & DEAD != 0
     }
 
+    #[inline]
     pub fn has_expiry(&self) -> bool {
         self.shape >> EXPIRY_SHIFT & 0b11 != 0
     }
 
+    #[inline]
     pub fn database(&self, bytes: &[u8]) -> u16 {
         if self.shape & HAS_DATABASE == 0 {
             return 0;
@@ -221,10 +225,12 @@ impl Layout {
         u16::from_le_bytes([bytes[at], bytes[at + 1]])
     }
 
+    #[inline]
     pub fn used(&self, bytes: &[u8]) -> u32 {
         word(bytes, self.used_at as usize)
     }
 
+    #[inline]
     pub fn set_used(&self, bytes: &mut [u8], tick: u32) {
         let at = self.used_at as usize;
         bytes[at..at + 4].copy_from_slice(&tick.to_le_bytes());

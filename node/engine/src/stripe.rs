@@ -18,7 +18,7 @@ use crate::item::{self, Draft, Layout, NEVER, Record};
 use crate::pages::{Need, PAGE, Run, pages_for};
 use crate::policy::{Meta, Policy, QUEUES, QueueFigures, Replacement, Verdict};
 use crate::stats::NamespaceFigures;
-use crate::table::{Place, SEGMENTS_MAX, Tables, Word};
+use crate::table::{BUCKET_BYTES, Place, SEGMENTS_MAX, Tables, Word};
 use crate::{NAMESPACES, NamespaceId, TABLE_SHARE};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -34,6 +34,9 @@ const OWN_SEGMENT: usize = 8;
 
 /// Entries shorter than this share segments all the same.
 const OWN_SEGMENT_BYTES_MIN: usize = 8 << 10;
+
+/// Bytes of an entry that are asked for ahead at most; the processor itself goes on with what is read in order.
+const PREFETCHED_MAX: u32 = 256;
 
 /// Entries of a segment looked at before the first of them is judged, so that their tables are near by then.
 const LOOKAHEAD: usize = 16;
@@ -225,13 +228,14 @@ impl Stripe {
         Some(Found { place, word, layout: layout? })
     }
 
-    /// Asks for the memory of what a hash probably leads to.
-    pub fn prefetch(&self, slot: u16, hash: u64) {
-        if let Some(word) = self.tables.guess(self.local(slot), hash)
-            && let Some(Some(segment)) = self.segments.get(word.segment() as usize)
-        {
-            crate::pages::prefetch(segment.run.address() + word.offset() as usize);
-        }
+    /// The address of what a hash probably leads to, and the bytes to ask for from there on: as many as an entry of its segment
+    /// has on average, wherever in its line it begins. 0 when there is nothing.
+    #[inline]
+    pub fn guess(&self, slot: u16, hash: u64) -> (usize, usize) {
+        let Some(word) = self.tables.guess(self.local(slot), hash) else { return (0, 0) };
+        let Some(Some(segment)) = self.segments.get(word.segment() as usize) else { return (0, 0) };
+        let average = (segment.live / segment.items.max(1)).min(PREFETCHED_MAX) as usize;
+        (segment.run.address() + word.offset() as usize, average + BUCKET_BYTES)
     }
 
     /// From an entry's first byte to the end of its segment's entries.
@@ -241,6 +245,7 @@ impl Stripe {
         &segment.run.bytes()[word.offset() as usize..]
     }
 
+    #[inline]
     fn bytes_at_mut(&mut self, word: Word) -> &mut [u8] {
         let segment = self.segment_mut(word.segment());
         &mut segment.run.bytes_mut()[word.offset() as usize..]
@@ -251,16 +256,27 @@ impl Stripe {
         self.segments[number as usize].as_ref().expect("words and queues name living segments only")
     }
 
+    #[inline]
     fn segment_mut(&mut self, number: u32) -> &mut Segment {
         self.segments[number as usize].as_mut().expect("words and queues name living segments only")
     }
 
+    #[inline]
     pub fn namespace_of(&self, word: Word) -> NamespaceId {
         self.segment(word.segment()).namespace
     }
 
+    #[inline]
     fn space(&mut self, namespace: NamespaceId) -> &mut Space {
         let index = namespace.index();
+        if !matches!(self.spaces.get(index), Some(Some(_))) {
+            return self.new_space(index);
+        }
+        self.spaces[index].as_mut().expect("looked at just now")
+    }
+
+    #[cold]
+    fn new_space(&mut self, index: usize) -> &mut Space {
         if self.spaces.len() <= index {
             self.spaces.resize_with(index + 1, || None);
         }
@@ -287,6 +303,7 @@ impl Stripe {
         self.space(namespace).policy != Policy::None
     }
 
+    #[inline]
     pub fn figures_of(&mut self, namespace: NamespaceId) -> &mut NamespaceFigures {
         &mut self.space(namespace).figures
     }
@@ -675,7 +692,7 @@ impl Stripe {
     }
 
     /// Writes a new value over the old one if it fits and is of the same namespace.
-    pub fn overwrite(&mut self, found: &mut Found, draft: &Draft<'_>, namespace: NamespaceId) -> bool {
+    pub fn overwrite(&mut self, slot: u16, found: &mut Found, draft: &Draft<'_>, namespace: NamespaceId) -> bool {
         let (old, new) = (found.layout.len(), draft.len());
         let number = found.word.segment();
         let segment = self.segment(number);
@@ -703,14 +720,17 @@ impl Stripe {
         let stored_before = u64::from(found.layout.key_len() + found.layout.value_len());
         let stored = u64::from(new_layout.key_len() + new_layout.value_len());
         let space = self.space(namespace);
-        space.live_bytes -= u64::from(shrunk);
-        space.queues[queue].figures.bytes -= u64::from(shrunk);
         space.figures.stored_bytes = space.figures.stored_bytes + stored - stored_before;
-        self.slots[usize::from((self.slot_of)(draft.key) / self.stride)].bytes -= u64::from(shrunk);
-        let counts = at_database(&mut self.databases, draft.database);
-        counts.1 = counts.1 + u64::from(new_layout.has_expiry()) - u64::from(had_expiry);
+        if new_layout.has_expiry() != had_expiry {
+            let counts = at_database(&mut self.databases, draft.database);
+            counts.1 = counts.1 + u64::from(new_layout.has_expiry()) - u64::from(had_expiry);
+        }
         found.layout = new_layout;
         if shrunk > 0 {
+            let space = self.space(namespace);
+            space.live_bytes -= u64::from(shrunk);
+            space.queues[queue].figures.bytes -= u64::from(shrunk);
+            self.slots[usize::from(slot / self.stride)].bytes -= u64::from(shrunk);
             self.note_dead(number);
         }
         true

@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Words in a bucket: a cache line.
 pub const BUCKET: usize = 8;
-const BUCKET_BYTES: usize = BUCKET * 8;
+pub const BUCKET_BYTES: usize = BUCKET * 8;
 const CHUNK_BYTES: usize = 32 << 10;
 const CHUNK_BUCKETS: usize = CHUNK_BYTES / BUCKET_BYTES;
 
@@ -223,6 +223,7 @@ impl Tables {
     }
 
     /// The first word with the tag, for prefetching what it refers to.
+    #[inline]
     pub fn guess(&self, slot: u32, hash: u64) -> Option<Word> {
         self.find(slot, hash, |_| true).map(|found| found.1)
     }
@@ -245,6 +246,7 @@ impl Tables {
         }
     }
 
+    #[inline]
     pub fn set(&mut self, place: Place, word: Word) {
         let table = self.tables[place.table as usize];
         self.words_of_mut(&table)[place.index as usize] = word.0;
@@ -362,6 +364,7 @@ impl Tables {
         }
     }
 
+    #[inline]
     fn words_of_mut(&mut self, table: &Table) -> &mut [u64] {
         match self.chunks.get_mut(table.chunk as usize) {
             Some(Some(chunk)) => &mut chunk.words_mut()[table.first as usize..table.first as usize + table.words()],

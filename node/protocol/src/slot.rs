@@ -89,14 +89,22 @@ impl fmt::Display for SlotRange {
 
 /// The slot of a key. Only what stands between the first `{` and the next `}` is hashed, unless that is empty.
 pub fn slot_of(key: &[u8]) -> Slot {
-    Slot(crc16(hash_tag(key)) % SLOTS)
+    let bytes = if has_brace(key) { hash_tag(key) } else { key };
+    Slot(crc16(bytes) % SLOTS)
+}
+
+/// Whether a key has a `{`; hardly any does. Eight bytes a step: where a byte is zero, subtracting one borrows.
+fn has_brace(key: &[u8]) -> bool {
+    const ONES: u64 = u64::MAX / 0xff;
+    let (words, rest) = key.as_chunks::<8>();
+    let borrowed = words.iter().fold(0, |borrowed, word| {
+        let differing = u64::from_le_bytes(*word) ^ (ONES * b'{' as u64);
+        borrowed | (differing.wrapping_sub(ONES) & !differing)
+    });
+    borrowed & (ONES << 7) != 0 || rest.contains(&b'{')
 }
 
 fn hash_tag(key: &[u8]) -> &[u8] {
-    // Without a branch a byte this takes vector instructions; hardly any key has a tag.
-    if !key.iter().fold(false, |found, &b| found | (b == b'{')) {
-        return key;
-    }
     let Some(open) = key.iter().position(|&b| b == b'{') else { return key };
     let rest = &key[open + 1..];
     match rest.iter().position(|&b| b == b'}') {

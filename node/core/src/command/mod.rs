@@ -50,7 +50,7 @@ pub struct Context<'a> {
     /// The whole request, the command's name first.
     pub args: Args<'a>,
     /// The request's first key and where it is.
-    pub first_key: Option<(&'a [u8], KeyPlace)>,
+    pub first_key: Option<(&'a [u8], &'a KeyPlace)>,
     pub reply: Reply<'a>,
 }
 
@@ -330,6 +330,32 @@ pub fn find(args: Args<'_>) -> Option<&'static Command> {
     command.takes(args.len()).then_some(command)
 }
 
+/// The command found last, since requests of one kind come in a row.
+#[derive(Debug, Default)]
+pub(crate) struct Recent {
+    name: u64,
+    name_bytes: usize,
+    count: usize,
+    command: Option<&'static Command>,
+}
+
+impl Recent {
+    /// As [`find`].
+    #[inline]
+    pub fn find(&mut self, args: Args<'_>) -> Option<&'static Command> {
+        let name = args.get(0)?;
+        let packed = table::packed_now(name);
+        if self.command.is_some() && self.name == packed && self.name_bytes == name.len() && self.count == args.len() {
+            return self.command;
+        }
+        let command = find(args);
+        let is_plain = name.len() <= table::SHORT && command.is_some_and(|command| command.container().is_none());
+        let kept = command.filter(|command| is_plain && !command.is_container);
+        *self = Recent { name: packed, name_bytes: name.len(), count: args.len(), command: kept };
+        command
+    }
+}
+
 /// Why a request fits no row.
 #[cold]
 fn misfit(args: Args<'_>) -> WireError {
@@ -425,20 +451,23 @@ impl<'a> Context<'a> {
     }
 
     /// Where a key is: known already for the request's first key itself, of which `key` must be the very bytes for that.
+    #[inline]
     pub fn place_of(&self, key: &[u8]) -> KeyPlace {
         match self.first_key {
-            Some((first, place)) if std::ptr::eq(first, key) => place,
+            Some((first, place)) if std::ptr::eq(first, key) => *place,
             _ => KeyPlace::new(self.node, self.database, key),
         }
     }
 
     /// Locks a key's slot for reading, or for a change that needs no room.
+    #[inline]
     pub fn lock(&self, key: &[u8]) -> Guard<'a> {
         let place = self.place_of(key);
         self.node.engine().lock(place.slot.number()).knows(place.database, key, place.hash)
     }
 
     /// Locks a key's slot once there is room for a value of `value_bytes` under it.
+    #[inline]
     pub fn lock_with_room(
         &self,
         key: &[u8],

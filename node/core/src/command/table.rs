@@ -1415,7 +1415,7 @@ pub static COMMANDS: [Command; 127] = numbered([
 const BUCKETS: usize = 512;
 
 /// Longest name that is found by its bytes as one number.
-const SHORT: usize = 8;
+pub(super) const SHORT: usize = 8;
 
 /// Open addressing by [`bucket_of`] the lowercase name: the name [`packed`], and the position + 1, or 0 for an empty bucket.
 /// Not for subcommands.
@@ -1423,7 +1423,7 @@ static INDEX: [(u64, u16); BUCKETS] = index();
 
 /// The command of this name, in any case.
 pub(super) fn find(name: &[u8]) -> Option<&'static Command> {
-    let packed = packed(name);
+    let packed = packed_now(name);
     let mut bucket = bucket_of(packed, name.len());
     loop {
         let (known, position) = INDEX[bucket];
@@ -1445,6 +1445,34 @@ const fn packed(name: &[u8]) -> u64 {
         at += 1;
     }
     packed
+}
+
+/// The same as [`packed`] in a few steps.
+#[inline]
+pub(super) fn packed_now(name: &[u8]) -> u64 {
+    let word = match *name {
+        [a, b, c, d, e, f, g, h, ..] => u64::from_be_bytes([a, b, c, d, e, f, g, h]),
+        [a, b, c, d, ..] => {
+            let tail = name.last_chunk().map_or(0, |tail| u32::from_be_bytes(*tail));
+            u64::from(u32::from_be_bytes([a, b, c, d])) << (8 * (name.len() - 4)) | u64::from(tail)
+        }
+        [a, b, c] => u64::from_be_bytes([0, 0, 0, 0, 0, a, b, c]),
+        [a, b] => u64::from_be_bytes([0, 0, 0, 0, 0, 0, a, b]),
+        [a] => u64::from(a),
+        [] => 0,
+    };
+    lowercase(word)
+}
+
+/// Eight characters in lowercase. The highest bit of each byte tells whether it is an uppercase letter: adding carries into
+/// it from `A` on, and beyond `Z`.
+const fn lowercase(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 0xff;
+    let low = word & (ONES * 0x7f);
+    let from_a = low + ONES * (0x80 - b'A' as u64);
+    let beyond_z = low + ONES * (0x7f - b'Z' as u64);
+    let is_upper = (from_a ^ beyond_z) & !word & (ONES << 7);
+    word | is_upper >> 2
 }
 
 /// The upper bits of a product spread best (Fibonacci hashing).

@@ -204,7 +204,23 @@ impl<'a> Reply<'a> {
         self.header(kind, i64::try_from(length).unwrap_or(i64::MAX));
     }
 
+    #[inline]
     fn header(&mut self, kind: u8, value: i64) {
+        // The usual short ones as one word, of which what is too much is cut off again.
+        let (line, length) = match u16::try_from(value) {
+            Ok(value @ 0..=9) => ([kind, digit(value), b'\r', b'\n', 0, 0], 4),
+            Ok(value @ 10..=99) => ([kind, digit(value / 10), digit(value % 10), b'\r', b'\n', 0], 5),
+            Ok(value @ 100..=999) => {
+                ([kind, digit(value / 100), digit(value / 10 % 10), digit(value % 10), b'\r', b'\n'], 6)
+            }
+            _ => return self.long_header(kind, value),
+        };
+        let end = self.out.len() + length;
+        self.out.extend_from_slice(&line);
+        self.out.truncate(end);
+    }
+
+    fn long_header(&mut self, kind: u8, value: i64) {
         // Written from its end, and appended at once.
         let mut line = [0; 1 + INTEGER_BYTES_MAX + 2];
         let end = line.len() - 2;
@@ -213,6 +229,11 @@ impl<'a> Reply<'a> {
         line[first] = kind;
         self.out.extend_from_slice(&line[first..]);
     }
+}
+
+/// A digit's character.
+fn digit(value: u16) -> u8 {
+    b'0' + value as u8
 }
 
 /// Digits and sign of the longest `i64`.
