@@ -16,7 +16,7 @@
 use crate::budget::Budget;
 use crate::item::{self, Draft, Layout, NEVER, Record};
 use crate::pages::{Need, PAGE, Run, pages_for};
-use crate::policy::{Meta, Policy, QUEUES, QueueFigures, Replacement, Verdict};
+use crate::policy::{Meta, Policy, QUEUES, QueueFigures, Replacement, Shared, Verdict};
 use crate::stats::NamespaceFigures;
 use crate::table::{Place, SEGMENTS_MAX, Tables, Word};
 use crate::{NAMESPACES, NamespaceId, TABLE_SHARE};
@@ -65,6 +65,8 @@ struct Segment {
     expires_at_ms: u64,
     /// When the sweeper looks next.
     sweep_at_ms: u64,
+    /// Tick at which it was begun, or went to its queue as a whole.
+    begun: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -137,6 +139,10 @@ pub struct Stripe {
     free_segments: Vec<u32>,
     spaces: Vec<Option<Box<Space>>>,
     policies: Box<[Policy; NAMESPACES]>,
+    /// By namespace, what its policy knows in all stripes.
+    shared: Arc<[Arc<Shared>]>,
+    /// Tick of the last use, write or walk.
+    now: u32,
     slots: Vec<SlotState>,
     /// Stripes of the engine: a slot's place here is its number divided by this.
     stride: u16,
@@ -166,6 +172,7 @@ pub(crate) struct Parts {
     pub budget: Arc<Budget>,
     pub slot_of: fn(&[u8]) -> u16,
     pub hasher: Arc<crate::Hasher>,
+    pub shared: Arc<[Arc<Shared>]>,
     pub tables: Tables,
 }
 
@@ -181,6 +188,8 @@ impl Stripe {
             free_segments: Vec::new(),
             spaces: Vec::new(),
             policies: Box::new([Policy::default(); NAMESPACES]),
+            shared: parts.shared,
+            now: 0,
             slots: vec![SlotState::default(); parts.slots as usize],
             stride: parts.stride,
             segment_bytes_max: parts.segment_bytes_max,
@@ -252,11 +261,11 @@ impl Stripe {
         if self.spaces.len() <= index {
             self.spaces.resize_with(index + 1, || None);
         }
-        let policy = self.policies[index];
+        let (policy, shared) = (self.policies[index], &self.shared[index]);
         self.spaces[index].get_or_insert_with(|| {
             Box::new(Space {
                 policy,
-                replacement: policy.replacement(),
+                replacement: policy.replacement(shared),
                 queues: [Queue::default(); QUEUES],
                 sparse: VecDeque::new(),
                 walk: None,
@@ -281,6 +290,7 @@ impl Stripe {
     /// Counts a use.
     #[inline]
     pub fn touch(&mut self, hash: u64, found: &mut Found, now: u32) {
+        self.now = now;
         let (namespace, queue, used) = {
             let segment = self.segment_mut(found.word.segment());
             let bytes = &mut segment.run.bytes_mut()[found.word.offset() as usize..];
@@ -438,6 +448,7 @@ impl Stripe {
             next: NIL,
             expires_at_ms: NEVER,
             sweep_at_ms: NEVER,
+            begun: self.now,
         };
         if let Some(number) = self.free_segments.pop() {
             self.segments[number as usize] = Some(segment);
@@ -711,6 +722,7 @@ impl Stripe {
 
     /// Where a new entry goes by its namespace's policy, and its first uses.
     pub fn target(&mut self, namespace: NamespaceId, hash: u64, bytes: usize, now: u32) -> (u8, u8) {
+        self.now = now;
         let meta = Meta { hash, bytes: bytes as u32, used: now, uses: 0, queue: 0 };
         self.space(namespace).replacement.insert(&meta, now)
     }
@@ -723,6 +735,7 @@ impl Stripe {
     /// Looks at no more than `max` entries to make room. `keeps_all`: the namespace gives dead space only.
     pub fn reclaim(&mut self, namespace: NamespaceId, now_ms: u64, max: usize, keeps_all: bool) -> Reclaimed {
         let mut done = Reclaimed::default();
+        self.now = item::tick_of(now_ms);
         while done.looked_at < max {
             let walk = match self.space(namespace).walk {
                 Some(walk) => walk,
@@ -772,11 +785,15 @@ impl Stripe {
     }
 
     fn oldest(&mut self, namespace: NamespaceId, now_ms: u64) -> Option<u32> {
+        let queues = self.space(namespace).queues;
+        let figures = queues.map(|Queue { oldest, open, figures, .. }| {
+            let has_open = open != NIL && self.segment(open).items > 0;
+            let first = if oldest != NIL { oldest } else { open };
+            let begun = if first != NIL { self.segment(first).begun } else { self.now };
+            QueueFigures { segments: figures.segments + u32::from(has_open), begun, ..figures }
+        });
+        self.shared[namespace.index()].note_time(now_ms);
         let space = self.space(namespace);
-        let mut figures = space.queues.map(|queue| queue.figures);
-        for (figures, queue) in figures.iter_mut().zip(&space.queues) {
-            figures.segments += u32::from(queue.open != NIL && queue.figures.items > 0);
-        }
         let wanted = usize::from(space.replacement.reclaim_from(&figures, item::tick_of(now_ms))) % QUEUES;
         for queue in std::iter::once(wanted).chain(0..QUEUES) {
             let space = self.space(namespace);
@@ -966,7 +983,9 @@ impl Stripe {
 
     /// A walked segment with one entry that stays goes to the young end of a queue as it is.
     fn move_whole(&mut self, number: u32, queue: u8) {
+        let now = self.now;
         let segment = self.segment_mut(number);
+        segment.begun = now;
         let (namespace, old, live) = (segment.namespace, usize::from(segment.queue), u64::from(segment.live));
         segment.queue = queue;
         let space = self.space(namespace);
@@ -1063,12 +1082,12 @@ impl Stripe {
     /// Applies the policies by namespace; entries stay.
     pub fn configure(&mut self, policies: &[Policy; NAMESPACES]) {
         *self.policies = *policies;
-        for (space, policy) in self.spaces.iter_mut().zip(policies) {
+        for ((space, policy), shared) in self.spaces.iter_mut().zip(policies).zip(self.shared.iter()) {
             if let Some(space) = space
                 && space.policy != *policy
             {
                 space.policy = *policy;
-                space.replacement = policy.replacement();
+                space.replacement = policy.replacement(shared);
             }
         }
     }

@@ -21,6 +21,11 @@ impl Ghost {
         }
     }
 
+    /// Memory this takes.
+    pub fn memory_bytes(&self) -> usize {
+        self.sets.capacity() * size_of::<[u16; 4]>()
+    }
+
     /// Notes an evicted key.
     pub fn put(&mut self, hash: u64, held: u8) {
         let (set, tag) = self.place(hash);

@@ -24,6 +24,12 @@ impl Sketch {
         }
     }
 
+    /// Memory this takes.
+    #[cfg(test)]
+    pub fn memory_bytes(&self) -> usize {
+        self.blocks.capacity() * size_of::<u128>()
+    }
+
     /// Counts a key.
     pub fn note(&mut self, hash: u64) {
         let least = self.frequency(hash);
