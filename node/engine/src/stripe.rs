@@ -16,7 +16,7 @@
 use crate::budget::Budget;
 use crate::item::{self, Draft, Layout, NEVER, Record};
 use crate::pages::{Need, PAGE, Run, pages_for};
-use crate::policy::{Meta, Policy, QUEUES, QueueFigures, Replacement, Shared, Verdict};
+use crate::policy::{KEPT_MAX, Meta, Policy, QUEUES, QueueFigures, Replacement, Shared, Verdict};
 use crate::stats::NamespaceFigures;
 use crate::table::{Place, SEGMENTS_MAX, Tables, Word};
 use crate::{NAMESPACES, NamespaceId, TABLE_SHARE};
@@ -1220,9 +1220,6 @@ impl Stripe {
         self.spaces.get(namespace.index()).and_then(Option::as_deref).map_or(0, |space| space.run_bytes)
     }
 }
-
-/// Entries a policy may keep in a row: it cannot keep everything, whatever it thinks of it.
-const KEPT_MAX: u32 = 32;
 
 /// How soon the sweeper comes back to a segment in which more will expire.
 const SWEEP_EVERY_MS: u64 = 1000;

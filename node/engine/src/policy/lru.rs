@@ -7,7 +7,10 @@
 use super::{Meta, QUEUES, QueueFigures, Replacement, Verdict, wheel};
 
 /// How much of a segment's lateness goes into the horizon at each reclaim.
-const GAIN: f32 = 0.1;
+const GAIN: f32 = 0.15;
+
+/// Parts of the horizon by which an entry may go early.
+const EARLY: f32 = 0.01;
 
 /// Ticks; beyond it ages wrap.
 const HORIZON_MAX: f32 = (1u32 << 31) as f32;
@@ -38,7 +41,7 @@ impl Replacement for Lru {
     }
 
     fn verdict(&mut self, meta: &Meta, now: u32) -> Verdict {
-        match wheel::queue_for(1.0 - meta.age(now) as f32 / self.horizon) {
+        match wheel::queue_for(1.0 - meta.age(now) as f32 / self.horizon, EARLY) {
             Some(queue) => Verdict::Keep { queue, uses: meta.uses },
             None => Verdict::Evict,
         }

@@ -1,16 +1,13 @@
 //! A store of metadata alone that drives a policy as the engine does: `auto`'s shadows and the simulator run on it.
 //!
 //! It counts the bytes of living entries and keeps no keys and no values. Entries stand in segments and segments in queues,
-//! as in `stripe.rs`; what differs: no pages, no compaction, and a segment is walked as a whole. About 32 B an entry.
+//! as in `stripe.rs`; what differs: no pages and no compaction. About 32 B an entry.
 
 use std::collections::VecDeque;
 
-use super::{Meta, QUEUES, QueueFigures, Replacement, Verdict};
+use super::{KEPT_MAX, Meta, QUEUES, QueueFigures, Replacement, Verdict};
 
 const NIL: u32 = u32::MAX;
-
-/// Entries a policy may keep in a row, as in the engine.
-const KEPT_MAX: u32 = 32;
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
@@ -56,6 +53,8 @@ pub struct Mini {
     free: u32,
     queues: [VecDeque<Segment>; QUEUES],
     figures: [QueueFigures; QUEUES],
+    /// The next entry of the segment that is reclaimed.
+    walked: u32,
     kept: u32,
     pub work: Work,
 }
@@ -73,6 +72,7 @@ impl Mini {
             free: NIL,
             queues: Default::default(),
             figures: Default::default(),
+            walked: NIL,
             kept: 0,
             work: Work::default(),
         }
@@ -253,20 +253,26 @@ impl Mini {
         figures.items += 1;
     }
 
+    /// Judges one entry of the segment that is walked, or begins with the next segment.
     fn reclaim(&mut self, policy: &mut dyn Replacement, now: u32) {
+        if self.walked == NIL {
+            self.walked = self.next_walk(policy, now);
+            return;
+        }
+        let index = self.walked;
+        self.walked = std::mem::replace(&mut self.entries[index as usize].next, NIL);
+        self.judge(policy, index, now);
+    }
+
+    /// The first entry of the segment to reclaim, which is taken out of its queue.
+    fn next_walk(&mut self, policy: &mut dyn Replacement, now: u32) -> u32 {
         for (figures, queue) in self.figures.iter_mut().zip(&self.queues) {
             figures.segments = queue.len() as u32;
             figures.begun = queue.front().map_or(now, |segment| segment.begun);
         }
         let wanted = usize::from(policy.reclaim_from(&self.figures, now)) % QUEUES;
         let filled = std::iter::once(wanted).chain(0..QUEUES).find(|queue| !self.queues[*queue].is_empty());
-        let Some(segment) = filled.and_then(|queue| self.queues[queue].pop_front()) else { return };
-        let mut index = segment.first;
-        while index != NIL {
-            let next = std::mem::replace(&mut self.entries[index as usize].next, NIL);
-            self.judge(policy, index, now);
-            index = next;
-        }
+        filled.and_then(|queue| self.queues[queue].pop_front()).map_or(NIL, |segment| segment.first)
     }
 
     fn judge(&mut self, policy: &mut dyn Replacement, index: u32, now: u32) {

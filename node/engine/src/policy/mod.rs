@@ -125,6 +125,10 @@ impl FromStr for Policy {
 /// Queues a policy can have.
 pub const QUEUES: usize = 4;
 
+/// Entries a policy may keep in a row; the next one goes, whatever the policy thinks of it. So reclaiming ends: of so many
+/// entries walked one goes. Less is in the way of policies that find most of a segment worth keeping, as they often do.
+pub const KEPT_MAX: u32 = 256;
+
 /// An entry as a policy sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct Meta {

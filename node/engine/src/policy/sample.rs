@@ -2,8 +2,8 @@
 //!
 //! Spatial sampling (C. Waldspurger et al., "Efficient MRC construction with SHARDS", FAST 2015): a key is of the sample if
 //! some bits of its hash are zero, so of each key all requests are seen or none, and a cache of a 2^h-th of the room over a
-//! 2^h-th of the keys behaves as the whole. `h` follows the entries held, so that about [`HELD_MAX`] of them at most are of
-//! the sample.
+//! 2^h-th of the keys behaves as the whole. `h` follows the entries held, so that a few thousand of them at most are of the
+//! sample.
 //!
 //! Each stripe reports what it holds when it reclaims; before the first report the size is not known, and infinite for all
 //! that look at it. Atomics throughout, relaxed: each number stands for itself.
@@ -11,10 +11,7 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// Sampled entries a namespace holds at most, about.
-pub const HELD_MAX: u64 = 2048;
-
-/// Sampled entries below which the sample is doubled, if there are more keys.
-const HELD_MIN: u64 = HELD_MAX / 4;
+pub const HELD_MAX: u64 = 4096;
 
 /// The part of the keys that is looked at, and the account of what there is.
 #[derive(Debug, Default)]
@@ -40,6 +37,16 @@ pub fn is_sampled(mixed: u32, halvings: u32) -> bool {
     mixed & ((1 << halvings) - 1) == 0
 }
 
+/// The halvings for so many entries in all, of which `most` shall be sampled at most and a quarter of that at least: one
+/// more or one less than there are, or as many.
+pub fn adapted(halvings: u32, items: u64, most: u64) -> u32 {
+    match items >> halvings {
+        held if held > most && halvings < 31 => halvings + 1,
+        held if held < most / 4 && halvings > 0 => halvings - 1,
+        _ => halvings,
+    }
+}
+
 impl Sample {
     pub fn halvings(&self) -> u32 {
         self.halvings.load(Relaxed)
@@ -57,16 +64,6 @@ impl Sample {
         let (parts, reported) = (u64::from(self.parts.load(Relaxed)), u64::from(self.reported.load(Relaxed)));
         let (items, bytes) = (self.items.load(Relaxed), self.bytes.load(Relaxed));
         (reported > 0 && items > 0).then(|| (items * parts.max(1) / reported, bytes * parts.max(1) / reported))
-    }
-
-    /// The halvings there should be for so many entries held: one more or one less, or as they are.
-    pub fn adapted(&self, items: u64) -> u32 {
-        let halvings = self.halvings();
-        match items >> halvings {
-            held if held > HELD_MAX && halvings < 31 => halvings + 1,
-            held if held < HELD_MIN && halvings > 0 => halvings - 1,
-            _ => halvings,
-        }
     }
 
     /// To be called by one at a time.
@@ -133,10 +130,10 @@ mod tests {
 
     #[test]
     fn the_sample_follows_the_entries() {
-        let sample = Sample::default();
-        for (items, wanted) in [(HELD_MAX, 0), (HELD_MAX + 1, 1), (100_000, 2), (HELD_MIN * 4, 2), (600, 1), (600, 1)] {
-            sample.set_halvings(sample.adapted(items));
-            assert_eq!(sample.halvings(), wanted, "{items}");
+        let mut halvings = 0;
+        for (items, wanted) in [(1000, 0), (1001, 1), (100_000, 2), (1000, 2), (900, 1), (900, 1), (100, 0), (10, 0)] {
+            halvings = adapted(halvings, items, 1000);
+            assert_eq!(halvings, wanted, "{items}");
         }
     }
 

@@ -8,7 +8,7 @@
 
 use super::auto::{Choice, Shadows};
 use super::lhd::{Densities, Learner};
-use super::sample::{Part, Sample, mixed};
+use super::sample::{HELD_MAX, Part, Sample, adapted, mixed};
 use super::{Meta, auto};
 use crate::item::{TICK_MS, tick_of};
 use parking_lot::Mutex;
@@ -79,7 +79,7 @@ impl Shared {
         self.with_state(|state| {
             self.teach(state, meta.hash, now);
             let shadows = state.shadows.get_or_insert_with(Shadows::new);
-            shadows.request(meta.hash, meta.bytes, now, self.sample.halvings(), self.sample.whole());
+            shadows.request(meta, now, self.sample.halvings(), self.sample.whole());
             if shadows.generation() != self.generation.load(Relaxed) {
                 self.generation.store(shadows.generation(), Relaxed);
             }
@@ -105,13 +105,10 @@ impl Shared {
         }
         // Before anything had to go, all that was seen is held.
         let items = self.sample.whole().map_or(state.learner.tracked() << self.sample.halvings(), |whole| whole.0);
-        let halvings = self.sample.adapted(items);
+        let halvings = adapted(self.sample.halvings(), items, HELD_MAX);
         if halvings != self.sample.halvings() {
             self.sample.set_halvings(halvings);
             state.learner.retain(halvings);
-            if let Some(shadows) = &mut state.shadows {
-                shadows.resample(halvings);
-            }
         }
     }
 
@@ -143,7 +140,7 @@ impl Shared {
         let shadows = state.as_ref().and_then(|state| state.shadows.as_ref());
         let Some(shadows) = shadows else { return Choice::of_nothing() };
         let since_ms = shadows.since().map_or(0, |tick| self.ms_of(tick));
-        Choice { since_ms, ..shadows.choice(self.sample.halvings()) }
+        Choice { since_ms, ..shadows.choice() }
     }
 
     /// Tells the time, so that ticks, which wrap, can be told as moments.

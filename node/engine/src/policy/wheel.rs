@@ -9,12 +9,10 @@ use super::{QUEUES, QueueFigures};
 /// Delays of the queues in parts of the horizon.
 const DELAYS: [f32; QUEUES] = [1.0, 0.5, 0.25, 0.125];
 
-/// An entry with less than this part of the horizon left is due; so much early an entry may be put into a queue.
-const SLACK: f32 = 0.0625;
-
-/// The queue for an entry with so many horizons left; `None`: it is due.
-pub fn queue_for(left: f32) -> Option<u8> {
-    DELAYS.iter().position(|delay| left >= *delay - SLACK).map(|queue| queue as u8)
+/// The queue for an entry with so many horizons left; `None`: it is due. A queue takes what falls due up to `early`
+/// horizons before its delay is over; the smaller, the more exact.
+pub fn queue_for(left: f32, early: f32) -> Option<u8> {
+    DELAYS.iter().position(|delay| left >= *delay - early).map(|queue| queue as u8)
 }
 
 /// The queue with the shortest delay.
@@ -45,7 +43,7 @@ mod tests {
 
     #[test]
     fn an_entry_waits_no_longer_than_it_has_left() {
-        let queues = [1.2, 1.0, 0.8, 0.5, 0.3, 0.2, 0.1, 0.0, -1.0].map(queue_for);
+        let queues = [1.2, 1.0, 0.8, 0.5, 0.3, 0.2, 0.1, 0.0, -1.0].map(|left| queue_for(left, 0.05));
         assert_eq!(queues, [Some(0), Some(0), Some(1), Some(1), Some(2), Some(3), Some(3), None, None]);
     }
 

@@ -12,12 +12,16 @@ use crate::policy::mini::Mini;
 use crate::policy::s3_fifo::S3Fifo;
 use crate::policy::{Meta, Policy, QUEUES, QueueFigures, Replacement, Verdict};
 use super::Choice;
+use crate::policy::sample::{adapted, is_sampled, mixed};
 use std::sync::Arc;
 
 const POLICIES: [Policy; 4] = [Policy::Lru, Policy::Lhd, Policy::Cost, Policy::S3Fifo];
 const LRU: usize = 0;
 const LHD: usize = 1;
 const CANDIDATES: usize = POLICIES.len();
+
+/// Sampled entries a shadow holds at most, about.
+const HELD_MAX: u64 = 2048;
 
 /// Sampled entries below which there is no choice but LRU.
 const HELD_MIN: usize = 200;
@@ -27,6 +31,19 @@ const LOOK: u32 = 128;
 
 /// The figures are halved when as many requests were sampled as this times the entries a shadow holds.
 const MEMORY: u64 = 16;
+
+/// Standard deviations and part of the misses one must be ahead of who is in force, and the requests it takes, in entries
+/// a shadow holds: what one shadow of a sample gains for a while is often gone before it pays.
+const SIGMAS: f32 = 5.0;
+const MARGIN: f32 = 0.02;
+const EVIDENCE: f32 = 8.0;
+
+/// Standard deviations LRU must be ahead to come back.
+const GUARD_SIGMAS: f32 = 3.0;
+
+/// Hit density comes back when LRU is not so far ahead of it, another not so far.
+const LRU_SIGMAS: f32 = 1.0;
+const FAVOUR_SIGMAS: f32 = 2.0;
 
 /// Segments a shadow's bytes are spread over.
 const SEGMENTS: u64 = 64;
@@ -129,6 +146,8 @@ pub struct Shadows {
     /// Tick of the last change.
     since: u32,
     changes: u32,
+    /// One key of 2^halvings is tried.
+    halvings: u32,
     /// Bytes a shadow may hold; 0: not known yet.
     capacity: u64,
     /// Decayed: requests, and how often the first hit where the second missed.
@@ -148,6 +167,7 @@ impl Shadows {
             chosen: LRU,
             since: 0,
             changes: 0,
+            halvings: 0,
             capacity: 0,
             requests: 0.0,
             ahead: Default::default(),
@@ -167,17 +187,27 @@ impl Shadows {
         self.shadows.iter_mut().for_each(|shadow| shadow.candidate.learn(densities));
     }
 
-    /// The sample is another from now on.
-    pub fn resample(&mut self, halvings: u32) {
+    /// Follows the entries there are and the sample that is seen, of which this is a part.
+    fn resample(&mut self, seen: u32, items: u64) {
+        let halvings = adapted(self.halvings, items, HELD_MAX).max(seen);
+        if halvings == self.halvings {
+            return;
+        }
+        self.halvings = halvings;
         for shadow in &mut self.shadows {
-            shadow.store.retain(|hash| super::is_sampled(super::mixed(hash), halvings));
+            shadow.store.retain(|hash| is_sampled(mixed(hash), halvings));
         }
     }
 
-    /// A request of a sampled key. `whole`: items and bytes of all that is held, once something had to go.
-    pub fn request(&mut self, hash: u64, bytes: u32, now: u32, halvings: u32, whole: Option<(u64, u64)>) {
+    /// A request of a key of the sample that is seen. `whole`: items and bytes of all that is held, once something had to go.
+    pub fn request(&mut self, meta: &Meta, now: u32, seen: u32, whole: Option<(u64, u64)>) {
+        let Meta { hash, bytes, .. } = *meta;
+        self.resample(seen, whole.map_or((self.held() as u64) << self.halvings, |whole| whole.0));
+        if !is_sampled(mixed(hash), self.halvings) {
+            return;
+        }
         if let Some((_, bytes)) = whole {
-            self.set_capacity((bytes >> halvings).max(1));
+            self.set_capacity((bytes >> self.halvings).max(1));
         }
         let mut hits = [false; CANDIDATES];
         for (shadow, hit) in self.shadows.iter_mut().zip(&mut hits) {
@@ -237,7 +267,7 @@ impl Shadows {
     }
 
     fn held(&self) -> usize {
-        self.shadows[LRU].store.len()
+        self.shadows.iter().map(|shadow| shadow.store.len()).max().unwrap_or(0)
     }
 
     /// How far the first is ahead of the second, in standard deviations.
@@ -254,25 +284,24 @@ impl Shadows {
         }
     }
 
+    /// Who should be in force by the figures.
     fn wanted(&self) -> usize {
         if self.held() < HELD_MIN || self.densities.is_none() {
             return LRU;
         }
-        let v = |n: &str, d: f32| std::env::var(n).map(|s| s.parse().expect("f")).unwrap_or(d);
         let misses = |index: usize| self.shadows[index].misses;
         let by_misses = (0..CANDIDATES).min_by(|a, b| misses(*a).total_cmp(&misses(*b)));
-        let best = by_misses.unwrap_or(LHD);
-        let chosen = self.chosen;
-        if chosen != LRU && self.lead(LRU, chosen) > v("GUARD", 2.0) {
+        let (best, chosen) = (by_misses.unwrap_or(LHD), self.chosen);
+        if chosen != LRU && self.lead(LRU, chosen) > GUARD_SIGMAS {
             return LRU;
         }
-        let is_clear = |over: usize| {
-            self.lead(best, over) > v("SIG", 4.0) && misses(best) < misses(over) * (1.0 - v("MARGIN", 0.01))
-        };
-        if best != chosen && is_clear(chosen) {
+        let has_seen_enough = best == LHD || self.requests > EVIDENCE * self.held() as f32;
+        let is_clear = self.lead(best, chosen) > SIGMAS && misses(best) < misses(chosen) * (1.0 - MARGIN);
+        if has_seen_enough && is_clear {
             return best;
         }
-        if chosen != LHD && self.lead(chosen, LHD) < if chosen == LRU { v("FAV", 1.0) } else { v("FAV2", 0.0) } {
+        let patience = if chosen == LRU { LRU_SIGMAS } else { FAVOUR_SIGMAS };
+        if chosen != LHD && self.lead(chosen, LHD) < patience {
             return LHD;
         }
         chosen
@@ -284,7 +313,7 @@ impl Shadows {
     }
 
     /// `since_ms` is left out: there are only ticks here.
-    pub fn choice(&self, halvings: u32) -> Choice {
+    pub fn choice(&self) -> Choice {
         let policy = POLICIES[self.chosen];
         let ratio = |shadow: &Shadow| f64::from(shadow.misses / self.requests.max(1.0));
         let is_tried = self.capacity > 0 && self.requests > 0.0;
@@ -296,7 +325,7 @@ impl Shadows {
             since_ms: 0,
             changes: self.changes,
             sampled_entries: self.held() as u64,
-            sample_rate: (-f64::from(halvings)).exp2(),
+            sample_rate: (-f64::from(self.halvings)).exp2(),
             candidates,
             reason,
         }

@@ -6,7 +6,7 @@
 //! as an end so far. From hits and ends by age follow the rates, from these the [`Densities`].
 //!
 //! It depends on the requests alone, not on what is held; so all stripes of a namespace and `auto`'s shadows share one.
-//! About 160 KiB.
+//! About 280 KiB.
 
 use super::class::{AGES, CLASSES, Class, age_bucket, bucket_start, step};
 use crate::policy::sample::{HELD_MAX, is_sampled};
@@ -15,12 +15,15 @@ use crate::policy::sample::{HELD_MAX, is_sampled};
 const TRACKS: usize = 4 * HELD_MAX as usize;
 const WAYS: usize = 8;
 
-/// Hits and ends after which the densities are computed again, and after which what was seen before counts half.
-const LESSON: u32 = TRACKS as u32 / 8;
-const MEMORY: u32 = TRACKS as u32 * 2;
+/// Hits and ends after which the densities are computed again, at first and when much is known.
+const LESSON: u32 = TRACKS as u32 / 32;
+const LATER_LESSON: u32 = TRACKS as u32 / 8;
+
+/// Hits and ends after which what was seen before counts half.
+const MEMORY: u32 = TRACKS as u32;
 
 /// Observations of all classes together that a class starts from, spread by age as theirs are.
-const PRIOR: f32 = 150.0;
+const PRIOR: f32 = 60.0;
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Track {
@@ -44,6 +47,7 @@ pub struct Learner {
     /// Hits and ends since the last lesson and since the last halving of the counts.
     unlearnt: u32,
     undecayed: u32,
+    knows_much: bool,
     tracked: u64,
 }
 
@@ -59,6 +63,7 @@ impl Learner {
             ends: counts(),
             unlearnt: 0,
             undecayed: 0,
+            knows_much: false,
             tracked: 0,
         }
     }
@@ -90,7 +95,7 @@ impl Learner {
             *oldest = new;
         }
         self.unlearnt += 1;
-        self.unlearnt >= LESSON
+        self.unlearnt >= if self.knows_much { LATER_LESSON } else { LESSON }
     }
 
     /// The sample is smaller now.
@@ -127,7 +132,7 @@ impl Learner {
             *row = by_age(&with_prior(hits, &all.0), &with_prior(ends, &all.1));
         }
         if self.undecayed > MEMORY {
-            self.undecayed = 0;
+            (self.undecayed, self.knows_much) = (0, true);
             for count in self.hits.iter_mut().chain(self.ends.iter_mut()).flatten() {
                 *count *= 0.5;
             }

@@ -28,6 +28,9 @@ use std::sync::Arc;
 /// threshold has risen. Shorter copies more.
 const HORIZON: f32 = 0.3;
 
+/// Parts of the horizon by which an entry may be looked at early: scores are no more exact than that.
+const EARLY: f32 = 0.0625;
+
 /// Ticks; less cannot be told apart by the wheel.
 const HORIZON_MIN: f32 = 8.0;
 
@@ -111,7 +114,7 @@ impl Lhd {
         if inserted > bytes / 16 {
             let turnover = now.wrapping_sub(since) as f32 * bytes as f32 / inserted as f32;
             self.turnover += (turnover - self.turnover) * 0.1;
-            self.horizon += ((turnover * HORIZON) - self.horizon) * 0.1;
+            self.horizon += (turnover * HORIZON - self.horizon) * 0.1;
             self.horizon = self.horizon.max(HORIZON_MIN);
             self.inserted = (0, now);
         }
@@ -137,7 +140,7 @@ impl Lhd {
     }
 
     fn queue_for(&self, meta: &Meta, now: u32) -> Option<u8> {
-        wheel::queue_for(self.left(meta, now) / self.horizon)
+        wheel::queue_for(self.left(meta, now) / self.horizon, EARLY)
     }
 }
 
