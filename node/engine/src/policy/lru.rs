@@ -12,7 +12,8 @@ const GAIN: f32 = 0.15;
 /// Parts of the horizon by which an entry may go early.
 const EARLY: f32 = 0.01;
 
-/// Ticks; beyond it ages wrap.
+/// Ticks; below, everything is due, beyond, ages wrap.
+const HORIZON_MIN: f32 = 0.25;
 const HORIZON_MAX: f32 = (1u32 << 31) as f32;
 
 /// Four queues, by the time left.
@@ -36,12 +37,12 @@ impl Replacement for Lru {
             self.horizon = wheel::oldest_age(queues, now).max(1) as f32;
         }
         let (queue, late) = wheel::most_overdue(queues, self.horizon, now);
-        self.horizon = (self.horizon * (1.0 + GAIN * (late.clamp(0.5, 1.5) - 1.0))).clamp(1.0, HORIZON_MAX);
+        self.horizon = (self.horizon * (1.0 + GAIN * (late.clamp(0.5, 1.5) - 1.0))).clamp(HORIZON_MIN, HORIZON_MAX);
         queue
     }
 
     fn verdict(&mut self, meta: &Meta, now: u32) -> Verdict {
-        match wheel::queue_for(1.0 - meta.age(now) as f32 / self.horizon, EARLY) {
+        match wheel::queue_for(1.0 - wheel::ticks(meta.age(now)) / self.horizon, EARLY) {
             Some(queue) => Verdict::Keep { queue, uses: meta.uses },
             None => Verdict::Evict,
         }

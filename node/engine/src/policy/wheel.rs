@@ -20,15 +20,20 @@ pub const SHORTEST: u8 = QUEUES as u8 - 1;
 
 /// The queue whose oldest segment is most overdue, and how much: its wait in parts of its delay, 1.0 is on time.
 pub fn most_overdue(queues: &[QueueFigures; QUEUES], horizon: f32, now: u32) -> (u8, f32) {
-    let mut most = (0, 0.0);
+    let mut most = (0, -1.0);
     for (queue, figures) in queues.iter().enumerate().filter(|(_, figures)| figures.segments > 0) {
-        let waited = now.wrapping_sub(figures.begun) as f32 + 1.0;
+        let waited = ticks(now.wrapping_sub(figures.begun));
         let part = waited / (DELAYS[queue] * horizon);
         if part > most.1 {
             most = (queue as u8, part);
         }
     }
     most
+}
+
+/// A time of whole ticks as it is in the mean: a tick may be long, so that much goes in within one.
+pub fn ticks(whole: u32) -> f32 {
+    whole as f32 + 0.5
 }
 
 /// Ticks since the oldest segment of all was begun.

@@ -295,7 +295,7 @@ impl Shadows {
         if chosen != LRU && self.lead(LRU, chosen) > GUARD_SIGMAS {
             return LRU;
         }
-        let has_seen_enough = best == LHD || self.requests > EVIDENCE * self.held() as f32;
+        let has_seen_enough = chosen != LHD || self.requests > EVIDENCE * self.held() as f32;
         let is_clear = self.lead(best, chosen) > SIGMAS && misses(best) < misses(chosen) * (1.0 - MARGIN);
         if has_seen_enough && is_clear {
             return best;

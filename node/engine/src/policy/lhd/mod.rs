@@ -56,6 +56,7 @@ pub struct Lhd {
     horizon: f32,
     /// Ticks in which as many bytes are inserted as are held.
     turnover: f32,
+    reclaims: u32,
     /// Bytes inserted since a tick.
     inserted: (u64, u32),
     /// Bytes reclaiming copied and evicted lately.
@@ -71,6 +72,7 @@ impl Default for Lhd {
             threshold: 0.0,
             horizon: 0.0,
             turnover: 0.0,
+            reclaims: 0,
             inserted: (0, 0),
             copied: 0,
             evicted: 0,
@@ -168,7 +170,9 @@ impl Replacement for Lhd {
             self.follow_turnover(bytes, now);
         }
         let (queue, late) = wheel::most_overdue(queues, self.horizon, now);
-        self.threshold /= 1.0 + GAIN * (late.clamp(0.5, 1.5) - 1.0);
+        self.reclaims = self.reclaims.saturating_add(1);
+        let gain = crate::v!("GAIN",GAIN) + crate::v!("FIRST", 0.2) / (1.0 + self.reclaims as f32 / crate::v!("TAU",8.0));
+        self.threshold /= 1.0 + gain * (late.clamp(0.5, 1.5) - 1.0);
         let walked = self.copied + self.evicted;
         if walked as f32 * EVICTED_MIN > self.evicted as f32 && self.copied * 64 > bytes {
             self.threshold *= 1.0 + PUSH;
