@@ -429,11 +429,3 @@ impl Engine {
 fn prev_power_of_two(n: u64) -> u64 {
     1 << n.max(1).ilog2()
 }
-#[doc(hidden)]
-#[macro_export]
-macro_rules! v {
-    ($n:literal, $d:expr) => {{
-        static V: std::sync::OnceLock<f32> = std::sync::OnceLock::new();
-        *V.get_or_init(|| std::env::var($n).map(|s| s.parse().expect("f")).unwrap_or($d))
-    }};
-}

@@ -184,14 +184,7 @@ impl Mini {
     }
 
     /// `target`: the queue and uses of an entry that was held with fewer bytes.
-    fn insert(
-        &mut self,
-        policy: &mut dyn Replacement,
-        hash: u64,
-        bytes: u32,
-        target: Option<(u8, u8)>,
-        now: u32,
-    ) {
+    fn insert(&mut self, policy: &mut dyn Replacement, hash: u64, bytes: u32, target: Option<(u8, u8)>, now: u32) {
         if u64::from(bytes) > self.capacity {
             return;
         }

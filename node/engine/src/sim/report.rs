@@ -62,7 +62,10 @@ impl Report {
             let Cell { held, lru, fifo, optimum, .. } = cell;
             let percent = share * 100.0;
             let of_policies = cell.misses.iter().map(|misses| format!(" {misses:>9.4}")).collect::<String>();
-            _ = writeln!(lines, "{name:<14} {percent:>5} {held:>7} {lru:>7.4} {fifo:>7.4} {optimum:>7.4} |{of_policies}");
+            _ = writeln!(
+                lines,
+                "{name:<14} {percent:>5} {held:>7} {lru:>7.4} {fifo:>7.4} {optimum:>7.4} |{of_policies}"
+            );
             self.cells.push(cell);
         }
         lines
@@ -75,7 +78,8 @@ impl Report {
         let counts = |cell: &&Cell| cell.held >= HELD_MIN && cell.share >= SHARE_MIN;
         for (index, policy) in self.policies.iter().enumerate() {
             let cells: Vec<&Cell> = self.cells.iter().filter(counts).collect();
-            let closed: f64 = cells.iter().map(|cell| part(cell.lru - cell.misses[index], cell.lru - cell.optimum)).sum();
+            let closed: f64 =
+                cells.iter().map(|cell| part(cell.lru - cell.misses[index], cell.lru - cell.optimum)).sum();
             let worst = cells.iter().map(|cell| part(cell.misses[index] - cell.lru, cell.lru)).fold(f64::MIN, f64::max);
             let (cells, closed, worst) = (cells.len(), 100.0 * closed / cells.len().max(1) as f64, 100.0 * worst);
             _ = writeln!(
@@ -87,11 +91,13 @@ impl Report {
         for policy in [Policy::Lru, Policy::Fifo] {
             let Some(index) = self.policies.iter().position(|other| *other == policy) else { continue };
             for (least, most) in [(2000, usize::MAX), (200, 2000)] {
-                let cells = self.cells.iter().filter(|cell| cell.share >= SHARE_MIN && (least..most).contains(&cell.held));
+                let cells =
+                    self.cells.iter().filter(|cell| cell.share >= SHARE_MIN && (least..most).contains(&cell.held));
                 let exact = |cell: &Cell| if policy == Policy::Lru { cell.lru } else { cell.fifo };
                 let off = cells.map(|cell| part(cell.misses[index] - exact(cell), exact(cell)));
                 let worst = off.fold(0.0, |worst: f64, off| if off.abs() > worst.abs() { off } else { worst });
-                let (name, to) = (policy.name(), if most == usize::MAX { "up".to_owned() } else { format!("to {most}") });
+                let (name, to) =
+                    (policy.name(), if most == usize::MAX { "up".to_owned() } else { format!("to {most}") });
                 _ = writeln!(lines, "{name:<10} is {:>+6.2} % from exact at most, {least} objects {to}", 100.0 * worst);
             }
         }

@@ -38,7 +38,8 @@ pub struct Trace {
 impl Trace {
     /// Reads lines as above. With `all_get`, sets are taken as gets, as simulators do.
     pub fn read(mut lines: impl BufRead, all_get: bool) -> io::Result<Trace> {
-        let invalid = |line: &str| io::Error::new(io::ErrorKind::InvalidData, format!("not of a trace: {}", line.trim_end()));
+        let invalid =
+            |line: &str| io::Error::new(io::ErrorKind::InvalidData, format!("not of a trace: {}", line.trim_end()));
         let mut line = String::new();
         lines.read_line(&mut line)?;
         if line.trim_end() != HEADER {

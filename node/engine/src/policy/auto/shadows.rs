@@ -5,14 +5,14 @@
 //! it is taken as soon as LRU is not better; the others have to be clearly ahead of it. LRU is the guard: what falls behind
 //! it goes at once.
 
+use super::Choice;
 use crate::policy::cost::Cost;
 use crate::policy::lhd::{Densities, Lhd, step};
 use crate::policy::lru::Lru;
 use crate::policy::mini::Mini;
 use crate::policy::s3_fifo::S3Fifo;
-use crate::policy::{Meta, Policy, QUEUES, QueueFigures, Replacement, Verdict};
-use super::Choice;
 use crate::policy::sample::{adapted, is_sampled, mixed};
+use crate::policy::{Meta, Policy, QUEUES, QueueFigures, Replacement, Verdict};
 use std::sync::Arc;
 
 const POLICIES: [Policy; 4] = [Policy::Lru, Policy::Lhd, Policy::Cost, Policy::S3Fifo];

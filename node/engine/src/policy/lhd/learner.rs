@@ -183,14 +183,17 @@ mod tests {
         let mut key = 1_000_000u32;
         for now in 0..60_000u32 {
             // Ten keys every 20 ticks, a hundred every 2000, and ones that never return.
-            learner.observe(match now % 4 {
-                0 | 1 => now / 2 % 10 + 1,
-                2 if now % 20 == 2 => 1000 + now / 20 % 100,
-                _ => {
-                    key += 1;
-                    key.wrapping_mul(0x9e37_79b1)
-                }
-            }, now);
+            learner.observe(
+                match now % 4 {
+                    0 | 1 => now / 2 % 10 + 1,
+                    2 if now % 20 == 2 => 1000 + now / 20 % 100,
+                    _ => {
+                        key += 1;
+                        key.wrapping_mul(0x9e37_79b1)
+                    }
+                },
+                now,
+            );
         }
         let densities = learner.lesson(60_000);
         let often = step(step(step(0, 20), 20), 20);

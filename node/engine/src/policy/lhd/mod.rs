@@ -37,6 +37,10 @@ const HORIZON_MIN: f32 = 8.0;
 /// How much of a segment's lateness goes into the threshold at each reclaim.
 const GAIN: f32 = 0.02;
 
+/// What is added to that at first, when the threshold may be far off, and the reclaims after which half of it is left.
+const GAIN_FIRST: f32 = 0.2;
+const RECLAIMS_FIRST: f32 = 8.0;
+
 /// Share of the walked bytes that must go, else the threshold rises by [`PUSH`] a reclaim: four are copied for one evicted
 /// at most, in the long run.
 const EVICTED_MIN: f32 = 0.2;
@@ -56,6 +60,7 @@ pub struct Lhd {
     horizon: f32,
     /// Ticks in which as many bytes are inserted as are held.
     turnover: f32,
+    /// So far.
     reclaims: u32,
     /// Bytes inserted since a tick.
     inserted: (u64, u32),
@@ -171,7 +176,7 @@ impl Replacement for Lhd {
         }
         let (queue, late) = wheel::most_overdue(queues, self.horizon, now);
         self.reclaims = self.reclaims.saturating_add(1);
-        let gain = crate::v!("GAIN",GAIN) + crate::v!("FIRST", 0.2) / (1.0 + self.reclaims as f32 / crate::v!("TAU",8.0));
+        let gain = GAIN + GAIN_FIRST / (1.0 + self.reclaims as f32 / RECLAIMS_FIRST);
         self.threshold /= 1.0 + gain * (late.clamp(0.5, 1.5) - 1.0);
         let walked = self.copied + self.evicted;
         if walked as f32 * EVICTED_MIN > self.evicted as f32 && self.copied * 64 > bytes {
