@@ -109,11 +109,11 @@ fn main() {
     phase(&format!("growing from 0 to {entries} entries of 16 + 32 B"), 0..entries, |n| set(&big, n, &value, n >> 12));
     assert_eq!(big.count(0), entries);
     drop(big);
-    for policy in [Policy::Lru, Policy::Lfu, Policy::Cost, Policy::S3Fifo, Policy::WTinyLfu] {
+    for policy in Policy::ALL.into_iter().filter(|policy| *policy != Policy::None) {
         let engine = Engine::new(Config { memory_bytes: entries * 20, slots: 16384, threads: 2, slot_of });
         engine.configure(&[Some(NamespaceConfig { policy, ..NamespaceConfig::default() })]);
         (0..entries / 2).for_each(|n| set(&engine, n, &value, n >> 12));
-        phase(&format!("evicting, {policy:?}: writes, a quarter of them reads"), entries / 2..entries, |n| {
+        phase(&format!("evicting, {policy}: writes, a quarter of them reads"), entries / 2..entries, |n| {
             if n % 4 == 0 {
                 let key = key_of(n - n % 100_000);
                 engine.lock(slot_of(&key)).get(0, &key, NamespaceId::DEFAULT, n >> 12);

@@ -28,6 +28,7 @@
 //!   guard    a command's lock on one stripe         │ item     how an entry lies in a segment
 //!   stripe   segments of entries, one lock each     │ table    per slot: hash ─► where the entry lies
 //!   budget   limit, bounds, who gives               │ policy   who goes
+//!                                                   │ sim      policies judged by traces
 //! ```
 //!
 //! What it promises:
@@ -39,6 +40,7 @@
 //! |---|---|
 //! | a `stripe` | who holds its lock; one lock per thread at a time, but for `try_lock` |
 //! | budgets, hints | everyone, atomically |
+//! | what a namespace's policy knows in all stripes | who holds its lock: a leaf, below the stripes' |
 //! | holes of the arena | who holds its lock: a leaf, below the stripes' |
 
 mod budget;
@@ -47,13 +49,14 @@ mod item;
 mod pages;
 mod policy;
 mod scan;
+pub mod sim;
 mod stats;
 mod stripe;
 mod table;
 mod value;
 
 pub use guard::{EntryRef, Guard};
-pub use policy::Policy;
+pub use policy::{Choice, Policy, UnknownPolicy};
 pub use scan::Visit;
 pub use stats::NamespaceFigures;
 pub use value::{Kind, Value, ValueRef};
@@ -61,10 +64,11 @@ pub use value::{Kind, Value, ValueRef};
 use budget::Budget;
 use pages::{Arena, PAGE};
 use parking_lot::Mutex;
+use policy::Shared;
 use std::hash::{BuildHasher, Hasher as _};
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use stripe::{Parts, Stripe};
 use table::{SEGMENT_BYTES_MAX, Tables};
 
@@ -154,6 +158,10 @@ pub struct Engine {
     hasher: Arc<Hasher>,
     /// Where each slot's table begins; 0: it has none. Written under the stripes' locks, read by anyone.
     hints: Arc<[AtomicU64]>,
+    /// By namespace, what its policy knows in all stripes.
+    shared: Arc<[Arc<Shared>]>,
+    /// Whether each namespace's policy is `auto`.
+    is_auto: [AtomicBool; NAMESPACES],
     /// LOCK: taken before the stripes' locks; keeps two calls of `configure` apart.
     configuring: Mutex<()>,
 }
@@ -191,6 +199,7 @@ impl Engine {
         let budget = Arc::new(Budget::new(Arc::clone(&arena), count, segment_bytes_max));
         let hasher = Arc::new(Hasher::default());
         let hints: Arc<[AtomicU64]> = (0..slots).map(|_| AtomicU64::new(0)).collect();
+        let shared: Arc<[Arc<Shared>]> = (0..NAMESPACES).map(|_| Arc::new(Shared::in_arena(&arena))).collect();
         let stripe = |number: usize| {
             let own_slots = (u32::from(slots) - number as u32).div_ceil(count as u32);
             let parts = Parts {
@@ -201,6 +210,7 @@ impl Engine {
                 budget: Arc::clone(&budget),
                 slot_of: config.slot_of,
                 hasher: Arc::clone(&hasher),
+                shared: Arc::clone(&shared),
                 tables: Tables::new(Arc::clone(&arena), Arc::clone(&hints), own_slots, number, count),
             };
             Locked(Mutex::new(Stripe::new(parts)))
@@ -211,6 +221,8 @@ impl Engine {
             budget,
             hasher,
             hints,
+            shared,
+            is_auto: std::array::from_fn(|_| AtomicBool::new(Policy::default() == Policy::Auto)),
             configuring: Mutex::default(),
         }
     }
@@ -228,6 +240,15 @@ impl Engine {
         for stripe in &self.stripes {
             stripe.lock().configure(&policies);
         }
+        for (is_auto, policy) in self.is_auto.iter().zip(policies) {
+            is_auto.store(policy == Policy::Auto, Relaxed);
+        }
+    }
+
+    /// What `auto` has chosen for a namespace and why; `None` when its policy is another. Takes no stripe's lock.
+    pub fn choice(&self, namespace: NamespaceId) -> Option<Choice> {
+        let is_auto = self.is_auto[namespace.index()].load(Relaxed);
+        is_auto.then(|| self.shared[namespace.index()].choice())
     }
 
     /// The hash of a key, as tables know it. To be computed once a command: see [`Guard::knows`].

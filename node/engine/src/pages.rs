@@ -271,6 +271,21 @@ impl Arena {
         Some(Run { arena: Arc::clone(self), base: self.mapping.address(first), first, pages })
     }
 
+    /// Counts memory that is allocated elsewhere against the limit, as a write's, until the charge is dropped.
+    pub fn charge(self: &Arc<Self>, bytes: usize) -> Option<Charge> {
+        let pages = u64::from(pages_for(bytes));
+        let mut holes = self.holes.lock();
+        let granted = self.granted_pages.load(Relaxed) + pages;
+        if granted > self.soft_limit_pages {
+            return None;
+        }
+        while holes.kept_pages > 0 && granted + holes.kept_pages > self.limit_pages {
+            holes.purge_one(&self.mapping);
+        }
+        self.granted_pages.store(granted, Relaxed);
+        Some(Charge { arena: Arc::clone(self), pages })
+    }
+
     /// Gives kept pages back to the system, at most so many runs of them; false when none was left.
     pub fn purge_step(&self, runs: usize) -> bool {
         let mut holes = self.holes.lock();
@@ -298,6 +313,21 @@ impl Arena {
         let granted = self.granted_pages.load(Relaxed);
         self.granted_pages.store(granted - u64::from(pages), Relaxed);
         holes.add_kept(first, pages);
+    }
+}
+
+/// Memory outside the arena that counts as if it were inside.
+#[derive(Debug)]
+pub struct Charge {
+    arena: Arc<Arena>,
+    pages: u64,
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        let _holes = self.arena.holes.lock();
+        let granted = self.arena.granted_pages.load(Relaxed);
+        self.arena.granted_pages.store(granted - self.pages, Relaxed);
     }
 }
 
@@ -547,6 +577,21 @@ mod tests {
             assert!(arena.resident_bytes() <= MIB);
             assert_eq!(arena.granted_bytes(), runs.iter().map(|run| run.len() as u64).sum::<u64>());
         }
+    }
+
+    #[test]
+    fn what_is_charged_is_not_there_to_be_taken() {
+        let arena = Arena::new(10 * PAGE as u64, 0);
+        drop(arena.take(6, Need::Write));
+        let charge = arena.charge(5 * PAGE - 100).expect("there is room");
+        assert_eq!(
+            (arena.granted_bytes(), arena.resident_bytes()),
+            (5 * PAGE as u64, 5 * PAGE as u64),
+            "kept pages gave way"
+        );
+        assert!(arena.take(6, Need::Write).is_none() && arena.charge(6 * PAGE).is_none());
+        drop(charge);
+        assert!(arena.take(6, Need::Write).is_some());
     }
 
     #[test]

@@ -16,7 +16,7 @@
 use crate::budget::Budget;
 use crate::item::{self, Draft, Layout, NEVER, Record};
 use crate::pages::{Need, PAGE, Run, pages_for};
-use crate::policy::{Meta, Policy, QUEUES, QueueFigures, Replacement, Verdict};
+use crate::policy::{Meta, Policy, QUEUES, QueueFigures, Replacement, Shared, Verdict};
 use crate::stats::NamespaceFigures;
 use crate::table::{BUCKET_BYTES, Place, SEGMENTS_MAX, Tables, Word};
 use crate::{NAMESPACES, NamespaceId, TABLE_SHARE};
@@ -68,6 +68,8 @@ struct Segment {
     expires_at_ms: u64,
     /// When the sweeper looks next.
     sweep_at_ms: u64,
+    /// Tick at which it was begun, or went to its queue as a whole.
+    begun: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -152,6 +154,10 @@ pub struct Stripe {
     free_segments: Vec<u32>,
     spaces: Vec<Option<Box<Space>>>,
     policies: Box<[Policy; NAMESPACES]>,
+    /// By namespace, what its policy knows in all stripes.
+    shared: Arc<[Arc<Shared>]>,
+    /// Tick of the last use, write or walk.
+    now: u32,
     slots: Vec<SlotState>,
     /// Stripes of the engine: a slot's place here is its number divided by this.
     stride: u16,
@@ -181,6 +187,7 @@ pub(crate) struct Parts {
     pub budget: Arc<Budget>,
     pub slot_of: fn(&[u8]) -> u16,
     pub hasher: Arc<crate::Hasher>,
+    pub shared: Arc<[Arc<Shared>]>,
     pub tables: Tables,
 }
 
@@ -196,6 +203,8 @@ impl Stripe {
             free_segments: Vec::new(),
             spaces: Vec::new(),
             policies: Box::new([Policy::default(); NAMESPACES]),
+            shared: parts.shared,
+            now: 0,
             slots: vec![SlotState::default(); parts.slots as usize],
             stride: parts.stride,
             segment_bytes_max: parts.segment_bytes_max,
@@ -280,11 +289,11 @@ impl Stripe {
         if self.spaces.len() <= index {
             self.spaces.resize_with(index + 1, || None);
         }
-        let (policy, budget) = (self.policies[index], &self.budget);
+        let (policy, shared, budget) = (self.policies[index], &self.shared[index], &self.budget);
         self.spaces[index].get_or_insert_with(|| {
             Box::new(Space {
                 policy,
-                replacement: replacement_of(policy, budget),
+                replacement: replacement_of(policy, shared, budget),
                 queues: [Queue::default(); QUEUES],
                 sparse: VecDeque::new(),
                 walk: None,
@@ -311,6 +320,7 @@ impl Stripe {
     /// Counts a use.
     #[inline]
     pub fn touch(&mut self, hash: u64, found: &mut Found, now: u32) {
+        self.now = now;
         let (namespace, queue, used) = {
             let segment = self.segment_mut(found.word.segment());
             let bytes = &mut segment.run.bytes_mut()[found.word.offset() as usize..];
@@ -468,6 +478,7 @@ impl Stripe {
             next: NIL,
             expires_at_ms: NEVER,
             sweep_at_ms: NEVER,
+            begun: self.now,
         };
         if let Some(number) = self.free_segments.pop() {
             self.segments[number as usize] = Some(segment);
@@ -749,6 +760,7 @@ impl Stripe {
 
     /// Where a new entry goes by its namespace's policy, and its first uses.
     pub fn target(&mut self, namespace: NamespaceId, hash: u64, bytes: usize, now: u32) -> (u8, u8) {
+        self.now = now;
         let meta = Meta { hash, bytes: bytes as u32, used: now, uses: 0, queue: 0 };
         self.space(namespace).replacement.insert(&meta, now)
     }
@@ -761,6 +773,7 @@ impl Stripe {
     /// Looks at no more than `max` entries to make room.
     pub fn reclaim(&mut self, namespace: NamespaceId, now_ms: u64, max: usize, gives: Gives) -> Reclaimed {
         let mut done = Reclaimed::default();
+        self.now = item::tick_of(now_ms);
         let keeps_all = gives == Gives::DeadSpace;
         let space = self.space(namespace);
         space.kept_max = if gives == Gives::Now { KEPT_MAX } else { KEPT_MAX.max(space.figures.items) };
@@ -813,11 +826,15 @@ impl Stripe {
     }
 
     fn oldest(&mut self, namespace: NamespaceId, now_ms: u64) -> Option<u32> {
+        let queues = self.space(namespace).queues;
+        let figures = queues.map(|Queue { oldest, open, figures, .. }| {
+            let has_open = open != NIL && self.segment(open).items > 0;
+            let first = if oldest != NIL { oldest } else { open };
+            let begun = if first != NIL { self.segment(first).begun } else { self.now };
+            QueueFigures { segments: figures.segments + u32::from(has_open), begun, ..figures }
+        });
+        self.shared[namespace.index()].note_time(now_ms);
         let space = self.space(namespace);
-        let mut figures = space.queues.map(|queue| queue.figures);
-        for (figures, queue) in figures.iter_mut().zip(&space.queues) {
-            figures.segments += u32::from(queue.open != NIL && queue.figures.items > 0);
-        }
         let wanted = usize::from(space.replacement.reclaim_from(&figures, item::tick_of(now_ms))) % QUEUES;
         for queue in std::iter::once(wanted).chain(0..QUEUES) {
             let space = self.space(namespace);
@@ -1007,7 +1024,9 @@ impl Stripe {
 
     /// A walked segment with one entry that stays goes to the young end of a queue as it is.
     fn move_whole(&mut self, number: u32, queue: u8) {
+        let now = self.now;
         let segment = self.segment_mut(number);
+        segment.begun = now;
         let (namespace, old, live) = (segment.namespace, usize::from(segment.queue), u64::from(segment.live));
         segment.queue = queue;
         let space = self.space(namespace);
@@ -1104,12 +1123,12 @@ impl Stripe {
     /// Applies the policies by namespace; entries stay.
     pub fn configure(&mut self, policies: &[Policy; NAMESPACES]) {
         *self.policies = *policies;
-        for (space, policy) in self.spaces.iter_mut().zip(policies) {
+        for ((space, policy), shared) in self.spaces.iter_mut().zip(policies).zip(self.shared.iter()) {
             if let Some(space) = space
                 && space.policy != *policy
             {
                 space.policy = *policy;
-                space.replacement = replacement_of(*policy, &self.budget);
+                space.replacement = replacement_of(*policy, shared, &self.budget);
             }
         }
     }
@@ -1127,7 +1146,7 @@ impl Stripe {
             if self.spaces[id.index()].is_some() {
                 self.release_spare(id);
                 // What the policy remembers of the keys takes memory too.
-                let replacement = replacement_of(self.policies[id.index()], &self.budget);
+                let replacement = replacement_of(self.policies[id.index()], &self.shared[id.index()], &self.budget);
                 let space = self.space(id);
                 space.replacement = replacement;
                 space.queues = [Queue::default(); QUEUES];
@@ -1261,8 +1280,8 @@ pub struct Prepared {
 }
 
 /// A policy's part for one stripe, whose memory stands against the limit.
-fn replacement_of(policy: Policy, budget: &Budget) -> Box<dyn Replacement> {
-    let mut replacement = policy.replacement();
+fn replacement_of(policy: Policy, shared: &Arc<Shared>, budget: &Budget) -> Box<dyn Replacement> {
+    let mut replacement = policy.replacement(shared);
     replacement.use_arena(budget.shared_arena());
     replacement
 }

@@ -6,14 +6,14 @@
 mod history;
 
 use dcache_engine::*;
-use history::{Id, Op, POLICIES, SLOTS, run};
+use history::{Id, Op, SLOTS, run};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 
 fn config() -> impl Strategy<Value = Option<NamespaceConfig>> {
     let max = prop::option::of((256u64 << 10)..(2 << 20));
     let min = prop_oneof![Just(0u64), 0u64..(512 << 10)];
-    let of = (prop::sample::select(POLICIES.to_vec()), max, min);
+    let of = (prop::sample::select(Policy::ALL.to_vec()), max, min);
     prop::option::weighted(
         0.9,
         of.prop_map(|(policy, memory_max_bytes, memory_min_bytes)| NamespaceConfig {
@@ -63,13 +63,13 @@ proptest! {
     })]
 
     #[test]
-    fn with_room_nothing_is_lost(policy in prop::sample::select(POLICIES.to_vec()), ops in prop::collection::vec(op_or_clear(), 1..400)) {
+    fn with_room_nothing_is_lost(policy in prop::sample::select(Policy::ALL.to_vec()), ops in prop::collection::vec(op_or_clear(), 1..400)) {
         run(64 << 20, policy, &ops, true);
     }
 
     #[test]
     fn under_pressure_nothing_is_wrong_and_all_is_counted(
-        policy in prop::sample::select(POLICIES.to_vec()),
+        policy in prop::sample::select(Policy::ALL.to_vec()),
         ops in prop::collection::vec(op_or_clear(), 1..800),
     ) {
         run(1 << 20, policy, &ops, false);

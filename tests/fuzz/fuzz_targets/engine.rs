@@ -6,7 +6,7 @@
 mod history;
 
 use dcache_engine::{NamespaceConfig, Policy};
-use history::{Id, Op, POLICIES, SLOTS, run};
+use history::{Id, Op, SLOTS, run};
 use libfuzzer_sys::fuzz_target;
 
 /// Reads operations from bytes; zeros follow the end.
@@ -50,7 +50,7 @@ impl Reader<'_> {
     }
 
     fn policy(&mut self) -> Policy {
-        POLICIES[usize::from(self.byte()) % POLICIES.len()]
+        Policy::ALL[usize::from(self.byte()) % Policy::ALL.len()]
     }
 
     fn config(&mut self) -> Option<NamespaceConfig> {

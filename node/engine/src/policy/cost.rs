@@ -27,6 +27,14 @@ impl Cost {
     }
 }
 
+impl Cost {
+    /// Memory this takes.
+    #[cfg(test)]
+    pub fn memory_bytes(&self) -> usize {
+        size_of::<Cost>() + self.sketch.memory_bytes() + Threshold::MEMORY_BYTES
+    }
+}
+
 impl Default for Cost {
     fn default() -> Self {
         Self::new()

@@ -27,6 +27,12 @@ impl Ghost {
         self.sets.grow_to(items as usize / 4);
     }
 
+    /// Memory this takes.
+    #[cfg(test)]
+    pub fn memory_bytes(&self) -> usize {
+        self.sets.memory()
+    }
+
     /// Notes an evicted key.
     pub fn put(&mut self, hash: u64, held: u8) {
         // The oldest, at the high end, goes.

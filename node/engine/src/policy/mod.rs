@@ -7,26 +7,36 @@
 //!
 //! Copying, tables and memory are `stripe.rs`.
 
+mod auto;
 mod cells;
 mod cost;
 mod fifo;
 mod ghost;
 mod lfu;
+mod lhd;
 mod lru;
+pub(crate) mod mini;
 mod random;
 mod s3_fifo;
+mod sample;
+mod shared;
 mod sketch;
 mod threshold;
 mod w_tinylfu;
+mod wheel;
+
+pub use auto::Choice;
+pub(crate) use shared::Shared;
 
 use crate::pages::Arena;
+use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 /// How a namespace chooses what to evict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Policy {
     /// The least recently used entry.
-    #[default]
     Lru,
     /// The least frequently used entry; among equals, the least recently used.
     Lfu,
@@ -36,25 +46,81 @@ pub enum Policy {
     S3Fifo,
     /// A small window, and a main part that lets in what is used more often than what it would replace (W-TinyLFU).
     WTinyLfu,
+    /// The entry that is expected to bring fewest hits for the room and the time it takes (hit density).
+    Lhd,
     /// The entry with the fewest uses for its bytes (greedy dual by frequency over size).
     Cost,
     /// Any.
     Random,
     /// Nothing is evicted: a write that does not fit is refused.
     None,
+    /// What misses least of `lru`, `lhd`, `cost` and `s3-fifo`, tried on a sample of the keys.
+    #[default]
+    Auto,
 }
 
 impl Policy {
-    pub(crate) fn replacement(self) -> Box<dyn Replacement> {
+    pub const ALL: [Policy; 10] = [
+        Policy::Lru,
+        Policy::Lfu,
+        Policy::Fifo,
+        Policy::S3Fifo,
+        Policy::WTinyLfu,
+        Policy::Lhd,
+        Policy::Cost,
+        Policy::Random,
+        Policy::None,
+        Policy::Auto,
+    ];
+
+    /// What the operator calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Policy::Lru => "lru",
+            Policy::Lfu => "lfu",
+            Policy::Fifo => "fifo",
+            Policy::S3Fifo => "s3-fifo",
+            Policy::WTinyLfu => "w-tinylfu",
+            Policy::Lhd => "lhd",
+            Policy::Cost => "cost",
+            Policy::Random => "random",
+            Policy::None => "none",
+            Policy::Auto => "auto",
+        }
+    }
+
+    /// One stripe's part of the policy for a namespace; `shared` is what the stripes have in common.
+    pub(crate) fn replacement(self, shared: &Arc<Shared>) -> Box<dyn Replacement> {
         match self {
             Policy::Lru => Box::new(lru::Lru::default()),
             Policy::Lfu => Box::new(lfu::Lfu::default()),
             Policy::S3Fifo => Box::new(s3_fifo::S3Fifo::default()),
             Policy::WTinyLfu => Box::new(w_tinylfu::WTinyLfu::default()),
+            Policy::Lhd => Box::new(lhd::Taught::new(Arc::clone(shared))),
             Policy::Cost => Box::new(cost::Cost::default()),
             Policy::Random => Box::new(random::Random::default()),
             Policy::Fifo | Policy::None => Box::new(fifo::Fifo),
+            Policy::Auto => Box::new(auto::Follower::new(Arc::clone(shared))),
         }
+    }
+}
+
+impl fmt::Display for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// The name is no policy's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a policy: one of lru, lfu, fifo, s3-fifo, w-tinylfu, lhd, cost, random, none, auto")]
+pub struct UnknownPolicy;
+
+impl FromStr for Policy {
+    type Err = UnknownPolicy;
+
+    fn from_str(name: &str) -> Result<Policy, UnknownPolicy> {
+        Policy::ALL.into_iter().find(|policy| policy.name() == name).ok_or(UnknownPolicy)
     }
 }
 
@@ -96,6 +162,8 @@ pub struct QueueFigures {
     pub bytes: u64,
     pub items: u64,
     pub segments: u32,
+    /// Tick at which the oldest segment got its first entry; means nothing where there is no segment.
+    pub begun: u32,
 }
 
 /// How one namespace replaces entries within one stripe.

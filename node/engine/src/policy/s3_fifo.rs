@@ -24,6 +24,14 @@ impl S3Fifo {
     }
 }
 
+impl S3Fifo {
+    /// Memory this takes.
+    #[cfg(test)]
+    pub fn memory_bytes(&self) -> usize {
+        size_of::<S3Fifo>() + self.ghost.memory_bytes()
+    }
+}
+
 impl Default for S3Fifo {
     fn default() -> Self {
         Self::new()

@@ -34,6 +34,12 @@ impl Sketch {
         self.blocks.grow_to(items as usize / 8);
     }
 
+    /// Memory this takes.
+    #[cfg(test)]
+    pub fn memory_bytes(&self) -> usize {
+        self.blocks.memory()
+    }
+
     /// Counts a key.
     pub fn note(&mut self, hash: u64) {
         let (mut block, shifts) = self.block(hash);

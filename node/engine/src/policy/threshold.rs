@@ -34,6 +34,9 @@ pub struct Threshold {
 }
 
 impl Threshold {
+    #[cfg(test)]
+    pub const MEMORY_BYTES: usize = BUCKETS * size_of::<f32>();
+
     pub fn new(share: f32) -> Self {
         Self {
             share,

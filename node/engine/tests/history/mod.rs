@@ -9,16 +9,6 @@ use dcache_engine::*;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub const SLOTS: u16 = 8;
-pub const POLICIES: [Policy; 8] = [
-    Policy::Lru,
-    Policy::Lfu,
-    Policy::Fifo,
-    Policy::S3Fifo,
-    Policy::WTinyLfu,
-    Policy::Cost,
-    Policy::Random,
-    Policy::None,
-];
 
 /// Database and key.
 pub type Id = (u16, Vec<u8>);
