@@ -214,6 +214,11 @@ fn namespaces_are_set_listed_and_deleted_on_all_nodes() {
     let file = home.file("n.yaml", "name: sess\nmatch: {prefix: \"sess:\"}\neviction: lru\n");
     home.ok(&["namespace", "set", "-f", file.to_str().unwrap()]);
     assert_eq!(home.ok(&["namespace", "show", "sess", "-o", "json"]).json()["spec"]["eviction"], "lru");
+    let default = home.ok(&["namespace", "show", "default"]);
+    for node in ["n1", "n2"] {
+        let line = format!("  auto       lru on {node} from the start");
+        assert!(default.text().lines().any(|seen| seen == line), "{line:?} is missing in\n{default:?}");
+    }
     assert_eq!(home.run(&["namespace", "delete", "default", "--yes"]).code, 2);
     home.ok(&["namespace", "delete", "sess", "--yes"]);
     assert_eq!(home.run(&["namespace", "show", "sess"]).code, 3);

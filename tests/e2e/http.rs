@@ -44,6 +44,7 @@ fn health_metrics_and_versioned_answers() {
         "dcache_misses_total{namespace=\"default\"} 1",
         "dcache_request_duration_seconds_count{command=\"get\"} 2",
         "dcache_items 1",
+        "dcache_namespace_policy_info{namespace=\"default\",eviction=\"auto\",policy=\"lru\"} 1",
         "dcache_connections 1",
     ] {
         assert!(metrics.lines().any(|seen| seen == line), "{line} is missing in\n{metrics}");

@@ -41,7 +41,7 @@ pub use view::View;
 use clients::Clients;
 use dcache_cluster::metadata::Metadata;
 use dcache_engine::{Engine, NamespaceConfig, Policy};
-use dcache_protocol::control::{CommandFigures, NamespaceFigures, NodeReport, Traffic};
+use dcache_protocol::control::{CommandFigures, NamespaceFigures, NodeReport, PolicyCandidate, PolicyChoice, Traffic};
 use dcache_protocol::peer::{DataHeader, DataStatus};
 use dcache_protocol::resp::parse::{Limits, Parser};
 use dcache_protocol::resp::reply::Version;
@@ -269,6 +269,7 @@ impl Node {
     pub fn namespace_figures(&self) -> Vec<NamespaceFigures> {
         let view = self.view();
         let by_id = self.engine.figures();
+        let node = view.my_node().map(|node| node.name.clone()).unwrap_or_default();
         let figures = view.namespaces().map(|(id, spec)| {
             let mut figures = NamespaceFigures {
                 name: spec.name.clone(),
@@ -289,6 +290,8 @@ impl Node {
                 figures.expirations = engine.expirations;
                 figures.refused = engine.refused;
             }
+            let choice = self.engine.choice(id);
+            figures.chosen = choice.map(|choice| policy_choice(&node, choice)).into_iter().collect();
             figures
         });
         figures.collect()
@@ -413,24 +416,45 @@ impl Node {
     }
 }
 
+/// What the operator calls each policy of the engine.
+const POLICIES: [(Eviction, Policy); 10] = [
+    (Eviction::Auto, Policy::Auto),
+    (Eviction::Lru, Policy::Lru),
+    (Eviction::Lfu, Policy::Lfu),
+    (Eviction::Fifo, Policy::Fifo),
+    (Eviction::S3Fifo, Policy::S3Fifo),
+    (Eviction::WTinyLfu, Policy::WTinyLfu),
+    (Eviction::Lhd, Policy::Lhd),
+    (Eviction::Cost, Policy::Cost),
+    (Eviction::Random, Policy::Random),
+    (Eviction::None, Policy::None),
+];
+
+/// What `auto` chose on a node.
+fn policy_choice(node: &str, choice: dcache_engine::Choice) -> PolicyChoice {
+    let eviction = |policy| POLICIES.iter().find(|pair| pair.1 == policy).map_or_else(Eviction::default, |pair| pair.0);
+    let candidates = choice.candidates.into_iter();
+    PolicyChoice {
+        node: node.to_owned(),
+        policy: eviction(choice.policy),
+        since_ms: (choice.since_ms > 0).then_some(choice.since_ms),
+        changes: choice.changes,
+        sampled_entries: choice.sampled_entries,
+        sample_rate: choice.sample_rate,
+        candidates: candidates
+            .map(|(policy, miss_ratio)| PolicyCandidate { policy: eviction(policy), miss_ratio })
+            .collect(),
+        reason: choice.reason,
+    }
+}
+
 /// Tells the engine what the operator said about each namespace.
 fn configure(engine: &Engine, view: &View) {
     let mut configs = vec![None; 1];
     for (id, spec) in view.namespaces() {
         let index = usize::from(id.0);
         configs.resize(configs.len().max(index + 1), None);
-        let policy = match spec.eviction {
-            Eviction::Auto => Policy::Lru,
-            Eviction::Lru => Policy::Lru,
-            Eviction::Lfu => Policy::Lfu,
-            Eviction::Fifo => Policy::Fifo,
-            Eviction::S3Fifo => Policy::S3Fifo,
-            Eviction::WTinyLfu => Policy::WTinyLfu,
-            Eviction::Lhd => Policy::Cost,
-            Eviction::Cost => Policy::Cost,
-            Eviction::Random => Policy::Random,
-            Eviction::None => Policy::None,
-        };
+        let policy = POLICIES.iter().find(|pair| pair.0 == spec.eviction).map_or_else(Policy::default, |pair| pair.1);
         let memory_min_bytes = spec.memory_min_bytes.unwrap_or(0);
         configs[index] = Some(NamespaceConfig { policy, memory_max_bytes: spec.memory_max_bytes, memory_min_bytes });
     }

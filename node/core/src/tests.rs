@@ -130,6 +130,37 @@ fn a_lowered_maximum_is_reached_without_a_write() {
 }
 
 #[test]
+fn what_auto_does_in_a_namespace_is_told_with_the_reason() {
+    let cluster = Cluster::new(1);
+    let node = &cluster.nodes[0];
+    let choice = |namespace: &str| {
+        let all = node.namespace_figures();
+        all.into_iter().find(|figures| figures.name == namespace).expect("it is there").chosen
+    };
+    let [first] = &choice("default")[..] else { panic!("auto is the default") };
+    assert_eq!((&*first.node, first.policy, first.since_ms), ("n1", Eviction::Lru, None));
+    assert!(first.candidates.is_empty() && first.reason.contains("too few"), "{first:?}");
+    // Small values are asked for as often as large ones, and eight of them fit in the room of one.
+    let mut client = cluster.client(0, Door::Gateway);
+    let (small, large) = ("x".repeat(1_000), "x".repeat(8_000));
+    let mut state = 1u64;
+    for _ in 0..60_000 {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let key = format!("k{}", (state >> 33) % 60_000);
+        if client.call(&["GET", &key]) == "$-1\r\n" {
+            client.call(&["SET", &key, if state >> 40 & 1 == 0 { &small } else { &large }]);
+        }
+    }
+    let [now] = &choice("default")[..] else { panic!("one node, one choice") };
+    assert!(now.sampled_entries > 500 && now.sample_rate <= 1.0 && now.candidates.len() == 4, "{now:?}");
+    assert!(now.candidates.iter().any(|candidate| candidate.policy == now.policy), "{now:?}");
+    let mut metadata = fixture::metadata(1);
+    metadata.namespaces.get_mut("default").expect("always there").eviction = Eviction::Lfu;
+    node.publish(Arc::new(metadata), None);
+    assert!(choice("default").is_empty(), "nothing is chosen for lfu");
+}
+
+#[test]
 fn namespaces_may_limit_how_long_keys_live() {
     let cluster = Cluster::new(1);
     let mut metadata = fixture::metadata(1);

@@ -295,6 +295,8 @@ pub struct PolicyChoice {
     pub changes: u32,
     /// Entries in the sample the candidates are tried on.
     pub sampled_entries: u64,
+    /// Part of the keys that is sampled, up to 1.
+    pub sample_rate: f64,
     pub candidates: Vec<PolicyCandidate>,
     /// A sentence.
     pub reason: String,

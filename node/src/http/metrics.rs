@@ -126,6 +126,14 @@ fn namespace_figures(text: &mut Text, report: &NodeReport) {
             text.line("dcache_namespace_memory_max_bytes", &[("namespace", &namespace.name)], max);
         }
     }
+    let help = "1; eviction is what the operator chose, policy what is in force.";
+    text.head("dcache_namespace_policy_info", "gauge", help);
+    for namespace in &report.namespaces {
+        let policy = namespace.chosen.first().map_or(namespace.eviction, |choice| choice.policy);
+        let labels =
+            [("namespace", &*namespace.name), ("eviction", namespace.eviction.name()), ("policy", policy.name())];
+        text.line("dcache_namespace_policy_info", &labels, 1);
+    }
 }
 
 /// The text so far. Writing to a `String` cannot fail.

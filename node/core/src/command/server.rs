@@ -251,8 +251,9 @@ fn keyspace_section(context: &Context<'_>, lines: &mut Lines) {
 fn namespaces_section(context: &Context<'_>, lines: &mut Lines) {
     for figures in context.node.namespace_figures() {
         let max = figures.memory_max_bytes.unwrap_or(0);
+        let policy = figures.chosen.first().map_or(figures.eviction, |choice| choice.policy);
         let value = format_args!(
-            "items={},stored_bytes={},bytes={},max_bytes={max},hits={},misses={},sets={},deletes={},evictions={},expirations={},refused={}",
+            "items={},stored_bytes={},bytes={},max_bytes={max},hits={},misses={},sets={},deletes={},evictions={},expirations={},refused={},eviction={},policy={policy}",
             figures.items,
             figures.stored_bytes,
             figures.memory_used_bytes,
@@ -263,6 +264,7 @@ fn namespaces_section(context: &Context<'_>, lines: &mut Lines) {
             figures.evictions,
             figures.expirations,
             figures.refused,
+            figures.eviction,
         );
         write!(lines.0, "namespace_{}:{value}\r\n", figures.name).expect("a String takes everything");
     }
