@@ -17,12 +17,12 @@
 //! So a key and value of up to 255 bytes each cost 7 bytes, 13 with an expiry. Numbers are little-endian. What is not here
 //! is known from elsewhere: the slot follows from the key, the namespace from the segment, uses stand in the table.
 //!
-//! A *tick* is [`TICK_MS`] milliseconds; 32 bits of them last 397 days, after which an entry not used since looks fresh.
+//! A *tick* is [`TICK_MS`] ms; 32 bits of them last 49 days, after which an entry not used since looks fresh.
 
 use std::ops::Range;
 
 /// Milliseconds in a tick.
-pub const TICK_MS: u64 = 8;
+pub const TICK_MS: u64 = 1;
 
 /// The most header an entry can have.
 pub const HEADER_MAX: usize = 1 + 4 + 4 + 4 + 2 + 8;

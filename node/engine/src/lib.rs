@@ -82,7 +82,7 @@ const STRIPES_MAX: usize = 64;
 const STRIPE_BYTES_MIN: u64 = 16 << 20;
 
 /// Segments each stripe's part of the limit makes, at least.
-const SEGMENTS_PER_STRIPE: u64 = 128;
+const SEGMENTS_PER_STRIPE: u64 = 256;
 
 /// What an entry takes of its table, about: 8 bytes at a fill of 4/5.
 pub(crate) const TABLE_SHARE: u64 = 10;

@@ -27,13 +27,7 @@ use std::sync::Arc;
 const NIL: u32 = 0;
 
 /// Segments a namespace's bytes in a stripe are spread over, at least; its share of waste in the open one follows.
-const SEGMENTS_PER_SPACE: u64 = 96;
-
-/// An entry longer than this part of a segment gets one of its own.
-const OWN_SEGMENT: usize = 8;
-
-/// Entries shorter than this share segments all the same.
-const OWN_SEGMENT_BYTES_MIN: usize = 8 << 10;
+const SEGMENTS_PER_SPACE: u64 = 192;
 
 /// Bytes of an entry that are asked for ahead at most; the processor itself goes on with what is read in order.
 const PREFETCHED_MAX: u32 = 256;
@@ -345,9 +339,11 @@ impl Stripe {
         (wanted + 1).next_power_of_two().clamp(PAGE, max)
     }
 
+    /// Whether so many bytes waste less in pages of their own, half of one of them, than at the end of a shared segment, half as
+    /// many as they are.
     fn gets_own_segment(&mut self, namespace: NamespaceId, bytes: usize) -> bool {
         let segment_bytes = self.segment_bytes(namespace);
-        bytes > segment_bytes || (bytes > segment_bytes / OWN_SEGMENT && bytes >= OWN_SEGMENT_BYTES_MIN)
+        bytes > segment_bytes || bytes.pow(2) > PAGE * segment_bytes
     }
 
     /// Sees to it that `bytes` more can be appended, whatever queue they go to; what could be had is kept if it is not all.

@@ -166,7 +166,7 @@ pub struct Shadows {
 
 impl Shadows {
     /// Bytes it takes at most, about.
-    pub const MEMORY_MAX: usize = 512 << 10;
+    pub const MEMORY_MAX: usize = 416 << 10;
 
     pub fn new() -> Shadows {
         let first = Shadow { candidate: Candidate::new(LRU), store: Mini::new(u64::MAX, SEGMENTS), misses: 0.0 };
@@ -210,9 +210,10 @@ impl Shadows {
     /// A request of a key of the sample that is seen. `whole`: items and bytes of all that is held, once something had to go.
     pub fn request(&mut self, meta: &Meta, now: u32, seen: u32, whole: Option<(u64, u64)>) {
         let Meta { hash, bytes, .. } = *meta;
-        // A candidate may hold more than there is, if it prefers the small.
-        let held = (self.held() as u64) << self.halvings;
-        self.resample(seen, whole.map_or(held, |whole| whole.0.max(held / 2)));
+        // Candidates may hold more than there is, if they prefer the small.
+        let held = self.shadows.iter().map(|shadow| shadow.store.len() as u64).sum::<u64>() << self.halvings;
+        let mean = held / self.shadows.len() as u64;
+        self.resample(seen, whole.map_or(mean, |whole| whole.0.max(mean)));
         if !is_sampled(mixed(hash), self.halvings) {
             return;
         }
