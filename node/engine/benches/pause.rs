@@ -109,7 +109,9 @@ fn main() {
     phase(&format!("growing from 0 to {entries} entries of 16 + 32 B"), 0..entries, |n| set(&big, n, &value, n >> 12));
     assert_eq!(big.count(0), entries);
     drop(big);
-    for policy in Policy::ALL.into_iter().filter(|policy| *policy != Policy::None) {
+    let named: Vec<Policy> = std::env::args().skip(1).filter_map(|arg| arg.parse().ok()).collect();
+    let is_wanted = |policy: &Policy| *policy != Policy::None && (named.is_empty() || named.contains(policy));
+    for policy in Policy::ALL.into_iter().filter(is_wanted) {
         let engine = Engine::new(Config { memory_bytes: entries * 20, slots: 16384, threads: 2, slot_of });
         engine.configure(&[Some(NamespaceConfig { policy, ..NamespaceConfig::default() })]);
         (0..entries / 2).for_each(|n| set(&engine, n, &value, n >> 12));

@@ -41,7 +41,7 @@ impl<'a> EntryRef<'a> {
         Some(self.layout.expires_at_ms(self.bytes)).filter(|at| *at != NEVER)
     }
 
-    /// Milliseconds since its last use before this lookup by [`Guard::peek`], to 8 ms; 0 after [`Guard::get`].
+    /// Milliseconds since its last use before this lookup by [`Guard::peek`]; 0 after [`Guard::get`].
     pub fn idle_ms(&self, now_ms: u64) -> u64 {
         u64::from(tick_of(now_ms).wrapping_sub(self.layout.used(self.bytes))) * TICK_MS
     }

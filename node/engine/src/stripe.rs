@@ -1261,9 +1261,9 @@ impl Stripe {
     }
 }
 
-/// Entries a policy may keep in a row when room is missing. A write that pays ahead of need lets it keep what it will, but for
-/// one round of all entries: it cannot keep everything, whatever it thinks of it.
-const KEPT_MAX: u64 = 32;
+/// Entries a policy may keep in a row when room is missing, so that no write waits for long. A write that pays ahead of need
+/// lets it keep what it will, but for one round of all entries: it cannot keep everything, whatever it thinks of it.
+const KEPT_MAX: u64 = 1;
 
 /// How soon the sweeper comes back to a segment in which more will expire.
 const SWEEP_EVERY_MS: u64 = 1000;

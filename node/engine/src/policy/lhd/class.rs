@@ -3,12 +3,12 @@
 //! `uses`, the byte a policy may keep with an entry, holds the first two: low four bits the uses since it was first seen, up
 //! to 15; high four bits the last interval in ticks, a step for each factor of 4.
 
-/// Buckets of age: two for each doubling, up to 2^26 ticks (six days); beyond it all ages are one.
-pub const AGES: usize = 52;
+/// Buckets of age: two for each doubling, up to 2^29 ticks (six days); beyond it all ages are one.
+pub const AGES: usize = 58;
 
 const FREQUENCIES: usize = 6;
-/// Steps of interval: up to 4^12 ticks (37 hours) are told apart.
-const INTERVALS: usize = 12;
+/// Steps of interval: up to 4^14 ticks (three days) are told apart.
+const INTERVALS: usize = 14;
 pub const CLASSES: usize = 1 + FREQUENCIES * INTERVALS;
 
 /// The bucket of an age in ticks.
