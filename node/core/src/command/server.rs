@@ -619,7 +619,7 @@ mod tests {
         assert!(figures.starts_with("items=1,stored_bytes=10,bytes="), "{figures}");
         assert!(
             figures
-                .ends_with(",max_bytes=1048576,hits=1,misses=1,sets=1,deletes=0,evictions=0,expirations=0,refused=0,eviction=lru,policy=lru"),
+                .ends_with(",max_bytes=1048576,hits=1,misses=1,sets=1,deletes=0,evictions=0,expirations=0,refused=0,eviction=none,policy=none"),
             "{figures}"
         );
         assert!(info["namespace_default"].contains(",hits=0,misses=0,sets=1,"));
