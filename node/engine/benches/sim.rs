@@ -28,6 +28,11 @@ struct Options {
 }
 
 fn main() -> ExitCode {
+    if std::env::args().skip(1).all(|argument| argument == "--bench") {
+        // One of all benches: without a trace there is nothing to do.
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
     let Some(options) = options() else {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
@@ -73,7 +78,10 @@ fn options() -> Option<Options> {
 }
 
 fn read(file: &Path, all_get: bool) -> io::Result<Trace> {
-    let bytes = BufReader::with_capacity(1 << 16, File::open(file)?);
+    // Cargo runs a bench in its package's directory, not where it was called.
+    let from_root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(file);
+    let opened = File::open(file).or_else(|error| File::open(from_root).map_err(|_| error))?;
+    let bytes = BufReader::with_capacity(1 << 16, opened);
     let lines: Box<dyn BufRead> = match file.extension() {
         Some(extension) if extension == "gz" => Box::new(BufReader::new(MultiGzDecoder::new(bytes))),
         _ => Box::new(bytes),

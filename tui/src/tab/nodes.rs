@@ -130,12 +130,12 @@ fn memory(app: &App, report: &NodeReport) -> Vec<String> {
     namespaces.sort_by_key(|namespace| std::cmp::Reverse(namespace.memory_used_bytes));
     lines.extend(namespaces.into_iter().map(|namespace| {
         format!(
-            "{:<12} {:>7} keys {:>9}  evicted {}  {}",
+            "{:<12} {:<9} {:>5} keys {:>9}  evicted {}",
             namespace.name,
+            policy(namespace),
             format_count(namespace.items as f64),
             format_size(namespace.memory_used_bytes),
             format_count(namespace.evictions as f64),
-            policy(namespace),
         )
     }));
     lines

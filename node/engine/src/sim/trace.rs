@@ -6,6 +6,9 @@ use std::io::{self, BufRead};
 
 const HEADER: &str = "time_s,key_id,key_size,value_size,op,ttl_s";
 
+/// Ids are dense, so one beyond this is a mistake.
+const KEYS_MAX: u32 = 1 << 28;
+
 /// What a request does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Op {
@@ -69,7 +72,7 @@ impl Trace {
 
 fn parse(line: &str, all_get: bool) -> Option<Request> {
     let mut fields = line.split(',').skip(1);
-    let key = fields.next()?.parse().ok()?;
+    let key = fields.next()?.parse().ok().filter(|key| *key < KEYS_MAX)?;
     let key_size: u32 = fields.next()?.parse().ok()?;
     let value_size: u32 = fields.next()?.parse().ok()?;
     let op = match fields.next()? {
@@ -79,7 +82,7 @@ fn parse(line: &str, all_get: bool) -> Option<Request> {
         "d" => Op::Delete,
         _ => return None,
     };
-    Some(Request { key, bytes: key_size + value_size, op })
+    Some(Request { key, bytes: key_size.checked_add(value_size)?, op })
 }
 
 #[cfg(test)]
@@ -91,6 +94,8 @@ mod tests {
         let request = parse("3,17,20,717,s,0", false).expect("a line");
         assert_eq!((request.key, request.bytes, request.op), (17, 737, Op::Set));
         assert_eq!(parse("3,17,20,717,s,0", true).expect("a line").op, Op::Get);
-        assert!(parse("3,17,20,717,x,0", false).is_none());
+        for broken in ["3,17,20,717,x,0", "3,17,4294967295,1,g,0", "3,4000000000,20,1,g,0", "3,17", ""] {
+            assert!(parse(broken, false).is_none(), "{broken}");
+        }
     }
 }
