@@ -33,6 +33,10 @@ const PAY_ENTRIES: usize = 48;
 /// Entries looked at in one hold of a lock when room is missing.
 const STEP_ENTRIES: usize = 64;
 
+/// Steps after which what the policy thinks counts for little: a write that waited for so many entries to be looked at has
+/// waited for some tenths of a millisecond.
+const PATIENT_STEPS: usize = 24;
+
 /// Steps after which a write is refused: as many entries as any namespace has segments' worth of.
 const STEPS_MAX: usize = 1 << 14;
 
@@ -267,7 +271,8 @@ impl Engine {
                 true => stripe,
                 false => self.budget.richest(victim),
             };
-            let gives = self.budget.gives(victim, namespace, Gives::Now);
+            let what = if step < PATIENT_STEPS { Gives::Now } else { Gives::AtOnce };
+            let gives = self.budget.gives(victim, namespace, what);
             let mut reclaimed = self.stripes[from].lock().reclaim(victim, now_ms, STEP_ENTRIES, gives);
             if reclaimed.is_stuck {
                 reclaimed = self.reclaim_anywhere(victim, now_ms, gives);

@@ -125,6 +125,8 @@ pub enum Gives {
     InTime,
     /// Room is missing: what the policy lets go, and it cannot keep many in a row.
     Now,
+    /// A write has waited for long: every other entry, whatever the policy thinks of it.
+    AtOnce,
 }
 
 /// What a step of reclaiming did.
@@ -772,7 +774,11 @@ impl Stripe {
         self.now = item::tick_of(now_ms);
         let keeps_all = gives == Gives::DeadSpace;
         let space = self.space(namespace);
-        space.kept_max = if gives == Gives::Now { KEPT_MAX } else { KEPT_MAX.max(space.figures.items) };
+        space.kept_max = match gives {
+            Gives::Now => KEPT_MAX,
+            Gives::AtOnce => 1,
+            Gives::InTime | Gives::DeadSpace => KEPT_MAX.max(space.figures.items),
+        };
         while done.looked_at < max {
             let walk = match self.space(namespace).walk {
                 Some(walk) => walk,
@@ -1261,9 +1267,9 @@ impl Stripe {
     }
 }
 
-/// Entries a policy may keep in a row when room is missing, so that no write waits for long. A write that pays ahead of need
-/// lets it keep what it will, but for one round of all entries: it cannot keep everything, whatever it thinks of it.
-const KEPT_MAX: u64 = 1;
+/// Entries a policy may keep in a row when room is missing. A write that pays ahead of need lets it keep what it will, but for
+/// one round of all entries: it cannot keep everything, whatever it thinks of it.
+const KEPT_MAX: u64 = 32;
 
 /// How soon the sweeper comes back to a segment in which more will expire.
 const SWEEP_EVERY_MS: u64 = 1000;
