@@ -1,6 +1,6 @@
 //! Background work of a node, in steps small enough to stand between two requests: expiring, dropping the entries of slots
-//! it lost, sorting entries into the namespaces they belong to since those changed, trimming those whose maximum was
-//! lowered, and joining memory to large pages.
+//! it lost, sorting entries into the namespaces they belong to since those changed, and trimming those whose maximum was
+//! lowered.
 //!
 //! A session may still act on the view before this one while its batch runs: it may write into a lost slot after it was
 //! dropped, or under a namespace's old id after its slot was sorted. Hence sorting begins [`GRACE`] after the view was
@@ -15,7 +15,6 @@ use dcache_engine::Engine;
 use dcache_protocol::{SLOTS, Slot};
 use parking_lot::Mutex;
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 /// How long a session's batch may go on acting on the view before this one.
@@ -39,17 +38,12 @@ const SLOTS_A_STEP: usize = 64;
 /// Entries sorted in one step at most, within a slot's.
 const SORTED_A_STEP: usize = 2000;
 
-/// Between two windows of memory that are joined, so many times what the first took.
-const JOIN_PAUSE: u32 = 30;
-
 /// What is still to be done.
 #[derive(Debug, Default)]
 pub(crate) struct Upkeep {
     /// Slots whose entries are not this node's any more.
     lost: Mutex<BTreeSet<u16>>,
     sorting: Mutex<Option<Sorting>>,
-    /// No memory is joined before, in nanoseconds since the node's start.
-    join_not_before: AtomicU64,
 }
 
 /// A walk over all slots that sorts their entries into namespaces.
@@ -85,17 +79,6 @@ impl Upkeep {
         self.sort(node, begun, &is_over);
         if worker == 0 {
             node.engine().trim_step(TRIM_BATCH, node.unix_ms());
-            self.join(node);
-        }
-    }
-
-    /// Joins memory to large pages, for a small share of the time only: how long one takes is the system's affair.
-    fn join(&self, node: &Node) {
-        let begun = node.now();
-        if begun >= Duration::from_nanos(self.join_not_before.load(Relaxed)) && node.engine().join_step() {
-            let ended = node.now();
-            let not_before = ended + ended.saturating_sub(begun) * JOIN_PAUSE;
-            self.join_not_before.store(u64::try_from(not_before.as_nanos()).unwrap_or(u64::MAX), Relaxed);
         }
     }
 

@@ -9,7 +9,6 @@
 
 use dcache_engine::*;
 use rustix::time::{ClockId, clock_gettime};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// From this on an operation's time on the core is looked at too.
@@ -81,22 +80,6 @@ fn set(engine: &Engine, number: u64, value: &[u8], now_ms: u64) {
     guard.set(0, &key, ValueRef::String(value), None, NamespaceId::DEFAULT, now_ms).unwrap();
 }
 
-/// Joins memory to large pages meanwhile, for a thirtieth of the time, as a node does.
-fn with_joining(engine: &Engine, act: impl FnOnce()) {
-    let is_over = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while !is_over.load(Relaxed) {
-                let begun = Instant::now();
-                engine.join_step();
-                std::thread::sleep(begun.elapsed() * 30 + Duration::from_micros(100));
-            }
-        });
-        act();
-        is_over.store(true, Relaxed);
-    });
-}
-
 fn phase(what: &str, numbers: std::ops::Range<u64>, mut op: impl FnMut(u64)) {
     let mut seen = Histogram::default();
     let begun = Instant::now();
@@ -123,10 +106,7 @@ fn main() {
     let value = [7u8; 32];
     // Room for all of the first phase; the second writes as many again into half of it.
     let big = Engine::new(Config { memory_bytes: entries * 100, slots: 16384, threads: 2, slot_of });
-    with_joining(&big, || {
-        let what = format!("growing from 0 to {entries} entries of 16 + 32 B");
-        phase(&what, 0..entries, |n| set(&big, n, &value, n >> 12));
-    });
+    phase(&format!("growing from 0 to {entries} entries of 16 + 32 B"), 0..entries, |n| set(&big, n, &value, n >> 12));
     assert_eq!(big.count(0), entries);
     drop(big);
     let named: Vec<Policy> = std::env::args().skip(1).filter_map(|arg| arg.parse().ok()).collect();
@@ -135,15 +115,13 @@ fn main() {
         let engine = Engine::new(Config { memory_bytes: entries * 20, slots: 16384, threads: 2, slot_of });
         engine.configure(&[Some(NamespaceConfig { policy, ..NamespaceConfig::default() })]);
         (0..entries / 2).for_each(|n| set(&engine, n, &value, n >> 12));
-        with_joining(&engine, || {
-            phase(&format!("evicting, {policy}: writes, a quarter of them reads"), entries / 2..entries, |n| {
-                if n % 4 == 0 {
-                    let key = key_of(n - n % 100_000);
-                    engine.lock(slot_of(&key)).get(0, &key, NamespaceId::DEFAULT, n >> 12);
-                } else {
-                    set(&engine, n, &value, n >> 12);
-                }
-            });
+        phase(&format!("evicting, {policy}: writes, a quarter of them reads"), entries / 2..entries, |n| {
+            if n % 4 == 0 {
+                let key = key_of(n - n % 100_000);
+                engine.lock(slot_of(&key)).get(0, &key, NamespaceId::DEFAULT, n >> 12);
+            } else {
+                set(&engine, n, &value, n >> 12);
+            }
         });
         assert!(engine.figures()[0].evictions > 0);
     }

@@ -342,12 +342,6 @@ impl Engine {
         }
     }
 
-    /// Puts 2 MiB of memory that have been in use for a while into one large page of the system's, which takes it some tenths
-    /// of a millisecond; false when there are none.
-    pub fn join_step(&self) -> bool {
-        self.budget.arena().join_step()
-    }
-
     /// Entries of one slot in one database, expired ones not dropped yet included.
     pub fn count_in_slot(&self, slot: u16, database: u16) -> u64 {
         self.stripes[self.stripe_of(slot)].lock().slot_items(slot, database)

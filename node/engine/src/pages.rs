@@ -11,17 +11,13 @@
 //!   granted + kept ≤ limit, always: before a fresh page would pass it, kept ones go back to the system
 //! ```
 //!
-//! Processors find what is in large pages faster: a *window* of 2 MiB all of whose pages have memory behind them is joined
-//! to one, on request and in the background ([`Arena::join_step`]). That adds nothing to the memory in use, and the system
-//! is never told to join by itself, which would put memory behind clean addresses. A purge splits a large page again.
-//!
 //! All `unsafe` code of the store is in this file; every other file works on the slices a run hands out. What is in the
 //! pages is their owners' business.
 
 #![allow(unsafe_code)]
 
 use parking_lot::Mutex;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -32,12 +28,6 @@ pub const PAGE: usize = 4096;
 /// Addresses reserved for each page of the limit. Runs of very different lengths can cut the range up; three quarters of it
 /// being free keeps a hole of any length around.
 const ADDRESSES_PER_PAGE: u64 = 4;
-
-/// Pages in a large page.
-const WINDOW: u32 = 512;
-
-/// Windows that are full but not joined yet: the pages taken last may not have been written to, and joining would.
-const UNJOINED: usize = 8;
 
 /// Pages for so many bytes.
 pub fn pages_for(bytes: usize) -> u32 {
@@ -76,13 +66,6 @@ impl Mapping {
         // The only failures are of addresses that are not mapped or are locked in memory; these are neither.
         debug_assert!(result.is_ok());
     }
-
-    /// Puts a window into one large page; whether the system can.
-    fn join(&self, first: u32) -> bool {
-        const MADV_COLLAPSE: libc::c_int = 25;
-        // SAFETY: a window lies within the mapping; which pages its bytes are in changes nothing a program can see.
-        unsafe { libc::madvise(self.address(first).as_ptr().cast(), bytes_of(WINDOW), MADV_COLLAPSE) == 0 }
-    }
 }
 
 #[cfg(not(miri))]
@@ -109,10 +92,6 @@ impl Mapping {
     unsafe fn purge(&self, first: u32, pages: u32) {
         // SAFETY: the range lies within the allocation and nobody refers to it.
         unsafe { self.address(first).as_ptr().write_bytes(0, bytes_of(pages)) };
-    }
-
-    fn join(&self, _first: u32) -> bool {
-        false
     }
 }
 
@@ -158,18 +137,6 @@ struct Holes {
     /// Without memory: length by start, neighbours joined; and the same by length.
     clean: BTreeMap<u32, u32>,
     clean_by_length: BTreeSet<(u32, u32)>,
-    windows: Windows,
-}
-
-/// How much of each window has memory behind it.
-#[derive(Debug, Default)]
-struct Windows {
-    /// Pages before the first window.
-    before: u32,
-    /// Pages that are not clean, by window.
-    pages: Vec<u16>,
-    /// Full ones to be joined, in the order they became so; some may not be full any more.
-    full: VecDeque<u32>,
 }
 
 /// How far an allocation may go.
@@ -207,9 +174,7 @@ impl Arena {
             .find_map(|factor| Mapping::reserve(usize::try_from(limit_pages * factor).ok()?.checked_mul(PAGE)?));
         let mapping = mapping.expect("the system grants addresses for the memory limit");
         let mut holes = Holes::default();
-        let pages = pages_for(mapping.bytes);
-        holes.windows = Windows::new(mapping.base.as_ptr().addr(), pages);
-        holes.add_clean(0, pages);
+        holes.add_clean(0, pages_for(mapping.bytes));
         Arc::new(Arena {
             mapping: Arc::new(mapping),
             limit_pages,
@@ -298,16 +263,6 @@ impl Arena {
         true
     }
 
-    /// Joins one window that has been full for a while; false when there is none.
-    pub fn join_step(&self) -> bool {
-        let Some(first) = self.holes.lock().windows.next_full() else { return false };
-        if self.mapping.join(first) {
-            // What became clean in the meantime may have memory behind it again.
-            self.holes.lock().purge_clean_within(first, &self.mapping);
-        }
-        true
-    }
-
     fn give_back(&self, first: u32, pages: u32) {
         let mut holes = self.holes.lock();
         let granted = self.granted_pages.load(Relaxed);
@@ -363,18 +318,7 @@ impl Holes {
         self.kept_pages -= u64::from(pages);
         // SAFETY: a kept run has no owner, so nobody refers to its memory.
         unsafe { mapping.purge(first, pages) };
-        self.windows.purged(first, pages);
         self.add_clean(first, pages);
-    }
-
-    /// Gives back what is behind the clean addresses of a window.
-    fn purge_clean_within(&self, window: u32, mapping: &Mapping) {
-        let end = window + WINDOW;
-        let holes = self.clean.range(..end).rev().map(|(&first, &pages)| (first.max(window), (first + pages).min(end)));
-        for (first, end) in holes.take_while(|(first, end)| first < end) {
-            // SAFETY: clean addresses have no owner, so nobody refers to them.
-            unsafe { mapping.purge(first, end - first) };
-        }
     }
 
     fn add_clean(&mut self, mut first: u32, mut pages: u32) {
@@ -405,61 +349,7 @@ impl Holes {
         if length > pages {
             self.add_clean(first + pages, length - pages);
         }
-        self.windows.taken(first, pages);
         Some(first)
-    }
-}
-
-impl Windows {
-    /// Of so many pages at an address.
-    fn new(address: usize, pages: u32) -> Windows {
-        let before = (address.next_multiple_of(bytes_of(WINDOW)) - address).div_ceil(PAGE) as u32;
-        let count = pages.saturating_sub(before) / WINDOW;
-        Windows { before, pages: vec![0; count as usize], full: VecDeque::new() }
-    }
-
-    /// The first page of a window.
-    fn first_page(&self, window: u32) -> u32 {
-        self.before + window * WINDOW
-    }
-
-    /// These pages were clean and are so no more.
-    fn taken(&mut self, first: u32, pages: u32) {
-        for (window, part) in self.parts(first, pages) {
-            self.pages[window] += part;
-            if u32::from(self.pages[window]) == WINDOW {
-                self.full.push_back(window as u32);
-            }
-        }
-    }
-
-    /// These pages are clean from now on.
-    fn purged(&mut self, first: u32, pages: u32) {
-        for (window, part) in self.parts(first, pages) {
-            self.pages[window] -= part;
-        }
-    }
-
-    /// The windows these pages are in, and how many in each.
-    fn parts(&self, first: u32, pages: u32) -> impl Iterator<Item = (usize, u16)> + use<> {
-        let (from, before) = (first.max(self.before), self.before);
-        let end = (first + pages).min(self.first_page(self.pages.len() as u32)).max(from);
-        let windows = (from - before) / WINDOW..(end - before).div_ceil(WINDOW);
-        windows.map(move |window| {
-            let start = before + window * WINDOW;
-            (window as usize, ((start + WINDOW).min(end) - start.max(from)) as u16)
-        })
-    }
-
-    /// The first page of the window to be joined next.
-    fn next_full(&mut self) -> Option<u32> {
-        while self.full.len() > UNJOINED {
-            let window = self.full.pop_front()?;
-            if u32::from(self.pages[window as usize]) == WINDOW {
-                return Some(self.first_page(window));
-            }
-        }
-        None
     }
 }
 
@@ -592,30 +482,6 @@ mod tests {
         assert!(arena.take(6, Need::Write).is_none() && arena.charge(6 * PAGE).is_none());
         drop(charge);
         assert!(arena.take(6, Need::Write).is_some());
-    }
-
-    #[test]
-    fn windows_are_joined_once_they_have_been_full_for_a_while_and_purged_ones_are_not() {
-        let arena = Arena::new(32 * MIB, 0);
-        let mut runs: Vec<Run> = (0..6000).map(|_| arena.take(1, Need::Write).expect("room")).collect();
-        runs.iter_mut().zip(0u32..).for_each(|(run, n)| run.bytes_mut()[..4].copy_from_slice(&n.to_le_bytes()));
-        let (full, pages) = {
-            let windows = &arena.holes.lock().windows;
-            (windows.full.len(), windows.pages.iter().map(|pages| u32::from(*pages)).sum::<u32>())
-        };
-        assert!(full == 10 || full == 11, "{full}");
-        assert!(pages > 6000 - WINDOW && pages <= 6000, "{pages}");
-        let joined = (0..).take_while(|_| arena.join_step()).count();
-        assert_eq!(joined, full - UNJOINED);
-        assert!(runs.iter().zip(0u32..).all(|(run, n)| run.bytes()[..4] == n.to_le_bytes()));
-        let kept = runs.split_off(100);
-        drop(runs);
-        while arena.purge_step(1) {}
-        assert!(kept.iter().zip(100u32..).all(|(run, n)| run.bytes()[..4] == n.to_le_bytes()));
-        drop(kept);
-        while arena.purge_step(1) {}
-        assert!(arena.holes.lock().windows.pages.iter().all(|pages| *pages == 0));
-        assert!(!arena.join_step());
     }
 
     #[test]
