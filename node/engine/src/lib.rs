@@ -62,6 +62,8 @@ pub use stats::NamespaceFigures;
 pub use value::{Kind, Value, ValueRef};
 
 use budget::Budget;
+use foldhash::SharedSeed;
+use foldhash::quality::SeedableRandomState;
 use pages::{Arena, PAGE};
 use parking_lot::Mutex;
 use policy::Shared;
@@ -96,8 +98,8 @@ pub fn charge(key_bytes: usize, value_bytes: u64) -> u64 {
 }
 
 /// Hashes keys, seeded per engine: clients choose the keys.
-#[derive(Debug, Default)]
-pub(crate) struct Hasher(foldhash::quality::RandomState);
+#[derive(Debug)]
+pub(crate) struct Hasher(SeedableRandomState);
 
 impl Hasher {
     #[inline]
@@ -186,6 +188,16 @@ impl Engine {
     /// An empty engine in which every namespace has the default policy and no bounds. Panics when the system has not even
     /// addresses for the memory.
     pub fn new(config: Config) -> Engine {
+        Engine::hashing_by(config, SeedableRandomState::random())
+    }
+
+    /// [`Engine::new`] where the same operations are the same work each time, for tests and benches; clients who know the seed
+    /// can choose keys that collide.
+    pub fn with_seed(config: Config, seed: u64) -> Engine {
+        Engine::hashing_by(config, SeedableRandomState::with_seed(seed, SharedSeed::global_fixed()))
+    }
+
+    fn hashing_by(config: Config, hashing: SeedableRandomState) -> Engine {
         let slots = config.slots.clamp(1, 1 << 14);
         let by_memory = (config.memory_bytes / STRIPE_BYTES_MIN).max(1);
         let by_threads = (config.threads.max(1) * 4).next_power_of_two();
@@ -197,7 +209,7 @@ impl Engine {
         let reserve = count * (segment_bytes_max + (64 << 10).min(segment_bytes_max * 2));
         let arena = Arena::new(config.memory_bytes, reserve as u64);
         let budget = Arc::new(Budget::new(Arc::clone(&arena), count, segment_bytes_max));
-        let hasher = Arc::new(Hasher::default());
+        let hasher = Arc::new(Hasher(hashing));
         let hints: Arc<[AtomicU64]> = (0..slots).map(|_| AtomicU64::new(0)).collect();
         let shared: Arc<[Arc<Shared>]> = (0..NAMESPACES).map(|_| Arc::new(Shared::in_arena(&arena))).collect();
         let stripe = |number: usize| {
