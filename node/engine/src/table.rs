@@ -3,13 +3,14 @@
 //! ```text
 //!   word:    tag, 16 bits │ uses, 8 │ segment, 20 │ offset in it, 20          0: empty
 //!   bucket:  8 words, one cache line, filled from the front
-//!   table:   B buckets; an entry's home is bucket ⌊tag · B / 2¹⁶⌋; a full bucket passes on to the next, around the end
+//!   table:   B buckets; an entry's home is bucket ⌊tag · B / 2¹⁶⌋; a full bucket passes on to the next, around the end.
+//!            Up to 4 entries: half a bucket
 //! ```
 //!
 //! A lookup ends at the first bucket with an empty word. The home follows from the tag, so tables grow, and holes are closed
-//! after a removal, without a look at any key. A table is filled to 7/8 at most and grows by about an eighth: tables of
-//! [`SIZES`] buckets stand side by side in chunks of 32 KiB. When one is given up, the last of its size moves into the gap,
-//! so that all chunks but the last of each size are full.
+//! after a removal, without a look at any key. A table of whole buckets is filled to 7/8 at most and grows by about an
+//! eighth: tables of [`SIZES`] words stand side by side in chunks of 32 KiB. When one is given up, the last of its size moves
+//! into the gap, so that all chunks but the last of each size are full.
 //!
 //! A slot with more entries than the largest table holds is split by further bits of the hash ([`order_of`]), the directory
 //! doubling as often as it must; no rehash ever moves more than one table of at most 170 buckets.
@@ -25,17 +26,22 @@ pub const BUCKET: usize = 8;
 pub const BUCKET_BYTES: usize = BUCKET * 8;
 const CHUNK_BYTES: usize = 32 << 10;
 const CHUNK_BUCKETS: usize = CHUNK_BYTES / BUCKET_BYTES;
+const CHUNK_WORDS: usize = CHUNK_BYTES / 8;
 
-/// Buckets by size class, as many as go into a chunk 512, 256, 170, … times; class 0 is no table.
-const SIZES: [u16; 43] = sizes();
+/// Words of the smallest table: half a bucket, all of which may be used.
+const HALF: usize = BUCKET / 2;
 
-const fn sizes() -> [u16; 43] {
-    let mut sizes = [0u16; 43];
-    let (mut class, mut per_chunk) = (1, CHUNK_BUCKETS);
+/// Words by size class: half a bucket, then as many buckets as go into a chunk 512, 256, 170, … times; class 0 is no table.
+const SIZES: [u16; 44] = sizes();
+
+const fn sizes() -> [u16; 44] {
+    let mut sizes = [0u16; 44];
+    sizes[1] = HALF as u16;
+    let (mut class, mut per_chunk) = (2, CHUNK_BUCKETS);
     while per_chunk >= 3 {
-        let buckets = (CHUNK_BUCKETS / per_chunk) as u16;
-        if buckets != sizes[class - 1] {
-            sizes[class] = buckets;
+        let words = (CHUNK_BUCKETS / per_chunk * BUCKET) as u16;
+        if words != sizes[class - 1] {
+            sizes[class] = words;
             class += 1;
         }
         per_chunk -= 1;
@@ -111,6 +117,21 @@ fn home(tag: u16, buckets: usize) -> usize {
     (usize::from(tag) * buckets) >> 16
 }
 
+fn words_of_class(class: u8) -> usize {
+    usize::from(SIZES[usize::from(class)])
+}
+
+/// Entries a table of so many words holds before it grows.
+fn entries_max(words: usize) -> usize {
+    if words == HALF { HALF } else { words * 7 / 8 }
+}
+
+/// The words of a bucket; the half one is the only one of its table.
+fn line(words: &mut [u64], bucket: usize) -> &mut [u64] {
+    let end = words.len().min((bucket + 1) * BUCKET);
+    &mut words[bucket * BUCKET..end]
+}
+
 /// Where a word stands. Good until the next change of the stripe's tables.
 #[derive(Clone, Copy, Debug)]
 pub struct Place {
@@ -132,11 +153,11 @@ struct Table {
 
 impl Table {
     fn buckets(&self) -> usize {
-        usize::from(SIZES[usize::from(self.class)])
+        self.words().div_ceil(BUCKET)
     }
 
     fn words(&self) -> usize {
-        self.buckets() * BUCKET
+        words_of_class(self.class)
     }
 }
 
@@ -199,8 +220,12 @@ impl Tables {
         let number = self.table_of(slot, hash);
         let table = &self.tables[number as usize];
         let words = self.words_of(table);
-        let buckets = words.len() / BUCKET;
         let tag = tag_of(hash);
+        if words.len() == HALF {
+            let found = words.iter().position(|word| (word >> 48) as u16 == tag && *word != 0 && is_it(Word(*word)))?;
+            return Some((Place { table: number, index: found as u32 }, Word(words[found])));
+        }
+        let buckets = words.len() / BUCKET;
         let mut bucket = home(tag, buckets);
         for _ in 0..buckets {
             let line = &words[bucket * BUCKET..(bucket + 1) * BUCKET];
@@ -258,7 +283,7 @@ impl Tables {
         let number = loop {
             let number = self.table_of(slot, hash);
             let table = self.tables[number as usize];
-            if usize::from(table.used) < table.words() * 7 / 8 {
+            if usize::from(table.used) < entries_max(table.words()) {
                 break number;
             }
             if self.grow(slot, number, &hash_of).is_err() {
@@ -280,8 +305,8 @@ impl Tables {
         take(self.words_of_mut(&table), place.index as usize);
         let used = usize::from(table.used) - 1;
         self.tables[place.table as usize].used = used as u16;
-        // Half empty, and not because it is among the smallest: smaller ones by a quarter come to two thirds.
-        if used == 0 || (used * 2 < table.words() && table.class > 4) {
+        // Half empty: one smaller by a quarter comes to two thirds.
+        if used == 0 || used * 2 < table.words() {
             self.shrink(slot, place.table);
         }
     }
@@ -376,7 +401,7 @@ impl Tables {
         let class = self.tables[number as usize].class;
         if usize::from(class) + 1 < SIZES.len() {
             let words = self.tables[number as usize].words();
-            let wanted = |class: &u8| usize::from(SIZES[usize::from(*class)]) * BUCKET * 16 >= words * 17;
+            let wanted = |class: &u8| words_of_class(*class) * 16 >= words * 17;
             let next = (class + 1..SIZES.len() as u8).find(wanted).unwrap_or(SIZES.len() as u8 - 1);
             return self.resize(slot, number, next);
         }
@@ -393,7 +418,7 @@ impl Tables {
             return;
         }
         let needed = usize::from(table.used) * 3 / 2;
-        let smaller = (1..table.class).find(|class| usize::from(SIZES[usize::from(*class)]) * BUCKET >= needed);
+        let smaller = (1..table.class).find(|class| words_of_class(*class) >= needed);
         if let Some(smaller) = smaller {
             // Without room for the smaller one beside it, it stays as it is.
             let _ = self.resize(slot, number, smaller);
@@ -442,7 +467,7 @@ impl Tables {
         let (upper, lower): (Vec<u64>, Vec<u64>) =
             self.words_of(&old).iter().copied().filter(|word| *word != 0).partition(|word| is_upper(*word));
         let class_for = |words: &[u64]| {
-            let fits = |class: &u8| usize::from(SIZES[usize::from(*class)]) * BUCKET * 7 / 8 > words.len();
+            let fits = |class: &u8| entries_max(words_of_class(*class)) > words.len();
             (1..SIZES.len() as u8).find(fits).unwrap_or(SIZES.len() as u8 - 1)
         };
         let other = self.new_table();
@@ -501,7 +526,7 @@ impl Tables {
 
     /// A block of a class for a table, which is named its owner but does not know it yet. What is in it is left over.
     fn block(&mut self, owner: u32, class: u8) -> Result<Table, Full> {
-        let per_chunk = CHUNK_BUCKETS / usize::from(SIZES[usize::from(class)]);
+        let per_chunk = CHUNK_WORDS / words_of_class(class);
         let of_class = &mut self.classes[usize::from(class)];
         let position = of_class.owners.len();
         if position == of_class.chunks.len() * per_chunk {
@@ -549,7 +574,7 @@ impl Tables {
             }
         }
         let class = &mut self.classes[usize::from(block.class)];
-        let per_chunk = CHUNK_BUCKETS / usize::from(SIZES[usize::from(block.class)]);
+        let per_chunk = CHUNK_WORDS / words_of_class(block.class);
         if class.owners.len() <= (class.chunks.len() - 1) * per_chunk
             && let Some(chunk) = class.chunks.pop()
         {
@@ -597,9 +622,9 @@ pub fn bucket_address(hint: u64, hash: u64) -> Option<usize> {
 }
 
 fn place_of(of_class: &Class, class: u8, position: usize) -> Table {
-    let buckets = usize::from(SIZES[usize::from(class)]);
-    let per_chunk = CHUNK_BUCKETS / buckets;
-    let first = (position % per_chunk) * buckets * BUCKET;
+    let words = words_of_class(class);
+    let per_chunk = CHUNK_WORDS / words;
+    let first = (position % per_chunk) * words;
     Table {
         chunk: of_class.chunks[position / per_chunk],
         first: first as u32,
@@ -611,10 +636,10 @@ fn place_of(of_class: &Class, class: u8, position: usize) -> Table {
 
 /// Puts a word into a table that has room.
 fn put(words: &mut [u64], word: u64) {
-    let buckets = words.len() / BUCKET;
+    let buckets = words.len().div_ceil(BUCKET);
     let mut bucket = home(Word(word).tag(), buckets);
     loop {
-        let line = &mut words[bucket * BUCKET..(bucket + 1) * BUCKET];
+        let line = line(words, bucket);
         if let Some(empty) = line.iter_mut().find(|word| **word == 0) {
             *empty = word;
             return;
@@ -625,12 +650,12 @@ fn put(words: &mut [u64], word: u64) {
 
 /// Takes the word at an index out, and closes the hole with words that were passed on for lack of it.
 fn take(words: &mut [u64], index: usize) {
-    let buckets = words.len() / BUCKET;
+    let buckets = words.len().div_ceil(BUCKET);
     let mut bucket = index / BUCKET;
     let mut index = index % BUCKET;
     loop {
-        let line = &mut words[bucket * BUCKET..(bucket + 1) * BUCKET];
-        let was_full = line[BUCKET - 1] != 0;
+        let line = line(words, bucket);
+        let was_full = line[line.len() - 1] != 0;
         let last = line.iter().rposition(|word| *word != 0).unwrap_or(index);
         line[index] = line[last];
         line[last] = 0;
@@ -695,7 +720,7 @@ mod tests {
         assert_eq!((word.tag(), word.uses(), word.segment(), word.offset()), (0xabcd, 0x12, 0x3_4567, 0x8_9abc));
         assert_eq!(word.with_uses(0xff).0, 0xabcd_ff34_5678_9abc);
         assert_eq!(std::mem::size_of::<[Word; BUCKET]>(), 64);
-        assert!(SIZES[SIZES.len() - 1] < 0xff, "a hint has 8 bits for it");
+        assert!(SIZES[SIZES.len() - 1] < 0xff * BUCKET as u16, "a hint has 8 bits for the buckets");
     }
 
     /// Against a map, over tables that grow, shrink, split, and take each other's blocks.
@@ -755,7 +780,7 @@ mod tests {
 
     #[test]
     fn tables_are_well_filled_at_any_size() {
-        for per_slot in [20, 61, 122, 250, 610, 1100] {
+        for per_slot in [3, 4, 20, 61, 122, 250, 610, 1100] {
             if cfg!(miri) && per_slot > 61 {
                 continue;
             }
@@ -769,8 +794,25 @@ mod tests {
                 }
             }
             let per_entry = tables.bytes() as f64 / n as f64;
-            assert!(per_entry < 11.0 || per_slot < 50, "{per_slot} a slot: {per_entry} bytes an entry");
+            assert!(per_entry < 11.0 || per_slot == 20, "{per_slot} a slot: {per_entry} bytes an entry");
         }
+    }
+
+    #[test]
+    fn slots_of_few_entries_that_come_and_go_take_half_buckets() {
+        let slots = if cfg!(miri) { 100 } else { 16_000 };
+        let mut tables = tables(slots);
+        let slot_of = |n: u64| (mix(n ^ 0xaa) % u64::from(slots)) as u32;
+        let held = u64::from(slots) * 5 / 2;
+        for n in 0..held * 5 {
+            tables.insert(slot_of(n), mix(n), word(n), |word| mix(number(word))).expect("room");
+            if let Some(old) = n.checked_sub(held) {
+                let (place, _) = find(&tables, slot_of(old), old).expect("held");
+                tables.remove(slot_of(old), place);
+            }
+        }
+        let per_slot = tables.bytes() as f64 / f64::from(slots);
+        assert!(per_slot < 40.0 || slots < 1000, "{per_slot} bytes a slot");
     }
 
     #[test]
@@ -779,7 +821,7 @@ mod tests {
         let mut tables = Tables::new(Arena::new(CHUNK_BYTES as u64, 0), hints, 1, 0, 1);
         let held =
             (0u64..).take_while(|n| tables.insert(0, mix(*n), word(*n), |w| mix(number(w))).is_ok()).count() as u64;
-        assert_eq!(held, 8, "one bucket: another class would need a second chunk");
+        assert_eq!(held, HALF as u64, "half a bucket: another class would need a second chunk");
         assert!((0..held).all(|n| find(&tables, 0, n).is_some()) && find(&tables, 0, held).is_none());
     }
 }
