@@ -35,12 +35,12 @@ const MEMORY: u64 = 16;
 
 /// Standard deviations and part of the misses one must be ahead of who is in force, and the requests it takes, in entries
 /// a shadow holds: what one shadow of a sample gains for a while is often gone before it pays.
-const SIGMAS: f32 = 5.0;
-const MARGIN: f32 = 0.02;
-const EVIDENCE: f32 = 8.0;
+const SIGMAS: f32 = 7.0;
+const MARGIN: f32 = 0.03;
+const EVIDENCE: f32 = 16.0;
 
 /// Standard deviations LRU must be ahead to come back.
-const GUARD_SIGMAS: f32 = 3.0;
+const GUARD_SIGMAS: f32 = 4.0;
 
 /// Hit density comes back when LRU is not so far ahead of it, another not so far.
 const LRU_SIGMAS: f32 = 1.0;
