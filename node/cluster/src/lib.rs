@@ -2,7 +2,9 @@
 //! ([`ring`], [`placement`]).
 //! Everything here is pure: no I/O, no clock, no randomness, no async; deterministic containers only.
 
+pub mod failover;
 pub mod membership;
 pub mod metadata;
 pub mod placement;
+pub mod replication;
 pub mod ring;

@@ -1,0 +1,270 @@
+//! Who holds a partition's copies, as agreed, and how that changes: a dead primary gives way to an in-sync copy, copies join
+//! and leave the in-sync set, a partition whose copies are all gone begins anew, empty.
+//!
+//! The rules are those of PacificA (W. Lin et al., "PacificA: Replication in Log-Based Distributed Storage Systems", 2008), the
+//! configuration manager being the metadata log, with what Kafka's replication learnt later: a process that restarted is not
+//! the copy that was in sync before (KIP-903), and a copy counts for commits before it is agreed to be in sync (KIP-497).
+//!
+//! Everything here is applied from the log, so it is pure, and it never looks at a clock: that a lease ran out is a command.
+//! Left out: what the copies do ([`crate::replication`]), and when leases run out ([`crate::membership`]).
+
+use dcache_protocol::{Incarnation, NodeId};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// One process's life on one node. A restarted node is another member: its memory is empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Member {
+    pub node: NodeId,
+    pub incarnation: Incarnation,
+}
+
+/// The processes registered, and whether their leases run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registry(BTreeMap<NodeId, Registered>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Registered {
+    incarnation: Incarnation,
+    is_alive: bool,
+}
+
+impl Registry {
+    pub fn register(&mut self, member: Member) {
+        self.0.insert(member.node, Registered { incarnation: member.incarnation, is_alive: true });
+    }
+
+    /// False when that process was not registered as alive.
+    pub fn expire(&mut self, member: Member) -> bool {
+        let found = self.0.get_mut(&member.node);
+        let alive = found.filter(|known| known.incarnation == member.incarnation && known.is_alive);
+        alive.map(|known| known.is_alive = false).is_some()
+    }
+
+    pub fn is_alive(&self, member: Member) -> bool {
+        let known = self.0.get(&member.node);
+        known.is_some_and(|known| known.incarnation == member.incarnation && known.is_alive)
+    }
+
+    /// Whether another process has taken the member's place, so that what it held is gone.
+    fn is_gone(&self, member: Member) -> bool {
+        self.0.get(&member.node).is_none_or(|known| known.incarnation != member.incarnation)
+    }
+
+    /// The registered process of a node, if its lease runs.
+    pub fn alive(&self, node: NodeId) -> Option<Member> {
+        let known = self.0.get(&node).filter(|known| known.is_alive)?;
+        Some(Member { node, incarnation: known.incarnation })
+    }
+
+    /// The registered process of a node.
+    pub fn member(&self, node: NodeId) -> Option<Member> {
+        self.0.get(&node).map(|known| Member { node, incarnation: known.incarnation })
+    }
+}
+
+/// What is agreed about the copies of one partition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Configuration {
+    /// Grows when the data is given up.
+    pub generation: u64,
+    /// Grows with each change of the primary; fences what earlier ones say.
+    pub term: u64,
+    /// Grows with each change at all.
+    pub version: u64,
+    /// Serves the partition; none: nobody can.
+    pub primary: Option<Member>,
+    /// Hold every acknowledged entry, in the order they would take over. Never empty once there was a primary.
+    pub in_sync: Vec<Member>,
+    /// Nodes that should hold copies, the primary's included, in the order they would take over.
+    pub copies: Vec<NodeId>,
+}
+
+/// What the primary of a partition proposes for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Change {
+    /// Holds everything; counts from now on.
+    Expand(Member),
+    /// Does not answer; counts no more. Also cancels an `Expand` of it that may be on its way.
+    Shrink(Member),
+    /// Takes over. The primary has stopped writing and all is committed.
+    Transfer(Member),
+}
+
+/// A change that was not made: the partition is not as its proposer saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("the partition's copies have changed meanwhile")]
+pub struct Stale;
+
+impl Configuration {
+    /// Nobody holds anything yet.
+    pub fn new(copies: Vec<NodeId>) -> Configuration {
+        Configuration { generation: 0, term: 0, version: 0, primary: None, in_sync: Vec::new(), copies }
+    }
+
+    /// A change the primary asked for, compared and set.
+    pub fn change(&mut self, version: u64, from: Member, change: Change, registry: &Registry) -> Result<(), Stale> {
+        if version != self.version || self.primary != Some(from) {
+            return Err(Stale);
+        }
+        match change {
+            Change::Expand(member) => {
+                let is_wanted = self.copies.contains(&member.node) && !self.in_sync.contains(&member);
+                if !is_wanted || !registry.is_alive(member) {
+                    return Err(Stale);
+                }
+                self.in_sync.push(member);
+                let place = |member: &Member| self.copies.iter().position(|node| *node == member.node);
+                self.in_sync.sort_by_key(place);
+            }
+            Change::Shrink(member) if member != from => self.in_sync.retain(|other| *other != member),
+            Change::Transfer(member) if self.in_sync.contains(&member) && registry.is_alive(member) => {
+                self.primary = Some(member);
+                self.term += 1;
+            }
+            Change::Shrink(_) | Change::Transfer(_) => return Err(Stale),
+        }
+        self.version += 1;
+        Ok(())
+    }
+
+    /// The member's lease ran out. The last copy in sync stays: nobody else has what it holds.
+    pub fn expire(&mut self, member: Member, registry: &Registry) {
+        if !self.in_sync.contains(&member) {
+            return;
+        }
+        if self.in_sync.len() > 1 {
+            self.in_sync.retain(|other| *other != member);
+        }
+        if self.primary == Some(member) {
+            self.primary = self.in_sync.iter().copied().find(|other| registry.is_alive(*other));
+            self.term += 1;
+        }
+        self.version += 1;
+    }
+
+    /// Finds a primary where there is none: a copy in sync that is up again, or, when all of them are gone for good, any copy,
+    /// empty. True when it changed something.
+    pub fn recover(&mut self, registry: &Registry) -> bool {
+        if self.primary.is_some() {
+            return false;
+        }
+        if let Some(member) = self.in_sync.iter().copied().find(|member| registry.is_alive(*member)) {
+            self.primary = Some(member);
+        } else if self.in_sync.iter().all(|member| registry.is_gone(*member))
+            && let Some(member) = self.copies.iter().find_map(|node| registry.alive(*node))
+        {
+            self.generation += 1;
+            self.primary = Some(member);
+            self.in_sync = vec![member];
+        } else {
+            return false;
+        }
+        self.term += 1;
+        self.version += 1;
+        true
+    }
+
+    /// Live copies that are not in sync.
+    pub fn learners(&self, registry: &Registry) -> Vec<Member> {
+        let alive = self.copies.iter().filter_map(|node| registry.alive(*node));
+        alive.filter(|member| !self.in_sync.contains(member)).collect()
+    }
+
+    /// What makes this a configuration nothing may act on; invariant I6.
+    pub fn check(&self) -> Result<(), String> {
+        let mut nodes: Vec<NodeId> = self.in_sync.iter().map(|member| member.node).collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        if nodes.len() != self.in_sync.len() {
+            return Err(format!("one node twice in {:?}", self.in_sync));
+        }
+        if let Some(primary) = self.primary
+            && !self.in_sync.contains(&primary)
+        {
+            return Err(format!("the primary {primary:?} is not among {:?}", self.in_sync));
+        }
+        match nodes.iter().find(|node| !self.copies.contains(node)) {
+            Some(node) => Err(format!("{node:?} is in sync and no copy")),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(node: u64, incarnation: u64) -> Member {
+        Member { node: NodeId(node), incarnation: Incarnation(incarnation) }
+    }
+
+    /// Nodes 1, 2 and 3 are up; 1 is primary, 2 in sync.
+    fn three() -> (Configuration, Registry) {
+        let mut registry = Registry::default();
+        (1..=3).for_each(|node| registry.register(member(node, node * 10)));
+        let mut configuration = Configuration::new((1..=3).map(NodeId).collect());
+        assert!(configuration.recover(&registry));
+        configuration.change(1, member(1, 10), Change::Expand(member(2, 20)), &registry).expect("alive");
+        (configuration, registry)
+    }
+
+    fn expire(configuration: &mut Configuration, registry: &mut Registry, member: Member) {
+        assert!(registry.expire(member));
+        configuration.expire(member, registry);
+        configuration.check().expect("sound");
+    }
+
+    #[test]
+    fn a_dead_primary_gives_way_to_a_copy_in_sync() {
+        let (mut configuration, mut registry) = three();
+        let term = configuration.term;
+        expire(&mut configuration, &mut registry, member(1, 10));
+        assert_eq!((configuration.primary, configuration.term), (Some(member(2, 20)), term + 1));
+        assert_eq!(configuration.in_sync, [member(2, 20)]);
+    }
+
+    #[test]
+    fn the_last_copy_in_sync_is_waited_for_and_serves_again() {
+        let (mut configuration, mut registry) = three();
+        expire(&mut configuration, &mut registry, member(1, 10));
+        expire(&mut configuration, &mut registry, member(2, 20));
+        assert_eq!((configuration.primary, configuration.in_sync.clone()), (None, vec![member(2, 20)]));
+        assert!(!configuration.recover(&registry), "node 3 has not what was acknowledged");
+        registry.register(member(2, 20));
+        assert!(configuration.recover(&registry));
+        assert_eq!((configuration.primary, configuration.generation), (Some(member(2, 20)), 1));
+    }
+
+    #[test]
+    fn when_all_that_was_in_sync_is_gone_the_partition_begins_anew() {
+        let (mut configuration, mut registry) = three();
+        expire(&mut configuration, &mut registry, member(1, 10));
+        expire(&mut configuration, &mut registry, member(2, 20));
+        registry.register(member(2, 21));
+        assert!(configuration.recover(&registry));
+        assert_eq!((configuration.primary, configuration.generation), (Some(member(2, 21)), 2));
+        configuration.check().expect("sound");
+    }
+
+    #[test]
+    fn changes_are_compared_and_set() {
+        let (mut configuration, registry) = three();
+        let (primary, version) = (member(1, 10), configuration.version);
+        let before = configuration.clone();
+        for (version, from, change) in [
+            (version - 1, primary, Change::Expand(member(3, 30))),
+            (version, member(2, 20), Change::Expand(member(3, 30))),
+            (version, primary, Change::Expand(member(3, 29))),
+            (version, primary, Change::Expand(member(2, 20))),
+            (version, primary, Change::Expand(member(4, 40))),
+            (version, primary, Change::Shrink(primary)),
+            (version, primary, Change::Transfer(member(3, 30))),
+        ] {
+            assert_eq!(configuration.change(version, from, change, &registry), Err(Stale), "{change:?}");
+        }
+        assert_eq!(configuration, before);
+        configuration.change(version, primary, Change::Shrink(member(3, 30)), &registry).expect("cancels an expand");
+        assert_eq!(configuration.change(version, primary, Change::Expand(member(3, 30)), &registry), Err(Stale));
+    }
+}

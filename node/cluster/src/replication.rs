@@ -1,0 +1,660 @@
+//! One copy of a partition: the log of effects, who has how much of it, and when an entry is committed.
+//!
+//! ```text
+//!   primary:  write ─► log ─► Append to the peers ─► Ack ─► committed when every member in sync has it ─► reply
+//!   backup:   Append ─► log ─► Ack;  applied to the store once committed, so a tail that is cut was never applied
+//! ```
+//!
+//! An acknowledged entry is on every member in sync, and only these can become primary: no clock is needed for that. Reads
+//! rest on the primary's lease. A member that is to become in sync counts for commits before that is agreed, so there is no
+//! moment in which it could take over without an entry that was acknowledged. What a new primary has beyond its commit is
+//! neither lost nor known to be acknowledged: reads wait until all of it is committed.
+//!
+//! Sources: PacificA (Lin et al., 2008), Viewstamped Replication Revisited (Liskov, Cowling, 2012); what is agreed is in
+//! [`crate::failover`].
+//!
+//! Pure: the host says what came and what time it is, and does what [`Output`] asks, in order. Left out: the store, how messages
+//! travel, how a snapshot is cut into pieces, leases' length.
+//!
+//! With the feature `mutants` each rule can be broken, so that the simulator can show that it would notice.
+
+use crate::failover::{Change, Configuration, Member};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a write did, to be done again by the other copies: absolute times, nothing left to decide.
+pub type Effect = Arc<[u8]>;
+
+/// Entries of one message at most.
+const BATCH: usize = 512;
+
+/// An entry not acknowledged for so long is sent again.
+const RESEND_AFTER: Duration = Duration::from_millis(60);
+
+/// A member that acknowledges nothing for so long, with entries on their way to it, is proposed to leave the in-sync set.
+const SILENT_AFTER: Duration = Duration::from_millis(300);
+
+/// A snapshot that nothing came back for is made again after this.
+const SNAPSHOT_AGAIN_AFTER: Duration = Duration::from_millis(300);
+
+/// A proposal is made again after this: it may have been lost.
+const REPROPOSE_AFTER: Duration = Duration::from_millis(100);
+
+/// Where an entry stands. Two logs that have the same entry at a place have the same before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    pub term: u64,
+    pub seq: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub position: Position,
+    pub effect: Effect,
+}
+
+/// Between two copies; about a log of this generation, and good in this term alone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    pub from: Member,
+    pub generation: u64,
+    pub term: u64,
+    pub body: Body,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Body {
+    /// From the primary: entries after a place, which are its own, and how far all is committed. `term_start` is the end of
+    /// its log when its term began.
+    Append { previous: Position, entries: Vec<Entry>, commit: u64, term_start: u64 },
+    /// The log is the primary's up to `seq`; the store has what came up to `applied`.
+    Ack { seq: u64, applied: u64 },
+    /// What was appended does not fit; this is a place from which it might. None: there is no data at all. A snapshot is
+    /// accepted when it names this attempt.
+    Behind { known: Option<Position>, attempt: u64 },
+    /// All of the store, as it was when the log ended there.
+    Snapshot { at: Position, commit: u64, attempt: u64, state: Effect },
+    /// The sender's term is over.
+    Newer,
+}
+
+/// What the host is to do, in this order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    Send(Member, Message),
+    /// Bring to the metadata leader.
+    Propose {
+        version: u64,
+        change: Change,
+    },
+    /// Do this to the store.
+    Apply(Effect),
+    /// Empty the store.
+    Clear,
+    /// Empty the store and fill it with this.
+    Load(Effect),
+    /// Make a snapshot of the store and hand it to [`Replica::send_snapshot`].
+    MakeSnapshot(Member),
+    /// Fetch what is agreed: others know newer.
+    FetchConfiguration,
+}
+
+/// Why an operation was not even begun. It certainly did not happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("another node is primary")]
+    NotPrimary,
+    #[error("the lease has run out: this node may have been replaced")]
+    NoLease,
+    #[error("the partition is being handed over")]
+    Parked,
+    #[error("fewer copies are in sync than the namespace asks for")]
+    TooFewInSync,
+}
+
+/// A rule to break.
+#[cfg(feature = "mutants")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mutant {
+    ReadsWithoutLease,
+    CommitIgnoresPending,
+    AckBeforeAll,
+    ReadsUncommitted,
+    TransferWithoutParking,
+    KeepsConflictingTail,
+    CutsBeyondResend,
+    AcceptsOldSnapshot,
+}
+
+/// What a primary knows of another copy.
+#[derive(Debug)]
+struct Peer {
+    /// Has the log up to here; none: it was not heard of in this term.
+    acked: Option<u64>,
+    /// Has in its store what came up to here.
+    applied: u64,
+    /// The last entry sent.
+    sent: u64,
+    /// When the last message went out, and since when an answer is due.
+    sent_at: Duration,
+    silent_since: Duration,
+    /// The snapshot it waits for, and when one was made for it.
+    attempt: u64,
+    snapshot_at: Option<Duration>,
+}
+
+/// One copy of one partition.
+#[derive(Debug)]
+pub struct Replica {
+    me: Member,
+    configuration: Configuration,
+    learners: Vec<Member>,
+    min_in_sync: usize,
+    /// Whether what the log begins after is in the store.
+    has_data: bool,
+    /// The log: what comes after `base`.
+    base: Position,
+    log: VecDeque<Entry>,
+    /// The store holds everything up to here.
+    applied: u64,
+    commit: u64,
+    // As primary.
+    lease_end: Duration,
+    parked: Option<Member>,
+    peers: BTreeMap<Member, Peer>,
+    /// Counts for commits, but is not agreed to be in sync yet.
+    pending: Option<Member>,
+    proposed_at: Option<Duration>,
+    /// The end of the log when this term began; reads wait until it is committed.
+    term_start: u64,
+    /// By hash of the key, the last write of it that is not committed yet.
+    dirty: BTreeMap<u64, u64>,
+    writes: VecDeque<(u64, u64)>,
+    // As backup.
+    /// The term whose beginning this log was cut to.
+    cut_term: u64,
+    /// Counts the snapshots asked for; whether one is awaited.
+    attempt: u64,
+    awaits_snapshot: bool,
+    #[cfg(feature = "mutants")]
+    pub mutant: Option<Mutant>,
+}
+
+macro_rules! broken {
+    ($replica:expr, $mutant:ident) => {{
+        #[cfg(feature = "mutants")]
+        let is_broken = $replica.mutant == Some(Mutant::$mutant);
+        #[cfg(not(feature = "mutants"))]
+        let is_broken = false;
+        is_broken
+    }};
+}
+
+impl Replica {
+    /// A copy without data, of which nothing is agreed. `min_in_sync`: writes are refused while fewer members are in sync.
+    pub fn new(me: Member, copies: Configuration, min_in_sync: usize) -> Replica {
+        let blank = Configuration { version: 0, term: 0, generation: 0, primary: None, in_sync: Vec::new(), ..copies };
+        Replica {
+            me,
+            configuration: blank,
+            learners: Vec::new(),
+            min_in_sync,
+            has_data: false,
+            base: Position::default(),
+            log: VecDeque::new(),
+            applied: 0,
+            commit: 0,
+            lease_end: Duration::ZERO,
+            parked: None,
+            peers: BTreeMap::new(),
+            pending: None,
+            proposed_at: None,
+            term_start: 0,
+            dirty: BTreeMap::new(),
+            writes: VecDeque::new(),
+            cut_term: 0,
+            attempt: 0,
+            awaits_snapshot: false,
+            #[cfg(feature = "mutants")]
+            mutant: None,
+        }
+    }
+
+    pub fn configuration(&self) -> &Configuration {
+        &self.configuration
+    }
+
+    pub fn is_primary(&self) -> bool {
+        self.configuration.primary == Some(self.me)
+    }
+
+    /// Everything up to here is acknowledged by every member in sync.
+    pub fn commit(&self) -> u64 {
+        self.commit
+    }
+
+    /// The end of the log.
+    pub fn last(&self) -> Position {
+        self.log.back().map_or(self.base, |entry| entry.position)
+    }
+
+    /// What the log is known to be made of from here on; entries before are in the store alone.
+    pub fn base(&self) -> Position {
+        self.base
+    }
+
+    pub fn has_data(&self) -> bool {
+        self.has_data
+    }
+
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.log.iter()
+    }
+
+    /// The entry at a seq, if the log has it still or already.
+    pub fn entry(&self, seq: u64) -> Option<&Entry> {
+        self.log.get(seq.checked_sub(self.base.seq + 1)? as usize)
+    }
+
+    /// The lease runs until this moment of the node's own clock.
+    pub fn renew(&mut self, lease_end: Duration) {
+        self.lease_end = self.lease_end.max(lease_end);
+    }
+
+    fn refusal(&self, now: Duration) -> Option<Refusal> {
+        if !self.is_primary() || !self.has_data {
+            return Some(Refusal::NotPrimary);
+        }
+        if now >= self.lease_end && !broken!(self, ReadsWithoutLease) {
+            return Some(Refusal::NoLease);
+        }
+        (self.parked.is_some() && !broken!(self, TransferWithoutParking)).then_some(Refusal::Parked)
+    }
+
+    /// Whether this copy answers clients now; invariant I1: never two at once.
+    pub fn serves(&self, now: Duration) -> bool {
+        self.refusal(now).is_none()
+    }
+
+    /// Appends what a write did, which is in the store already or will be before anything else is. The reply is due when the
+    /// seq that is returned is committed.
+    pub fn write(&mut self, now: Duration, key: u64, effect: Effect) -> Result<u64, Refusal> {
+        if let Some(refusal) = self.refusal(now) {
+            return Err(refusal);
+        }
+        if self.configuration.in_sync.len() < self.min_in_sync {
+            return Err(Refusal::TooFewInSync);
+        }
+        let seq = self.last().seq + 1;
+        self.log.push_back(Entry { position: Position { term: self.configuration.term, seq }, effect });
+        self.applied = seq;
+        self.dirty.insert(key, seq);
+        self.writes.push_back((seq, key));
+        Ok(seq)
+    }
+
+    /// The seq that must be committed before what the store says of a key may be told; at or below [`Replica::commit`]: now.
+    pub fn read(&self, now: Duration, key: u64) -> Result<u64, Refusal> {
+        if let Some(refusal) = self.refusal(now) {
+            return Err(refusal);
+        }
+        if broken!(self, ReadsUncommitted) {
+            return Ok(0);
+        }
+        Ok(self.dirty.get(&key).copied().unwrap_or(0).max(self.term_start))
+    }
+
+    /// Up to where held replies may go out, of the term they were held in. None: they never will; what became of them is
+    /// unknown.
+    pub fn watermark(&self, now: Duration, term: u64) -> Option<u64> {
+        if self.configuration.term != term
+            || !self.is_primary()
+            || (now >= self.lease_end && !broken!(self, ReadsWithoutLease))
+        {
+            return None;
+        }
+        Some(if broken!(self, AckBeforeAll) { self.last().seq } else { self.commit })
+    }
+
+    /// Stops serving, so that another member in sync can take over once all is committed. Until the next configuration.
+    pub fn park(&mut self, now: Duration, successor: Member) -> bool {
+        let may = self.serves(now) && self.pending.is_none() && self.configuration.in_sync.contains(&successor);
+        if may && successor != self.me {
+            self.parked = Some(successor);
+            self.proposed_at = None;
+        }
+        self.parked.is_some()
+    }
+
+    /// What is agreed now. `learners`: live copies that are not in sync.
+    pub fn configure(&mut self, now: Duration, new: &Configuration, learners: Vec<Member>, out: &mut Vec<Output>) {
+        if new.version < self.configuration.version {
+            return;
+        }
+        self.learners = learners;
+        if new.version > self.configuration.version {
+            self.adopt(now, new, out);
+        }
+        if self.is_primary() {
+            self.keep_peers(now);
+            self.advance();
+        }
+    }
+
+    fn adopt(&mut self, now: Duration, new: &Configuration, out: &mut Vec<Output>) {
+        let was_primary = self.is_primary();
+        let old = std::mem::replace(&mut self.configuration, new.clone());
+        (self.pending, self.parked, self.proposed_at) = (None, None, None);
+        if new.generation != old.generation {
+            self.clear(out);
+            self.commit = 0;
+            // A generation begins with its primary, and empty.
+            self.has_data = self.is_primary();
+        }
+        if new.term == old.term {
+            return;
+        }
+        self.peers.clear();
+        (self.dirty, self.writes) = Default::default();
+        if self.is_primary() {
+            // What was not known to be committed may have been acknowledged: all of it counts.
+            let from = self.applied;
+            let tail = self.log.iter().filter(|entry| entry.position.seq > from);
+            out.extend(tail.map(|entry| Output::Apply(entry.effect.clone())));
+            self.applied = self.last().seq;
+            self.term_start = self.applied;
+            self.keep_peers(now);
+        } else if was_primary && self.last().seq > self.commit {
+            // The store has what the others may never get.
+            self.clear(out);
+        }
+    }
+
+    /// Gives up what is held; a snapshot will bring what the others have.
+    fn clear(&mut self, out: &mut Vec<Output>) {
+        self.log.clear();
+        (self.has_data, self.applied, self.base) = (false, 0, Position::default());
+        out.push(Output::Clear);
+    }
+
+    fn keep_peers(&mut self, now: Duration) {
+        let wanted: Vec<Member> = self.others().chain(self.learners.iter().copied()).collect();
+        self.peers.retain(|member, _| wanted.contains(member));
+        let end = self.last().seq;
+        for member in wanted {
+            self.peers.entry(member).or_insert(Peer {
+                acked: None,
+                applied: 0,
+                sent: end,
+                sent_at: now.saturating_sub(RESEND_AFTER),
+                silent_since: now,
+                attempt: 0,
+                snapshot_at: None,
+            });
+        }
+    }
+
+    /// Members in sync besides this one.
+    fn others(&self) -> impl Iterator<Item = Member> + '_ {
+        self.configuration.in_sync.iter().copied().filter(|member| *member != self.me)
+    }
+
+    /// Sends what is new; to be called after a batch of writes, and by [`Replica::tick`].
+    pub fn flush(&mut self, now: Duration, out: &mut Vec<Output>) {
+        if !self.is_primary() {
+            return;
+        }
+        self.advance();
+        let members: Vec<Member> = self.peers.keys().copied().collect();
+        let (end, commit) = (self.last().seq, self.commit);
+        for member in members {
+            let Some(peer) = self.peers.get_mut(&member) else { continue };
+            let resends = now.saturating_sub(peer.sent_at) >= RESEND_AFTER;
+            let from = match peer.acked {
+                Some(acked) if resends && acked < peer.sent => acked,
+                Some(_) if peer.sent < end || (resends && peer.applied < commit) => peer.sent,
+                // Not heard of yet: ask whether it has what this log ends with.
+                None if resends => end,
+                _ => continue,
+            };
+            if peer.acked == Some(peer.sent) {
+                peer.silent_since = now;
+            }
+            peer.sent_at = now;
+            // What is not in the log any more cannot be sent: from where it can go on, its answer says.
+            let from = if self.position(from).is_some() { from } else { end };
+            let previous = self.position(from).unwrap_or_default();
+            let entries: Vec<Entry> = self.after(from).take(BATCH).cloned().collect();
+            let sent = from + entries.len() as u64;
+            if let Some(peer) = self.peers.get_mut(&member) {
+                peer.sent = sent;
+            }
+            let body = Body::Append { previous, entries, commit, term_start: self.term_start };
+            out.push(Output::Send(member, self.message(body)));
+        }
+    }
+
+    fn message(&self, body: Body) -> Message {
+        Message { from: self.me, generation: self.configuration.generation, term: self.configuration.term, body }
+    }
+
+    /// Time passes: sends again what was not answered, and proposes what is due.
+    pub fn tick(&mut self, now: Duration, out: &mut Vec<Output>) {
+        if !self.is_primary() {
+            return;
+        }
+        self.flush(now, out);
+        if self.proposed_at.is_some_and(|at| now.saturating_sub(at) < REPROPOSE_AFTER) {
+            return;
+        }
+        let end = self.last().seq;
+        let is_silent = |member: &Member| {
+            let peer = self.peers.get(member);
+            peer.is_some_and(|peer| {
+                peer.acked.is_none_or(|acked| acked < end) && now.saturating_sub(peer.silent_since) > SILENT_AFTER
+            })
+        };
+        let silent = self.others().chain(self.pending).find(is_silent);
+        let change = match (silent, self.parked, self.pending) {
+            (Some(member), ..) => Change::Shrink(member),
+            (None, Some(successor), _) if self.commit == end || broken!(self, TransferWithoutParking) => {
+                Change::Transfer(successor)
+            }
+            (None, None, Some(member)) => Change::Expand(member),
+            _ => return,
+        };
+        self.propose(now, change, out);
+    }
+
+    fn propose(&mut self, now: Duration, change: Change, out: &mut Vec<Output>) {
+        self.proposed_at = Some(now);
+        out.push(Output::Propose { version: self.configuration.version, change });
+    }
+
+    /// The entry at a seq, or what the log begins after; none: it is not known any more, or not yet.
+    fn position(&self, seq: u64) -> Option<Position> {
+        if seq == self.base.seq {
+            return Some(self.base);
+        }
+        let index = seq.checked_sub(self.base.seq + 1)?;
+        self.log.get(index as usize).map(|entry| entry.position)
+    }
+
+    fn after(&self, seq: u64) -> impl Iterator<Item = &Entry> {
+        self.log.iter().skip(seq.saturating_sub(self.base.seq) as usize)
+    }
+
+    /// A message of another copy.
+    pub fn receive(&mut self, now: Duration, message: Message, out: &mut Vec<Output>) {
+        let Message { from, generation, term, body } = message;
+        let mine = (self.configuration.generation, self.configuration.term);
+        if (generation, term) > mine {
+            out.push(Output::FetchConfiguration);
+            return;
+        }
+        if (generation, term) < mine {
+            if !matches!(body, Body::Newer) {
+                out.push(Output::Send(from, self.message(Body::Newer)));
+            }
+            return;
+        }
+        match body {
+            Body::Append { previous, entries, commit, term_start } if self.configuration.primary == Some(from) => {
+                let answer = self.append(previous, entries, commit, term_start, out);
+                out.push(Output::Send(from, self.message(answer)));
+            }
+            Body::Snapshot { at, commit, attempt, state }
+                if self.configuration.primary == Some(from)
+                    && (attempt == self.attempt && self.awaits_snapshot || broken!(self, AcceptsOldSnapshot)) =>
+            {
+                self.load(at, commit, state, out);
+                out.push(Output::Send(from, self.message(Body::Ack { seq: at.seq, applied: self.applied })));
+            }
+            Body::Ack { seq, applied } if self.is_primary() => self.acked(now, from, seq, applied, out),
+            Body::Behind { known, attempt } if self.is_primary() => self.behind(now, from, known, attempt, out),
+            _ => {}
+        }
+    }
+
+    fn append(
+        &mut self,
+        previous: Position,
+        entries: Vec<Entry>,
+        commit: u64,
+        term_start: u64,
+        out: &mut Vec<Output>,
+    ) -> Body {
+        if !self.has_data {
+            return self.behind_of(None);
+        }
+        let term = self.configuration.term;
+        if self.cut_term != term {
+            self.cut_term = term;
+            // Of an older term, and the new primary never had it.
+            let is_stale = |position: Position| position.term < term && position.seq > term_start;
+            while is_stale(self.last()) && !self.log.is_empty() && !broken!(self, KeepsConflictingTail) {
+                self.log.pop_back();
+            }
+            if is_stale(self.base) && !broken!(self, KeepsConflictingTail) {
+                self.clear(out);
+                return self.behind_of(None);
+            }
+        }
+        if self.position(previous.seq) != Some(previous)
+            && !(broken!(self, KeepsConflictingTail) && previous.seq <= self.last().seq)
+        {
+            return self.behind_of(Some(self.position(self.commit).unwrap_or(self.base)));
+        }
+        let through = previous.seq + entries.len() as u64;
+        for entry in entries {
+            match self.position(entry.position.seq) {
+                Some(held) if held == entry.position || broken!(self, KeepsConflictingTail) => continue,
+                Some(_) => self.log.truncate((entry.position.seq - self.base.seq - 1) as usize),
+                None => {}
+            }
+            self.log.push_back(entry);
+        }
+        if broken!(self, CutsBeyondResend) {
+            self.log.truncate(through.saturating_sub(self.base.seq) as usize);
+        }
+        if std::mem::take(&mut self.awaits_snapshot) {
+            // One that was asked for before may still come, and would be older than what is here now.
+            self.attempt += 1;
+        }
+        self.commit_through(commit.min(through), out);
+        Body::Ack { seq: through, applied: self.applied }
+    }
+
+    fn behind_of(&mut self, known: Option<Position>) -> Body {
+        self.awaits_snapshot = true;
+        Body::Behind { known, attempt: self.attempt }
+    }
+
+    /// What is committed goes into the store.
+    fn commit_through(&mut self, seq: u64, out: &mut Vec<Output>) {
+        self.commit = self.commit.max(seq);
+        let (from, to) = (self.applied, self.commit.min(self.last().seq));
+        if to > from {
+            let due = self.log.iter().filter(|entry| (from + 1..=to).contains(&entry.position.seq));
+            out.extend(due.map(|entry| Output::Apply(entry.effect.clone())));
+            self.applied = to;
+        }
+    }
+
+    fn load(&mut self, at: Position, commit: u64, state: Effect, out: &mut Vec<Output>) {
+        self.attempt += 1;
+        self.awaits_snapshot = false;
+        self.log.clear();
+        (self.base, self.applied, self.has_data) = (at, at.seq, true);
+        self.cut_term = self.configuration.term;
+        self.commit = self.commit.max(commit);
+        out.push(Output::Load(state));
+    }
+
+    /// The snapshot that [`Output::MakeSnapshot`] asked for, of the store as it is now.
+    pub fn send_snapshot(&self, to: Member, state: Effect, out: &mut Vec<Output>) {
+        if let Some(peer) = self.peers.get(&to).filter(|_| self.is_primary()) {
+            let body = Body::Snapshot { at: self.last(), commit: self.commit, attempt: peer.attempt, state };
+            out.push(Output::Send(to, self.message(body)));
+        }
+    }
+
+    fn behind(&mut self, now: Duration, from: Member, known: Option<Position>, attempt: u64, out: &mut Vec<Output>) {
+        let known = known.filter(|known| self.position(known.seq) == Some(*known));
+        let Some(peer) = self.peers.get_mut(&from) else { return };
+        (peer.silent_since, peer.attempt) = (now, attempt);
+        match known {
+            Some(known) => {
+                (peer.acked, peer.sent) = (Some(peer.acked.unwrap_or(0).max(known.seq)), known.seq);
+                self.flush(now, out);
+            }
+            None if peer.snapshot_at.is_none_or(|at| now.saturating_sub(at) >= SNAPSHOT_AGAIN_AFTER) => {
+                peer.snapshot_at = Some(now);
+                out.push(Output::MakeSnapshot(from));
+            }
+            None => {}
+        }
+    }
+
+    fn acked(&mut self, now: Duration, from: Member, seq: u64, applied: u64, out: &mut Vec<Output>) {
+        let end = self.last().seq;
+        let Some(peer) = self.peers.get_mut(&from).filter(|_| seq <= end) else { return };
+        (peer.silent_since, peer.snapshot_at) = (now, None);
+        peer.acked = Some(peer.acked.unwrap_or(0).max(seq));
+        peer.applied = peer.applied.max(applied);
+        peer.sent = peer.sent.max(seq);
+        // What is in its store and not committed could turn out never to have been.
+        let is_caught_up = seq >= self.commit && applied <= self.commit && !self.configuration.in_sync.contains(&from);
+        if is_caught_up && self.pending.is_none() && self.parked.is_none() {
+            self.pending = Some(from);
+            self.propose(now, Change::Expand(from), out);
+        }
+        self.advance();
+    }
+
+    fn advance(&mut self) {
+        let pending = self.pending.filter(|_| !broken!(self, CommitIgnoresPending));
+        let acked = |member: Member| self.peers.get(&member).and_then(|peer| peer.acked).unwrap_or(0);
+        let everyone = self.others().chain(pending).map(acked).min();
+        let committed = everyone.unwrap_or(u64::MAX).min(self.last().seq);
+        self.commit = self.commit.max(committed);
+        while let Some((seq, key)) = self.writes.front().copied().filter(|(seq, _)| *seq <= self.commit) {
+            self.writes.pop_front();
+            if self.dirty.get(&key) == Some(&seq) {
+                self.dirty.remove(&key);
+            }
+        }
+    }
+
+    /// Forgets entries that are committed and applied, but for so many that others may ask for.
+    pub fn trim(&mut self, backlog: usize) {
+        while self.log.len() > backlog
+            && self.log.front().is_some_and(|entry| entry.position.seq <= self.commit.min(self.applied))
+        {
+            if let Some(entry) = self.log.pop_front() {
+                self.base = entry.position;
+            }
+        }
+    }
+}
