@@ -42,7 +42,7 @@ const SNAPSHOT_AGAIN_AFTER: Duration = Duration::from_millis(300);
 const REPROPOSE_AFTER: Duration = Duration::from_millis(100);
 
 /// Where an entry stands. Two logs that have the same entry at a place have the same before it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
     pub term: u64,
     pub seq: u64,
@@ -343,7 +343,6 @@ impl Replica {
     }
 
     fn adopt(&mut self, now: Duration, new: &Configuration, out: &mut Vec<Output>) {
-        let was_primary = self.is_primary();
         let old = std::mem::replace(&mut self.configuration, new.clone());
         (self.pending, self.parked, self.proposed_at) = (None, None, None);
         if new.generation != old.generation {
@@ -365,8 +364,8 @@ impl Replica {
             self.applied = self.last().seq;
             self.term_start = self.applied;
             self.keep_peers(now);
-        } else if was_primary && self.last().seq > self.commit {
-            // The store has what the others may never get.
+        } else if self.applied > self.commit && !self.configuration.in_sync.contains(&self.me) {
+            // The store has what the others may never get. (The last one in sync waits to be primary again, and keeps it.)
             self.clear(out);
         }
     }
