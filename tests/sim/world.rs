@@ -627,16 +627,13 @@ impl World {
         match event {
             Event::Lead => self.lead(),
             Event::Beat { from, member, sent, to } => self.beat(from, member, sent, to),
-            Event::Proposal { from, version, change } => {
-                if self.leads(self.leader.node) && self.agreed.change(version, from, change, &self.registry).is_ok() {
-                    self.publish();
-                }
+            Event::Proposal { from, version, change }
+                if self.leads(self.leader.node)
+                    && self.agreed.change(version, from, change, &self.registry).is_ok() =>
+            {
+                self.publish();
             }
-            Event::Fetch { from } => {
-                if self.leads(self.leader.node) {
-                    self.tell(from, None);
-                }
-            }
+            Event::Fetch { from } if self.leads(self.leader.node) => self.tell(from, None),
             Event::Think { client } => self.think(client),
             Event::Answer { client, number, answer } => self.answered(client, number, answer),
             Event::GiveUp { client, number } => self.answered(client, number, Answer::Unknown),
@@ -761,7 +758,10 @@ impl World {
             let up: Vec<&Node> = self.nodes.iter().filter(|node| node.is_up).collect();
             let serving = up.iter().find(|node| node.replica.serves(node.clock(self.now)));
             let wrong = match serving {
-                None => Some(format!("nobody serves in the end: {:?}", self.agreed)),
+                None => {
+                    let why: Vec<_> = up.iter().map(|node| node.replica.read(node.clock(self.now), 0)).collect();
+                    Some(format!("nobody serves in the end: {why:?}, {:?}", self.agreed))
+                }
                 Some(_) if self.agreed.in_sync.len() < NODES => {
                     Some(format!("not all are in sync in the end: {:?}", self.agreed))
                 }

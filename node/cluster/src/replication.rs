@@ -348,8 +348,8 @@ impl Replica {
         if new.generation != old.generation {
             self.clear(out);
             self.commit = 0;
-            // A generation begins with its primary, and empty.
-            self.has_data = self.is_primary();
+            // Who is in sync without having heard of the generation is who it began with, empty, and may not be primary any more.
+            self.has_data = self.configuration.in_sync.contains(&self.me);
         }
         if new.term == old.term {
             return;
@@ -655,5 +655,216 @@ impl Replica {
                 self.base = entry.position;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dcache_protocol::{Incarnation, NodeId};
+
+    fn member(node: u64) -> Member {
+        Member { node: NodeId(node), incarnation: Incarnation(node) }
+    }
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    fn agreed(generation: u64, term: u64, version: u64, primary: Option<u64>, in_sync: &[u64]) -> Configuration {
+        Configuration {
+            generation,
+            term,
+            version,
+            primary: primary.map(member),
+            in_sync: in_sync.iter().copied().map(member).collect(),
+            copies: (1..=3).map(NodeId).collect(),
+        }
+    }
+
+    fn effect(byte: u8) -> Effect {
+        Arc::new([byte])
+    }
+
+    /// Copies that hand each other every message at once, and the stores they fill: effects one after the other.
+    struct Pair {
+        copies: BTreeMap<Member, (Replica, Vec<u8>)>,
+        proposed: Vec<Change>,
+    }
+
+    impl Pair {
+        fn new(nodes: &[u64]) -> Pair {
+            let copy = |node: &u64| {
+                let mut replica = Replica::new(member(*node), agreed(0, 0, 0, None, &[]), 1);
+                replica.renew(ms(1000));
+                (member(*node), (replica, Vec::new()))
+            };
+            Pair { copies: nodes.iter().map(copy).collect(), proposed: Vec::new() }
+        }
+
+        fn of(&mut self, node: u64) -> &mut Replica {
+            &mut self.copies.get_mut(&member(node)).expect("a copy").0
+        }
+
+        fn store(&self, node: u64) -> &[u8] {
+            &self.copies[&member(node)].1
+        }
+
+        fn configure(&mut self, configuration: &Configuration, learners: &[u64]) {
+            let learners: Vec<Member> = learners.iter().copied().map(member).collect();
+            for node in self.copies.keys().copied().collect::<Vec<Member>>() {
+                let mut out = Vec::new();
+                let copy = self.copies.get_mut(&node).expect("a copy");
+                copy.0.configure(ms(0), configuration, learners.clone(), &mut out);
+                self.carry_out(node, out);
+            }
+        }
+
+        fn write(&mut self, node: u64, byte: u8) -> u64 {
+            let (replica, store) = self.copies.get_mut(&member(node)).expect("a copy");
+            let seq = replica.write(ms(0), u64::from(byte), effect(byte)).expect("serves");
+            store.push(byte);
+            seq
+        }
+
+        /// What is due at a moment goes out, and everything that follows from it.
+        fn tick(&mut self, node: u64, now: Duration) {
+            let mut out = Vec::new();
+            self.of(node).tick(now, &mut out);
+            self.carry_out(member(node), out);
+        }
+
+        fn carry_out(&mut self, from: Member, out: Vec<Output>) {
+            for output in out {
+                let mut follows = Vec::new();
+                let mut whose = from;
+                let (replica, store) = self.copies.get_mut(&from).expect("a copy");
+                match output {
+                    Output::Send(to, message) => {
+                        whose = to;
+                        let Some(copy) = self.copies.get_mut(&to) else { continue };
+                        copy.0.receive(ms(100), message, &mut follows);
+                    }
+                    Output::Propose { change, .. } => self.proposed.push(change),
+                    Output::Apply(effect) => store.extend(effect.iter()),
+                    Output::Clear => store.clear(),
+                    Output::Load(state) => *store = state.to_vec(),
+                    Output::MakeSnapshot(to) => replica.send_snapshot(to, store.as_slice().into(), &mut follows),
+                    Output::FetchConfiguration => {}
+                }
+                self.carry_out(whose, follows);
+            }
+        }
+    }
+
+    #[test]
+    fn a_write_is_committed_when_every_copy_in_sync_has_it() {
+        let mut pair = Pair::new(&[1, 2]);
+        pair.configure(&agreed(1, 1, 1, Some(1), &[1, 2]), &[]);
+        let seq = pair.write(1, 7);
+        let primary = pair.of(1);
+        assert_eq!((primary.watermark(ms(0), 1), primary.read(ms(0), 7)), (Some(0), Ok(seq)), "nobody else has it");
+        assert_eq!(primary.read(ms(0), 8), Ok(0), "other keys need not wait");
+        pair.tick(1, ms(100));
+        let primary = pair.of(1);
+        assert_eq!((primary.watermark(ms(0), 1), primary.read(ms(0), 7)), (Some(seq), Ok(0)));
+        // The backup learns of the commit with the next message, and has it in its store from then on.
+        assert!(pair.store(2).is_empty());
+        pair.tick(1, ms(200));
+        assert_eq!(pair.store(2), [7]);
+    }
+
+    #[test]
+    fn a_learner_gets_a_snapshot_and_counts_before_it_is_agreed_to_be_in_sync() {
+        let mut pair = Pair::new(&[1, 2]);
+        pair.configure(&agreed(1, 1, 1, Some(1), &[1]), &[]);
+        for byte in 1..=20 {
+            pair.write(1, byte);
+        }
+        pair.tick(1, ms(10));
+        pair.of(1).trim(4);
+        pair.configure(&agreed(1, 1, 1, Some(1), &[1]), &[2]);
+        pair.tick(1, ms(100));
+        assert_eq!(pair.store(2), (1..=20).collect::<Vec<u8>>());
+        assert_eq!(pair.proposed, [Change::Expand(member(2))]);
+        pair.copies.retain(|copy, _| *copy == member(1));
+        let seq = pair.write(1, 21);
+        pair.tick(1, ms(200));
+        assert!(pair.of(1).commit() < seq, "the other counts already and does not answer");
+        pair.tick(1, ms(900));
+        assert_eq!(pair.proposed.last(), Some(&Change::Shrink(member(2))));
+    }
+
+    #[test]
+    fn without_a_lease_or_while_it_is_handed_over_nothing_is_begun() {
+        let mut pair = Pair::new(&[1, 2]);
+        pair.configure(&agreed(1, 1, 1, Some(1), &[1, 2]), &[]);
+        assert_eq!(pair.of(2).read(ms(0), 7), Err(Refusal::NotPrimary));
+        let primary = pair.of(1);
+        assert_eq!(primary.write(ms(1000), 7, effect(7)), Err(Refusal::NoLease));
+        assert_eq!(primary.watermark(ms(1000), 1), None, "who waits is told that nobody knows");
+        assert!(!primary.park(ms(0), member(3)), "not to one that lacks entries");
+        assert!(primary.park(ms(0), member(2)));
+        assert_eq!(primary.read(ms(0), 7), Err(Refusal::Parked));
+        pair.tick(1, ms(100));
+        pair.tick(1, ms(300));
+        assert_eq!(pair.proposed.last(), Some(&Change::Transfer(member(2))));
+        pair.configure(&agreed(1, 2, 2, Some(2), &[1, 2]), &[]);
+        assert!(pair.of(2).serves(ms(0)) && !pair.of(1).serves(ms(0)));
+    }
+
+    #[test]
+    fn what_a_new_primary_does_not_know_to_be_committed_is_told_nobody_yet() {
+        let mut pair = Pair::new(&[1, 2]);
+        pair.configure(&agreed(1, 1, 1, Some(1), &[1, 2, 3]), &[]);
+        let seq = pair.write(1, 7);
+        pair.tick(1, ms(100));
+        pair.configure(&agreed(1, 2, 2, Some(2), &[2, 3]), &[]);
+        assert_eq!(pair.store(2), [7], "it may have been acknowledged");
+        assert_eq!(pair.of(2).read(ms(0), 7), Ok(seq), "node 3 must have it first");
+        assert!(pair.of(2).commit() < seq);
+    }
+
+    #[test]
+    fn the_last_copy_in_sync_keeps_what_it_has_while_nobody_is_primary() {
+        let mut pair = Pair::new(&[1]);
+        pair.configure(&agreed(1, 1, 1, Some(1), &[1, 2]), &[]);
+        pair.write(1, 7);
+        pair.configure(&agreed(1, 2, 2, None, &[1]), &[]);
+        pair.configure(&agreed(1, 3, 3, Some(1), &[1]), &[]);
+        assert!(pair.of(1).serves(ms(0)));
+        assert_eq!(pair.store(1), [7]);
+        // Replaced by another, it has what that may not have.
+        pair.write(1, 8);
+        pair.configure(&agreed(1, 3, 4, Some(1), &[1, 2]), &[]);
+        pair.write(1, 9);
+        pair.configure(&agreed(1, 4, 5, Some(2), &[2]), &[]);
+        assert!(pair.store(1).is_empty());
+    }
+
+    #[test]
+    fn who_a_generation_began_with_serves_even_if_it_hears_of_it_late() {
+        let mut pair = Pair::new(&[1]);
+        pair.configure(&agreed(2, 7, 16, None, &[1]), &[]);
+        assert!(!pair.of(1).serves(ms(0)));
+        pair.configure(&agreed(2, 8, 17, Some(1), &[1]), &[]);
+        assert!(pair.of(1).serves(ms(0)));
+    }
+
+    #[test]
+    fn messages_of_an_older_term_are_refused_and_of_a_newer_one_make_it_ask() {
+        let mut pair = Pair::new(&[1, 2]);
+        pair.configure(&agreed(1, 2, 2, Some(1), &[1, 2]), &[]);
+        let append = Body::Append { previous: Position::default(), entries: Vec::new(), commit: 0, term_start: 0 };
+        let message = |term| Message { from: member(1), generation: 1, term, body: append.clone() };
+        let mut out = Vec::new();
+        pair.of(2).receive(ms(0), message(1), &mut out);
+        assert!(
+            matches!(&out[..], [Output::Send(to, Message { body: Body::Newer, .. })] if *to == member(1)),
+            "{out:?}"
+        );
+        out.clear();
+        pair.of(2).receive(ms(0), message(3), &mut out);
+        assert_eq!(out, [Output::FetchConfiguration]);
     }
 }

@@ -3,7 +3,7 @@
 
 use dcache_cluster::failover::{Configuration, Member};
 use dcache_cluster::replication::{Effect, Entry, Position, Replica};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Acknowledged entries looked for in every copy after each event; all that are remembered after a change of the copies.
@@ -21,19 +21,24 @@ pub struct Copy<'a> {
 #[derive(Debug, Default)]
 pub struct Invariants {
     /// Every entry there ever was, by generation and place.
-    entries: HashMap<(u64, Position), Effect>,
+    entries: BTreeMap<(u64, Position), Effect>,
     /// Acknowledged: generation, entry.
     acknowledged: Vec<(u64, Entry)>,
     /// By member and generation: version, term and commit seen last.
-    progress: HashMap<(Member, u64), (u64, u64, u64)>,
+    progress: BTreeMap<(Member, u64), (u64, u64, u64)>,
     checked_version: u64,
+    /// Something was acknowledged since the last check.
+    is_news: bool,
+    /// By member, the end of its log seen last.
+    seen: BTreeMap<Member, Position>,
     /// When each member's last lease ends, by the world's clock.
-    leases: HashMap<Member, u64>,
+    leases: BTreeMap<Member, u64>,
 }
 
 impl Invariants {
     pub fn acknowledge(&mut self, generation: u64, entry: Entry) {
         self.acknowledged.push((generation, entry));
+        self.is_news = true;
     }
 
     pub fn grant(&mut self, member: Member, end: u64) {
@@ -59,26 +64,26 @@ impl Invariants {
         if self.checked_version != agreed.version {
             self.checked_version = agreed.version;
             agreed.check().map_err(|wrong| format!("I6: {wrong}"))?;
-            self.held(agreed, copies, REMEMBERED)?;
-        } else {
-            self.held(agreed, copies, RECENT)?;
+            copies.iter().try_for_each(|copy| self.held(agreed, copy, REMEMBERED))?;
+        } else if std::mem::take(&mut self.is_news) {
+            copies.iter().try_for_each(|copy| self.held(agreed, copy, RECENT))?;
         }
-        let touched = copies.iter().find(|copy| Some(copy.member) == touched);
-        touched.map_or(Ok(()), |copy| self.touched(copy))
+        let Some(copy) = copies.iter().find(|copy| Some(copy.member) == touched) else { return Ok(()) };
+        self.held(agreed, copy, RECENT)?;
+        self.touched(copy)
     }
 
     /// I2: every live member in sync holds every acknowledged entry.
-    fn held(&self, agreed: &Configuration, copies: &[Copy], last: usize) -> Result<(), String> {
-        let of_generation = |copy: &&Copy| copy.replica.configuration().generation == agreed.generation;
-        let in_sync = |copy: &&Copy| agreed.in_sync.contains(&copy.member);
-        for copy in copies.iter().filter(in_sync).filter(of_generation) {
-            let recent = self.acknowledged.iter().rev().take(last);
-            for (_, entry) in recent.filter(|(generation, _)| *generation == agreed.generation) {
-                let seq = entry.position.seq;
-                let has = copy.replica.entry(seq).map_or(seq <= copy.replica.base().seq, |held| held == entry);
-                if !has || !copy.replica.has_data() {
-                    return Err(format!("I2: {:?} is in sync and has not {entry:?}", copy.member));
-                }
+    fn held(&self, agreed: &Configuration, copy: &Copy, last: usize) -> Result<(), String> {
+        let generation = agreed.generation;
+        if !agreed.in_sync.contains(&copy.member) || copy.replica.configuration().generation != generation {
+            return Ok(());
+        }
+        for (_, entry) in self.acknowledged.iter().rev().take(last).filter(|(of, _)| *of == generation) {
+            let seq = entry.position.seq;
+            let has = copy.replica.entry(seq).map_or(seq <= copy.replica.base().seq, |held| held == entry);
+            if !has || !copy.replica.has_data() {
+                return Err(format!("I2: {:?} is in sync and has not {entry:?}", copy.member));
             }
         }
         Ok(())
@@ -86,7 +91,11 @@ impl Invariants {
 
     fn touched(&mut self, copy: &Copy) -> Result<(), String> {
         let Configuration { generation, term, version, .. } = *copy.replica.configuration();
-        for entry in copy.replica.entries() {
+        let (before, last) = (self.seen.insert(copy.member, copy.replica.last()), copy.replica.last());
+        // Entries of the term seen before are looked at once.
+        let known = before.filter(|before| before.term == last.term).map_or(0, |before| before.seq);
+        for seq in (copy.replica.base().seq.max(known) + 1)..=last.seq {
+            let Some(entry) = copy.replica.entry(seq) else { continue };
             // I3: one place, one entry.
             let known = self.entries.entry((generation, entry.position)).or_insert_with(|| entry.effect.clone());
             if *known != entry.effect {

@@ -6,7 +6,7 @@
 //! Wing and Gong's with Lowe's memory of states ("Testing for linearizability", 2017). Values are written once each, so a
 //! write whose outcome is unknown and whose value nobody read may be left out: no read depends on it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -49,7 +49,7 @@ pub fn check(history: &[Operation]) -> Result<(), String> {
         _ => true,
     });
     operations.sort_by_key(|operation| operation.begin);
-    let mut search = Search { operations: &operations, seen: HashSet::new(), deepest: 0 };
+    let mut search = Search { operations: &operations, seen: BTreeSet::new(), deepest: 0 };
     if search.run() {
         return Ok(());
     }
@@ -62,7 +62,7 @@ type State = (usize, u64, Option<u64>);
 
 struct Search<'a> {
     operations: &'a [Operation],
-    seen: HashSet<State>,
+    seen: BTreeSet<State>,
     deepest: usize,
 }
 
