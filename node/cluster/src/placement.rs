@@ -27,6 +27,10 @@
 //!
 //! Left out: copies beyond the first ([`Assignment::backups`] stays empty here), and pacing; a plan says what moves, not when.
 
+mod copies;
+
+pub use copies::place_copies;
+
 use crate::ring::Ring;
 use dcache_protocol::{NodeId, PartitionId};
 use serde::{Deserialize, Serialize};

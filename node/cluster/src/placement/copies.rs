@@ -1,0 +1,462 @@
+//! Where the further copies of partitions go, the primaries being placed: on other nodes, in other zones as far as there are
+//! any, each node to its share, and as few as possible away from where they are.
+//!
+//! It is a flow of least cost (after Garage's layout: A. Auvolat, M. Meyer, "Optimal assignment of partitions", 2022): from each
+//! partition, over its zones, of which none takes more than its part, to nodes, of which none takes more than its share; where
+//! a copy is already it costs nothing, elsewhere 1. What may stay is kept first, at no cost; then each missing copy takes the
+//! cheapest path there is, over copies that make room if need be. So no table that keeps to the same shares moves fewer.
+//!
+//! Left out: who is primary (the parent module), and pacing.
+
+use super::{Assignment, Candidate, distinct};
+use dcache_protocol::NodeId;
+use std::collections::{BTreeMap, VecDeque};
+
+/// The table with the copies added: `copies` of each partition, its primary among them, as far as there are nodes. `today`:
+/// where copies are now.
+pub fn place_copies(table: &[Assignment], nodes: &[Candidate], copies: usize, today: &[Assignment]) -> Vec<Assignment> {
+    let mut flow = Flow::new(table, nodes, copies, today);
+    flow.keep();
+    flow.fill();
+    flow.table(table, today)
+}
+
+/// Parts of a total by weight, none above its cap, as whole numbers. Remainders go to those that hold more than their part,
+/// then to the largest, then to the first.
+fn shares(total: u64, wanted: &[Wanted]) -> Vec<u64> {
+    let mut parts = vec![None; wanted.len()];
+    // Who would get more than its cap gets that, and the others share the rest.
+    loop {
+        let taken: u64 = parts.iter().flatten().sum();
+        let open = || wanted.iter().zip(&parts).enumerate().filter(|(_, (_, part))| part.is_none());
+        let weight: u64 = open().map(|(_, (wanted, _))| wanted.weight).sum();
+        let left = total.saturating_sub(taken);
+        let full: Vec<usize> = open()
+            .filter(|(_, (wanted, _))| left * wanted.weight > wanted.cap * weight)
+            .map(|(index, _)| index)
+            .collect();
+        if full.is_empty() {
+            let mut order: Vec<(bool, u64, usize)> = Vec::new();
+            let mut sum = 0;
+            let floors: Vec<(usize, u64)> =
+                open().map(|(index, (wanted, _))| (index, left * wanted.weight / weight.max(1))).collect();
+            for (index, floor) in floors {
+                let remainder = left * wanted[index].weight % weight.max(1);
+                sum += floor;
+                parts[index] = Some(floor);
+                order.push((wanted[index].held > floor, remainder, index));
+            }
+            order.sort_by_key(|(holds_more, remainder, index)| (!holds_more, std::cmp::Reverse(*remainder), *index));
+            let rounded_up =
+                order.into_iter().filter(|(_, remainder, _)| *remainder > 0).take((left - sum.min(left)) as usize);
+            rounded_up.for_each(|(_, _, index)| parts[index] = parts[index].map(|part: u64| part + 1));
+            return parts.into_iter().flatten().collect();
+        }
+        full.into_iter().for_each(|index| parts[index] = Some(wanted[index].cap));
+    }
+}
+
+struct Wanted {
+    weight: u64,
+    cap: u64,
+    held: u64,
+}
+
+/// Where a path is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// A partition that lacks a copy.
+    Partition(usize),
+    /// One that lacks a copy in a zone.
+    Zone(usize, usize),
+    /// A node with one copy too many.
+    Node(usize),
+}
+
+/// Partitions, zones and nodes by number.
+struct Flow {
+    nodes: Vec<NodeId>,
+    zone_of: Vec<usize>,
+    zones: usize,
+    /// Copies of a partition in one zone at most, the primary's included.
+    zone_cap: usize,
+    /// Further copies a node may take.
+    room: Vec<usize>,
+    /// Further copies of each partition.
+    wanted: usize,
+    primary: Vec<Option<usize>>,
+    /// Nodes that have the partition's data now.
+    today: Vec<Vec<usize>>,
+    backups: Vec<Vec<usize>>,
+    /// Partitions by node, in no order.
+    held: Vec<Vec<usize>>,
+}
+
+impl Flow {
+    fn new(table: &[Assignment], nodes: &[Candidate], copies: usize, today: &[Assignment]) -> Flow {
+        let by_id = distinct(nodes);
+        let ids: Vec<NodeId> = by_id.keys().copied().collect();
+        let number_of: BTreeMap<NodeId, usize> = ids.iter().enumerate().map(|(number, id)| (*id, number)).collect();
+        let mut names: Vec<&str> = by_id.values().map(|node| node.zone.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        let zone_of: Vec<usize> =
+            by_id.values().map(|node| names.partition_point(|name| *name < node.zone.as_str())).collect();
+        let copies = copies.clamp(1, ids.len().max(1));
+        let (partitions, zones) = (table.len(), names.len());
+        let sizes: Vec<usize> = (0..zones).map(|zone| zone_of.iter().filter(|of| **of == zone).count()).collect();
+        let fits = |cap: &usize| sizes.iter().map(|size| (*size).min(*cap)).sum::<usize>() >= copies;
+        let zone_cap = (copies.div_ceil(zones.max(1))..=copies).find(fits).unwrap_or(copies);
+
+        let numbers = |assignment: &Assignment| -> Vec<usize> {
+            let all = assignment.primary.iter().chain(&assignment.backups);
+            all.filter_map(|id| number_of.get(id).copied()).collect()
+        };
+        let primary: Vec<Option<usize>> =
+            table.iter().map(|assignment| number_of.get(&assignment.primary?).copied()).collect();
+        let today: Vec<Vec<usize>> = (0..partitions).map(|p| today.get(p).map(numbers).unwrap_or_default()).collect();
+
+        let count = |nodes: &mut dyn Iterator<Item = usize>| {
+            let mut counts = vec![0u64; ids.len()];
+            nodes.for_each(|node| counts[node] += 1);
+            counts
+        };
+        let primaries = count(&mut primary.iter().flatten().copied());
+        let held = count(&mut today.iter().flatten().copied());
+        let weights: Vec<u64> = by_id.values().map(|node| u64::from(node.weight)).collect();
+        let (of, all) = (&zone_of, ids.len());
+        let in_zone = |zone: usize| (0..all).filter(move |node| of[*node] == zone);
+        let of_zones: Vec<Wanted> = (0..zones)
+            .map(|zone| Wanted {
+                weight: in_zone(zone).map(|node| weights[node]).sum(),
+                cap: (zone_cap.min(sizes[zone]) * partitions) as u64,
+                held: in_zone(zone).map(|node| held[node]).sum(),
+            })
+            .collect();
+        let mut room = vec![0; ids.len()];
+        for (zone, total) in shares((partitions * copies) as u64, &of_zones).into_iter().enumerate() {
+            let wanted = |node: usize| Wanted { weight: weights[node], cap: partitions as u64, held: held[node] };
+            let of_nodes: Vec<Wanted> = in_zone(zone).map(wanted).collect();
+            for (node, share) in in_zone(zone).zip(shares(total, &of_nodes)) {
+                room[node] = share.saturating_sub(primaries[node]) as usize;
+            }
+        }
+        Flow {
+            held: vec![Vec::new(); ids.len()],
+            backups: vec![Vec::new(); partitions],
+            wanted: copies - 1,
+            nodes: ids,
+            zone_of,
+            zones,
+            zone_cap,
+            room,
+            primary,
+            today,
+        }
+    }
+
+    fn is_free(&self, partition: usize, node: usize) -> bool {
+        self.primary[partition] != Some(node) && !self.backups[partition].contains(&node)
+    }
+
+    fn in_zone(&self, partition: usize, zone: usize) -> usize {
+        let copies = self.primary[partition].iter().chain(&self.backups[partition]);
+        copies.filter(|node| self.zone_of[**node] == zone).count()
+    }
+
+    fn cost(&self, partition: usize, node: usize) -> i32 {
+        i32::from(!self.today[partition].contains(&node))
+    }
+
+    fn add(&mut self, partition: usize, node: usize) {
+        self.backups[partition].push(node);
+        self.held[node].push(partition);
+    }
+
+    fn take(&mut self, partition: usize, node: usize) {
+        self.backups[partition].retain(|other| *other != node);
+        self.held[node].retain(|other| *other != partition);
+    }
+
+    /// As many copies as may stay where they are, stay.
+    fn keep(&mut self) {
+        for partition in 0..self.backups.len() {
+            for node in self.today[partition].clone() {
+                let has_room = self.held[node].len() < self.room[node];
+                let fits = self.in_zone(partition, self.zone_of[node]) < self.zone_cap;
+                if self.backups[partition].len() < self.wanted && has_room && fits && self.is_free(partition, node) {
+                    self.add(partition, node);
+                }
+            }
+        }
+        // Where one was kept that could have gone for free, another may stay in its place.
+        self.complete(|cost| cost == 0);
+    }
+
+    fn fill(&mut self) {
+        for partition in 0..self.backups.len() {
+            while self.backups[partition].len() < self.wanted && self.put(partition) {}
+        }
+        self.complete(|_| true);
+    }
+
+    /// Puts a copy on a node with room, the one with most of it; false when there is none.
+    fn put(&mut self, partition: usize) -> bool {
+        let has_room = |node: &usize| self.held[*node].len() < self.room[*node];
+        let fits = |node: &usize| self.in_zone(partition, self.zone_of[*node]) < self.zone_cap;
+        let free = (0..self.nodes.len()).filter(has_room).filter(|node| self.is_free(partition, *node)).filter(fits);
+        // Of equals the first after the primary's, which is another for each primary.
+        let from = self.primary[partition].unwrap_or(partition);
+        let best = free.max_by_key(|node| {
+            let left = (self.room[*node] - self.held[*node].len()) * 64 / self.room[*node].max(1);
+            let distance = (node + self.nodes.len() - from + partition) % self.nodes.len();
+            (-self.cost(partition, *node), left, std::cmp::Reverse(distance))
+        });
+        best.map(|node| self.add(partition, node)).is_some()
+    }
+
+    /// Places what is missing by the cheapest path, if its cost will do, as long as there is one.
+    fn complete(&mut self, will_do: impl Fn(i32) -> bool) {
+        for partition in 0..self.backups.len() {
+            while self.backups[partition].len() < self.wanted {
+                let Some((cost, path)) = self.cheapest(partition, will_do(1)) else { break };
+                if !will_do(cost) {
+                    break;
+                }
+                self.follow(&path);
+            }
+        }
+    }
+
+    fn index(&self, place: Place) -> usize {
+        let partitions = self.backups.len();
+        match place {
+            Place::Partition(partition) => partition,
+            Place::Zone(partition, zone) => partitions + partition * self.zones + zone,
+            Place::Node(node) => partitions * (1 + self.zones) + node,
+        }
+    }
+
+    /// The cheapest way to a node with room, by Bellman and Ford's method with a queue. `may_move`: copies may go where they
+    /// are not yet.
+    fn cheapest(&self, partition: usize, may_move: bool) -> Option<(i32, Vec<Place>)> {
+        let size = self.backups.len() * (1 + self.zones) + self.nodes.len();
+        let mut costs: Vec<i32> = vec![i32::MAX; size];
+        let mut before: Vec<Option<Place>> = vec![None; size];
+        let mut is_queued = vec![false; size];
+        let start = Place::Partition(partition);
+        costs[self.index(start)] = 0;
+        let mut queue = VecDeque::from([start]);
+        while let Some(place) = queue.pop_front() {
+            let at = self.index(place);
+            is_queued[at] = false;
+            for (next, cost) in self.steps(place, may_move) {
+                let to = self.index(next);
+                if costs[at] + cost < costs[to] {
+                    (costs[to], before[to]) = (costs[at] + cost, Some(place));
+                    if !std::mem::replace(&mut is_queued[to], true) {
+                        queue.push_back(next);
+                    }
+                }
+            }
+        }
+        let reached = |node: &usize| {
+            self.held[*node].len() < self.room[*node] && costs[self.index(Place::Node(*node))] < i32::MAX
+        };
+        let end = (0..self.nodes.len()).filter(reached).min_by_key(|node| costs[self.index(Place::Node(*node))])?;
+        let mut path = vec![Place::Node(end)];
+        while let Some(previous) = before[self.index(path[path.len() - 1])] {
+            path.push(previous);
+        }
+        path.reverse();
+        Some((costs[self.index(Place::Node(end))], path))
+    }
+
+    fn steps(&self, place: Place, may_move: bool) -> Vec<(Place, i32)> {
+        match place {
+            Place::Partition(partition) => {
+                let open = |zone: &usize| self.in_zone(partition, *zone) < self.zone_cap;
+                (0..self.zones).filter(open).map(|zone| (Place::Zone(partition, zone), 0)).collect()
+            }
+            Place::Zone(partition, zone) => {
+                let nodes =
+                    (0..self.nodes.len()).filter(|node| self.zone_of[*node] == zone && self.is_free(partition, *node));
+                let costs = nodes.map(|node| (Place::Node(node), self.cost(partition, node)));
+                let allowed = costs.filter(|(_, cost)| may_move || *cost == 0);
+                let has_backup = self.backups[partition].iter().any(|node| self.zone_of[*node] == zone);
+                allowed.chain(has_backup.then_some((Place::Partition(partition), 0))).collect()
+            }
+            Place::Node(node) => {
+                let give =
+                    |partition: &usize| (Place::Zone(*partition, self.zone_of[node]), -self.cost(*partition, node));
+                self.held[node].iter().map(give).collect()
+            }
+        }
+    }
+
+    fn follow(&mut self, path: &[Place]) {
+        for step in path.windows(2) {
+            match (step[0], step[1]) {
+                (Place::Zone(partition, _), Place::Node(node)) => self.add(partition, node),
+                (Place::Node(node), Place::Zone(partition, _)) => self.take(partition, node),
+                _ => {}
+            }
+        }
+    }
+
+    /// Backups in the order they would take over: those that have the data first.
+    fn table(self, table: &[Assignment], today: &[Assignment]) -> Vec<Assignment> {
+        let backups = |partition: usize| {
+            let mut backups = self.backups[partition].clone();
+            let place =
+                |node: &usize| self.today[partition].iter().position(|other| other == node).unwrap_or(usize::MAX);
+            backups.sort_by_key(|node| (place(node), *node));
+            backups.into_iter().map(|node| self.nodes[node]).collect()
+        };
+        let _ = today;
+        let whole = |(partition, assignment): (usize, &Assignment)| Assignment {
+            primary: assignment.primary,
+            backups: backups(partition),
+        };
+        table.iter().enumerate().map(whole).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::place;
+    use super::*;
+    use proptest::prelude::*;
+
+    fn node(id: u64, weight: u32, zone: &str) -> Candidate {
+        Candidate { id: NodeId(id), weight, zone: zone.into() }
+    }
+
+    fn zoned(count: u64, zones: &[&str]) -> Vec<Candidate> {
+        (1..=count).map(|id| node(id, 100, zones[id as usize % zones.len()])).collect()
+    }
+
+    fn all_of(assignment: &Assignment) -> Vec<NodeId> {
+        assignment.primary.iter().chain(&assignment.backups).copied().collect()
+    }
+
+    fn counts(table: &[Assignment]) -> BTreeMap<NodeId, usize> {
+        let mut counts = BTreeMap::new();
+        table.iter().flat_map(all_of).for_each(|node| *counts.entry(node).or_default() += 1);
+        counts
+    }
+
+    /// Copies in the second table that are not where they were in the first.
+    fn moved(today: &[Assignment], next: &[Assignment]) -> usize {
+        let new = |(before, after): (&Assignment, &Assignment)| {
+            let before = all_of(before);
+            all_of(after).into_iter().filter(|node| !before.contains(node)).count()
+        };
+        today.iter().zip(next).map(new).sum()
+    }
+
+    fn placed(partitions: u16, nodes: &[Candidate], copies: usize, today: &[Assignment]) -> Vec<Assignment> {
+        place_copies(&place(partitions, nodes, today), nodes, copies, today)
+    }
+
+    /// Copies on distinct nodes, as many as there can be, and no more in one zone than must be.
+    fn check(table: &[Assignment], nodes: &[Candidate], copies: usize) {
+        let zone_of: BTreeMap<NodeId, &str> = nodes.iter().map(|node| (node.id, node.zone.as_str())).collect();
+        let zones: std::collections::BTreeSet<&str> = zone_of.values().copied().collect();
+        let is_even =
+            zones.iter().all(|zone| zone_of.values().filter(|of| *of == zone).count() * zones.len() >= copies);
+        for assignment in table {
+            let mut all = all_of(assignment);
+            for zone in &zones {
+                let here = all.iter().filter(|node| zone_of[node] == *zone).count();
+                assert!(here <= copies.div_ceil(zones.len()) || !is_even, "{assignment:?} in {zone_of:?}");
+            }
+            all.sort_unstable();
+            all.dedup();
+            assert_eq!(all.len(), copies.min(nodes.len()), "{assignment:?}");
+        }
+    }
+
+    #[test]
+    fn copies_are_in_other_zones_and_each_node_has_its_share() {
+        for (count, zones, copies) in
+            [(3, &["a"][..], 2), (6, &["a", "b", "c"], 3), (10, &["a", "b", "c", "d", "e"], 3), (9, &["a", "b"], 2)]
+        {
+            let nodes = zoned(count, zones);
+            let table = placed(1024, &nodes, copies, &[]);
+            check(&table, &nodes, copies);
+            let counts = counts(&table);
+            let (least, most) = (counts.values().min(), counts.values().max());
+            let mean = 1024 * copies / count as usize;
+            let uneven = count as usize % zones.len() != 0;
+            assert!(least >= Some(&(mean - 1)) && most <= Some(&(mean + 2)) || uneven, "{count} nodes: {counts:?}");
+        }
+    }
+
+    #[test]
+    fn a_join_moves_the_newcomers_share_and_a_leave_what_the_leaver_held() {
+        for (count, zones, copies) in
+            [(3, &["a"][..], 2), (10, &["a"], 3), (9, &["a", "b", "c"], 3), (10, &["a", "b", "c", "d", "e"], 3)]
+        {
+            let before = zoned(count, zones);
+            let mut after = before.clone();
+            after.push(node(99, 100, zones[0]));
+            let today = placed(1024, &before, copies, &[]);
+            assert_eq!(moved(&today, &placed(1024, &before, copies, &today)), 0, "nothing changed");
+            let joined = placed(1024, &after, copies, &today);
+            check(&joined, &after, copies);
+            let share = counts(&joined)[&NodeId(99)];
+            let moves = moved(&today, &joined);
+            assert!(moves <= share + share / 3 + 2, "{count} nodes in {zones:?}: {moves} moves for a share of {share}");
+            let left = placed(1024, &before, copies, &joined);
+            check(&left, &before, copies);
+            let moves = moved(&joined, &left);
+            assert!(moves <= share + share / 3 + 2, "{count} nodes in {zones:?}: {moves} moves for {share}");
+        }
+    }
+
+    #[test]
+    fn what_a_dead_node_served_is_spread_over_the_others() {
+        let nodes = zoned(10, &["a"]);
+        let table = placed(1024, &nodes, 2, &[]);
+        let mut next: BTreeMap<NodeId, usize> = BTreeMap::new();
+        let of_first = table.iter().filter(|assignment| assignment.primary == Some(NodeId(1)));
+        of_first.for_each(|assignment| *next.entry(assignment.backups[0]).or_default() += 1);
+        assert!(next.values().all(|count| *count <= 30), "of 102 on 9 nodes: {next:?}");
+    }
+
+    #[test]
+    fn with_fewer_nodes_than_copies_each_has_one() {
+        let nodes = zoned(2, &["a", "b"]);
+        let table = placed(64, &nodes, 3, &[]);
+        assert!(table.iter().all(|assignment| assignment.backups.len() == 1));
+        assert_eq!(placed(64, &[], 3, &table), vec![Assignment::default(); 64]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_cluster_gets_distinct_copies_and_keeps_them(
+            first in prop::collection::btree_map(1u64..50, (1u32..=4, 0usize..4), 1..9),
+            second in prop::collection::btree_map(1u64..50, (1u32..=4, 0usize..4), 1..9),
+            copies in 1usize..4,
+        ) {
+            let nodes = |nodes: &BTreeMap<u64, (u32, usize)>| -> Vec<Candidate> {
+                nodes.iter().map(|(id, (weight, zone))| node(*id, weight * 100, ["a", "b", "c", "d"][*zone])).collect()
+            };
+            let (before, after) = (nodes(&first), nodes(&second));
+            let today = placed(64, &before, copies, &[]);
+            let next = placed(64, &after, copies, &today);
+            for (table, nodes) in [(&today, &before), (&next, &after)] {
+                for assignment in table {
+                    let mut all = all_of(assignment);
+                    all.sort_unstable();
+                    all.dedup();
+                    prop_assert_eq!(all.len(), assignment.backups.len() + 1);
+                    prop_assert!(all.iter().all(|id| nodes.iter().any(|node| node.id == *id)));
+                    prop_assert_eq!(all.len(), copies.min(nodes.len()));
+                }
+            }
+            prop_assert_eq!(moved(&next, &placed(64, &after, copies, &next)), 0);
+        }
+    }
+}
