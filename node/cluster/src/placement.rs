@@ -25,7 +25,7 @@
 //!      16384  100 to 99        1.299   0.95   16199          1.003   0.99     196
 //! ```
 //!
-//! Left out: copies beyond the first ([`Assignment::backups`] stays empty here), and pacing; a plan says what moves, not when.
+//! Left out: copies beyond the first ([`place_copies`] adds them), and pacing; a plan says what moves, not when.
 
 mod copies;
 

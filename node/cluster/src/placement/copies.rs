@@ -6,6 +6,9 @@
 //! a copy is already it costs nothing, elsewhere 1. What may stay is kept first, at no cost; then each missing copy takes the
 //! cheapest path there is, over copies that make room if need be. So no table that keeps to the same shares moves fewer.
 //!
+//! With 1024 partitions a node that joins moves its share, as one that leaves does: 512 copies of 2 each among 3 nodes, 186
+//! among 10, 31 of 3 each among 100 nodes in 3 zones; among 10 in 5 zones 283 for a share of 279, since primaries move too.
+//!
 //! Left out: who is primary (the parent module), and pacing.
 
 use super::{Assignment, Candidate, distinct};
@@ -18,7 +21,7 @@ pub fn place_copies(table: &[Assignment], nodes: &[Candidate], copies: usize, to
     let mut flow = Flow::new(table, nodes, copies, today);
     flow.keep();
     flow.fill();
-    flow.table(table, today)
+    flow.table(table)
 }
 
 /// Parts of a total by weight, none above its cap, as whole numbers. Remainders go to those that hold more than their part,
@@ -189,15 +192,15 @@ impl Flow {
                 }
             }
         }
-        // Where one was kept that could have gone for free, another may stay in its place.
-        self.complete(|cost| cost == 0);
+        // Where one was kept that could as well stay elsewhere, another may stay in its place.
+        self.complete(false);
     }
 
     fn fill(&mut self) {
         for partition in 0..self.backups.len() {
             while self.backups[partition].len() < self.wanted && self.put(partition) {}
         }
-        self.complete(|_| true);
+        self.complete(true);
     }
 
     /// Puts a copy on a node with room, the one with most of it; false when there is none.
@@ -215,14 +218,15 @@ impl Flow {
         best.map(|node| self.add(partition, node)).is_some()
     }
 
-    /// Places what is missing by the cheapest path, if its cost will do, as long as there is one.
-    fn complete(&mut self, will_do: impl Fn(i32) -> bool) {
+    /// Places what is missing by the cheapest path, as long as there is one. `may_move`: copies may go where they are not yet.
+    fn complete(&mut self, may_move: bool) {
         for partition in 0..self.backups.len() {
+            let stays = |node: &usize| self.is_free(partition, *node);
+            if !may_move && !self.today[partition].iter().any(stays) {
+                continue;
+            }
             while self.backups[partition].len() < self.wanted {
-                let Some((cost, path)) = self.cheapest(partition, will_do(1)) else { break };
-                if !will_do(cost) {
-                    break;
-                }
+                let Some(path) = self.cheapest(partition, may_move) else { break };
                 self.follow(&path);
             }
         }
@@ -237,9 +241,8 @@ impl Flow {
         }
     }
 
-    /// The cheapest way to a node with room, by Bellman and Ford's method with a queue. `may_move`: copies may go where they
-    /// are not yet.
-    fn cheapest(&self, partition: usize, may_move: bool) -> Option<(i32, Vec<Place>)> {
+    /// The cheapest way to a node with room, by Bellman and Ford's method with a queue.
+    fn cheapest(&self, partition: usize, may_move: bool) -> Option<Vec<Place>> {
         let size = self.backups.len() * (1 + self.zones) + self.nodes.len();
         let mut costs: Vec<i32> = vec![i32::MAX; size];
         let mut before: Vec<Option<Place>> = vec![None; size];
@@ -269,7 +272,7 @@ impl Flow {
             path.push(previous);
         }
         path.reverse();
-        Some((costs[self.index(Place::Node(end))], path))
+        Some(path)
     }
 
     fn steps(&self, place: Place, may_move: bool) -> Vec<(Place, i32)> {
@@ -305,7 +308,7 @@ impl Flow {
     }
 
     /// Backups in the order they would take over: those that have the data first.
-    fn table(self, table: &[Assignment], today: &[Assignment]) -> Vec<Assignment> {
+    fn table(self, table: &[Assignment]) -> Vec<Assignment> {
         let backups = |partition: usize| {
             let mut backups = self.backups[partition].clone();
             let place =
@@ -313,7 +316,6 @@ impl Flow {
             backups.sort_by_key(|node| (place(node), *node));
             backups.into_iter().map(|node| self.nodes[node]).collect()
         };
-        let _ = today;
         let whole = |(partition, assignment): (usize, &Assignment)| Assignment {
             primary: assignment.primary,
             backups: backups(partition),
@@ -388,8 +390,8 @@ mod tests {
             let counts = counts(&table);
             let (least, most) = (counts.values().min(), counts.values().max());
             let mean = 1024 * copies / count as usize;
-            let uneven = count as usize % zones.len() != 0;
-            assert!(least >= Some(&(mean - 1)) && most <= Some(&(mean + 2)) || uneven, "{count} nodes: {counts:?}");
+            let is_even = (count as usize).is_multiple_of(zones.len());
+            assert!(least >= Some(&(mean - 1)) && most <= Some(&(mean + 2)) || !is_even, "{count} nodes: {counts:?}");
         }
     }
 
@@ -407,11 +409,14 @@ mod tests {
             check(&joined, &after, copies);
             let share = counts(&joined)[&NodeId(99)];
             let moves = moved(&today, &joined);
-            assert!(moves <= share + share / 3 + 2, "{count} nodes in {zones:?}: {moves} moves for a share of {share}");
+            assert!(
+                moves <= share + share / 50 + 1,
+                "{count} nodes in {zones:?}: {moves} moves for a share of {share}"
+            );
             let left = placed(1024, &before, copies, &joined);
             check(&left, &before, copies);
             let moves = moved(&joined, &left);
-            assert!(moves <= share + share / 3 + 2, "{count} nodes in {zones:?}: {moves} moves for {share}");
+            assert!(moves <= share + share / 50 + 1, "{count} nodes in {zones:?}: {moves} moves for {share}");
         }
     }
 
