@@ -444,6 +444,7 @@ impl Replica {
             return;
         }
         self.flush(now, out);
+        self.take_in(now, out);
         if self.proposed_at.is_some_and(|at| now.saturating_sub(at) < REPROPOSE_AFTER) {
             return;
         }
@@ -623,13 +624,23 @@ impl Replica {
         peer.acked = Some(peer.acked.unwrap_or(0).max(seq));
         peer.applied = peer.applied.max(applied);
         peer.sent = peer.sent.max(seq);
-        // What is in its store and not committed could turn out never to have been.
-        let is_caught_up = seq >= self.commit && applied <= self.commit && !self.configuration.in_sync.contains(&from);
-        if is_caught_up && self.pending.is_none() && self.parked.is_none() {
-            self.pending = Some(from);
-            self.propose(now, Change::Expand(from), out);
-        }
+        self.take_in(now, out);
         self.advance();
+    }
+
+    /// A learner that has caught up counts from now on, and is proposed.
+    fn take_in(&mut self, now: Duration, out: &mut Vec<Output>) {
+        if self.pending.is_some() || self.parked.is_some() {
+            return;
+        }
+        // What is in its store and not committed could turn out never to have been.
+        let has_all = |peer: &Peer| peer.acked.is_some_and(|acked| acked >= self.commit) && peer.applied <= self.commit;
+        let is_learner = |member: &Member| !self.configuration.in_sync.contains(member);
+        let caught_up = self.peers.iter().find(|(member, peer)| is_learner(member) && has_all(peer));
+        if let Some(member) = caught_up.map(|(member, _)| *member) {
+            self.pending = Some(member);
+            self.propose(now, Change::Expand(member), out);
+        }
     }
 
     fn advance(&mut self) {
@@ -787,6 +798,10 @@ mod tests {
         pair.tick(1, ms(100));
         assert_eq!(pair.store(2), (1..=20).collect::<Vec<u8>>());
         assert_eq!(pair.proposed, [Change::Expand(member(2))]);
+        // Something else was agreed before that: it is proposed again though nobody writes.
+        pair.configure(&agreed(1, 1, 2, Some(1), &[1]), &[2]);
+        pair.tick(1, ms(150));
+        assert_eq!(pair.proposed, [Change::Expand(member(2)), Change::Expand(member(2))]);
         pair.copies.retain(|copy, _| *copy == member(1));
         let seq = pair.write(1, 21);
         pair.tick(1, ms(200));
