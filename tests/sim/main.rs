@@ -59,13 +59,19 @@ fn under_faults_nothing_acknowledged_is_lost_and_every_key_is_linearizable() {
         sum.answered += outcome.answered;
         sum.terms += outcome.terms;
         sum.generations += outcome.generations;
+        sum.syncs += outcome.syncs;
+        sum.synced += outcome.synced;
+        sum.lossy += outcome.lossy;
     }
     eprintln!(
-        "{} events, {} operations answered, {} terms, {} generations",
-        sum.events, sum.answered, sum.terms, sum.generations
+        "{} events, {} operations answered, {} terms, {} generations, {} full syncs of which {} ended, {} entries lost",
+        sum.events, sum.answered, sum.terms, sum.generations, sum.syncs, sum.synced, sum.lossy
     );
     assert!(wrong.is_empty(), "{} of {seeds} seeds:\n{}", wrong.len(), wrong.join("\n"));
-    assert!(sum.answered > seeds * 500 && sum.terms > seeds * 2, "too little happened to say anything");
+    assert!(
+        sum.answered > seeds * 500 && sum.terms > seeds * 2 && sum.synced > seeds * 5,
+        "too little happened to say anything"
+    );
 }
 
 #[test]
@@ -99,7 +105,14 @@ mod mutants {
             Mutant::TransferWithoutParking,
             Mutant::KeepsConflictingTail,
             Mutant::CutsBeyondResend,
-            Mutant::AcceptsOldSnapshot,
+            Mutant::AcceptsOldAttempt,
+            Mutant::LoadsOldChunk,
+            Mutant::WholeBeforeEnd,
+            Mutant::ExpandsBeforeEnd,
+            Mutant::ServesHalfInNewTerm,
+            Mutant::KeepsNoLogForSync,
+            Mutant::LossyServesAtOnce,
+            Mutant::LossyGoesOnByLog,
         ] {
             let count = caught(|seed| Setting { mutant: Some(mutant), ..setting(seed) });
             eprintln!("{mutant:?}: {count} seeds");

@@ -1,15 +1,17 @@
 //! Four nodes with a copy each of one partition, the network between them, clients, and who decides about copies; on one
 //! clock, in one thread, all by one seed.
 //!
-//! The copies are the product's ([`Replica`]), and so are the rules of what is agreed ([`Configuration`]). Modelled are the
-//! metadata log (a leader among three voters that acts while it reaches a majority; a deposed one may not know), leases, the
-//! store, and the network, which delays, loses, repeats, reorders and cuts. Nodes pause, crash and come back empty, and their
-//! clocks run at other rates. Left out: openraft itself and the rest of a node.
+//! The copies are the product's ([`Replica`]), and so are the rules of what is agreed ([`Configuration`]) and of leases
+//! ([`Leases`]). Modelled are the metadata log (a leader among three voters that acts while it reaches a majority; a deposed one
+//! may not know), the store, and the network, which delays, loses, repeats, reorders and cuts. Nodes pause, crash and come back
+//! empty, and their clocks run at other rates. Left out: openraft itself and the rest of a node.
 
 use crate::checker::invariants::{Copy, Invariants};
 use crate::checker::linearizable::{Kind, Operation};
 use crate::random::Random;
 use dcache_cluster::failover::{Change, Configuration, Member, Registry};
+use dcache_cluster::lease::{Leases, lease_end};
+use dcache_cluster::membership;
 use dcache_cluster::replication::{Effect, Message, Output, Replica};
 use dcache_protocol::{Incarnation, NodeId};
 use std::cmp::Reverse;
@@ -21,21 +23,22 @@ pub const NODES: usize = 4;
 /// The first ones are voters.
 const VOTERS: usize = 3;
 const CLIENTS: usize = 6;
-const KEYS: u64 = 6;
+const KEYS: u64 = 8;
+/// Keys of a piece of the store.
+const PIECE: usize = 2;
 
 /// All in microseconds of the world's clock.
 const MS: u64 = 1000;
-const LEASE: u64 = 1000 * MS;
-/// Clocks run at a rate of 1 ± 2 %, so who judges a lease waits this much longer.
-const LEASE_MARGIN: u64 = 50 * MS;
-const HEARTBEAT_EVERY: u64 = 200 * MS;
 const TICK_EVERY: u64 = 20 * MS;
 const ELECTION: u64 = 700 * MS;
 const CLIENT_GIVES_UP: u64 = 400 * MS;
 /// Faults happen before this, of the run's 30 seconds.
 const CALM_FROM: u64 = 24_000 * MS;
 const END: u64 = 30_000 * MS;
-const BACKLOG: usize = 40;
+/// A log of some twenty entries is kept without need, and some hundred and fifty with it.
+const BACKLOG_BYTES: u64 = 1800;
+const LOG_BYTES_MAX: u64 = 13_000;
+const IN_FLIGHT_BYTES: u64 = 900;
 
 /// A rule of the world to break; those of a copy are in `dcache_cluster::replication`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +73,10 @@ pub struct Outcome {
     pub terms: u64,
     pub generations: u64,
     pub answered: u64,
+    /// Full syncs begun and ended, and copies that lost entries by themselves.
+    pub syncs: u64,
+    pub synced: u64,
+    pub lossy: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -77,6 +84,7 @@ enum Event {
     Tick,
     Heartbeat,
     Message(Message),
+    ReadChunk { to: Member, attempt: u64, cursor: Option<u64> },
     Agreed { lease_end: Option<Duration>, configuration: Configuration, learners: Vec<Member> },
     Request { client: usize, key: u64, write: Option<u64>, number: u64 },
     Crash,
@@ -140,13 +148,19 @@ impl Node {
         }
     }
 
-    fn state(&self) -> Effect {
-        self.store.iter().flat_map(|(key, value)| effect(*key, *value).to_vec()).collect()
+    /// A piece of the store from a key on, and where the next one begins.
+    fn piece(&self, from: u64) -> (Effect, Option<u64>) {
+        let bytes = self.store.range(from..).take(PIECE).flat_map(|(key, value)| effect(*key, *value).to_vec());
+        (bytes.collect(), self.store.range(from..).nth(PIECE).map(|(key, _)| *key))
     }
 }
 
+fn micros(duration: Duration) -> u64 {
+    duration.as_micros() as u64
+}
+
 fn copy_of(node: &Node, now: u64) -> Copy<'_> {
-    Copy { member: node.member, replica: &node.replica, clock: node.clock(now) }
+    Copy { member: node.member, replica: &node.replica, clock: node.clock(now), store: &node.store }
 }
 
 /// Sets a key; to nothing if the value is 0.
@@ -168,11 +182,10 @@ struct Client {
 /// Who decides about copies.
 struct Leader {
     node: usize,
-    since: u64,
     /// Since when it was not seen to reach a majority.
     lost_since: Option<u64>,
     deposed: Option<usize>,
-    seen: BTreeMap<NodeId, u64>,
+    leases: Leases,
 }
 
 pub struct World {
@@ -186,6 +199,9 @@ pub struct World {
     clients: Vec<Client>,
     cuts: BTreeSet<(usize, usize)>,
     loss_per_mille: u64,
+    /// How long a node takes to read a piece at most, and how often a copy that is no primary evicts.
+    reads_within: u64,
+    loses_per_mille: u64,
     leader: Leader,
     registry: Registry,
     agreed: Configuration,
@@ -223,7 +239,9 @@ impl World {
             clients: Vec::new(),
             cuts: BTreeSet::new(),
             loss_per_mille: 0,
-            leader: Leader { node: 0, since: 0, lost_since: None, deposed: None, seen: BTreeMap::new() },
+            reads_within: [3 * MS, 8 * MS, 60 * MS, 150 * MS][(seed / 2 % 4) as usize],
+            loses_per_mille: [0, 1, 4][(seed % 3) as usize],
+            leader: Leader { node: 0, lost_since: None, deposed: None, leases: Leases::lead(Duration::ZERO) },
             registry: Registry::default(),
             agreed: agreed.clone(),
             invariants: Invariants::default(),
@@ -248,6 +266,7 @@ impl World {
             });
             world.start(index);
         }
+        world.leader.leases = Leases::lead(world.nodes[0].clock(0));
         for client in 0..CLIENTS {
             world.clients.push(Client { open: None, believes: 0 });
             let delay = world.random.within(100 * MS..200 * MS);
@@ -264,8 +283,8 @@ impl World {
     }
 
     fn new_replica(&self, member: Member) -> Replica {
-        #[cfg_attr(not(feature = "mutants"), expect(unused_mut))]
         let mut replica = Replica::new(member, Configuration::new(self.agreed.copies.clone()), 1);
+        replica.limit_in_flight(IN_FLIGHT_BYTES);
         #[cfg(feature = "mutants")]
         {
             replica.mutant = self.setting.mutant;
@@ -338,13 +357,27 @@ impl World {
             Event::Tick => {
                 self.evict(index, now);
                 let node = &mut self.nodes[index];
-                node.replica.tick(now, &mut out);
-                node.replica.trim(BACKLOG);
+                if !node.replica.is_idle() {
+                    node.replica.tick(now, &mut out);
+                }
                 let whom = Some((index, node.life));
                 self.later(TICK_EVERY, whom, Event::Tick);
             }
             Event::Heartbeat => self.heartbeat(index, now),
-            Event::Message(message) => self.nodes[index].replica.receive(now, message, &mut out),
+            Event::Message(message) => {
+                let replica = &mut self.nodes[index].replica;
+                let had_data = replica.has_data();
+                replica.receive(now, message, &mut out);
+                self.outcome.synced += u64::from(!had_data && replica.has_data());
+            }
+            Event::ReadChunk { to, attempt, cursor } => {
+                let node = &mut self.nodes[index];
+                let (state, next) = node.piece(cursor.unwrap_or(0));
+                node.replica.send_chunk(now, to, attempt, state, next, &mut out);
+                if self.now < CALM_FROM && self.random.chance(40) {
+                    self.disturb(index, to.node.0 as usize);
+                }
+            }
             Event::Agreed { lease_end, configuration, learners } => {
                 let node = &mut self.nodes[index];
                 node.replica.configure(now, &configuration, learners, &mut out);
@@ -362,11 +395,12 @@ impl World {
         self.nodes[index].replica.flush(now, &mut out);
         self.carry_out(index, out);
         self.release(index, now);
+        self.nodes[index].replica.trim(BACKLOG_BYTES, LOG_BYTES_MAX);
     }
 
     fn heartbeat(&mut self, index: usize, now: Duration) {
         let Node { member, life, .. } = self.nodes[index];
-        self.later(HEARTBEAT_EVERY, Some((index, life)), Event::Heartbeat);
+        self.later(micros(membership::HEARTBEAT_EVERY), Some((index, life)), Event::Heartbeat);
         // Nodes try whoever answered before; a deposed leader may be among them.
         let leaders = [Some(self.leader.node), self.leader.deposed];
         for to in leaders.into_iter().flatten() {
@@ -378,7 +412,7 @@ impl World {
         let node = &mut self.nodes[index];
         let term = node.replica.configuration().term;
         let held = match write {
-            Some(value) => node.replica.write(now, key, effect(key, value)).map(|seq| {
+            Some(value) => node.replica.write(now, Some(key), effect(key, value)).map(|seq| {
                 node.store.insert(key, value);
                 Held { seq, term, client, number, value: None, is_write: true }
             }),
@@ -395,13 +429,22 @@ impl World {
 
     /// What a full memory does.
     fn evict(&mut self, index: usize, now: Duration) {
+        let node = &mut self.nodes[index];
+        if node.replica.has_data() && !node.replica.is_primary() && self.random.chance(self.loses_per_mille) {
+            let nth = self.random.within(0..node.store.len() as u64) as usize;
+            if let Some(key) = node.store.keys().nth(nth).copied() {
+                self.outcome.lossy += 1;
+                node.replica.note_lossy();
+                node.store.remove(&key);
+            }
+        }
         if !self.random.chance(20) {
             return;
         }
         let logs = !self.is_broken(Broken::EvictionNotLogged);
         let node = &mut self.nodes[index];
         let Some(key) = node.store.keys().next().copied() else { return };
-        if node.replica.serves(now) && (!logs || node.replica.write(now, key, effect(key, 0)).is_ok()) {
+        if node.replica.serves(now) && (!logs || node.replica.write(now, Some(key), effect(key, 0)).is_ok()) {
             node.store.remove(&key);
         }
     }
@@ -446,14 +489,12 @@ impl World {
                 }
                 Output::Apply(effect) => node.apply(&effect),
                 Output::Clear => node.store.clear(),
-                Output::Load(state) => {
-                    node.store.clear();
-                    node.apply(&state);
-                }
-                Output::MakeSnapshot(to) => {
-                    let (state, mut out) = (node.state(), Vec::new());
-                    node.replica.send_snapshot(to, state, &mut out);
-                    self.carry_out(index, out);
+                Output::Load(state) => node.apply(&state),
+                Output::ReadChunk { to, attempt, cursor } => {
+                    self.outcome.syncs += u64::from(cursor.is_none());
+                    let whom = Some((index, node.life));
+                    let delay = self.random.within(MS..self.reads_within);
+                    self.later(delay, whom, Event::ReadChunk { to, attempt, cursor });
                 }
                 Output::FetchConfiguration => {
                     let to = self.leader.node;
@@ -532,14 +573,17 @@ impl World {
                     (0..VOTERS).filter(|voter| self.leads(*voter)).max_by_key(|voter| *voter != self.leader.node)
             {
                 let deposed = Some(self.leader.node).filter(|old| *old != node);
-                self.leader = Leader { node, since: self.now, lost_since: None, deposed, seen: BTreeMap::new() };
+                let leases = Leases::lead(self.nodes[node].clock(self.now));
+                self.leader = Leader { node, lost_since: None, deposed, leases };
             }
             return;
         }
         self.leader.lost_since = None;
-        let patience = if self.is_broken(Broken::FailoverWithoutLease) { 300 * MS } else { LEASE + LEASE_MARGIN };
-        let Leader { since, ref seen, .. } = self.leader;
-        let silent = |node: &Member| self.now > seen.get(&node.node).copied().unwrap_or(since).max(since) + patience;
+        // Broken: as if almost all of the lease had passed already.
+        let ahead =
+            if self.is_broken(Broken::FailoverWithoutLease) { membership::LEASE * 4 / 5 } else { Duration::ZERO };
+        let clock = self.nodes[self.leader.node].clock(self.now) + ahead;
+        let silent = |member: &Member| self.leader.leases.is_over((member.node, member.incarnation), clock);
         let known = (0..NODES as u64).filter_map(|node| self.registry.alive(NodeId(node)));
         for member in known.filter(silent).collect::<Vec<Member>>() {
             self.expire(member);
@@ -594,17 +638,17 @@ impl World {
             return;
         }
         let known = self.registry.member(member.node);
-        let seen = self.leader.seen.get(&member.node).copied().unwrap_or(self.leader.since);
-        let is_over = self.now > seen.max(self.leader.since) + LEASE + LEASE_MARGIN;
+        let clock = self.nodes[to].clock(self.now);
+        let is_over = |process: Member| self.leader.leases.is_over((process.node, process.incarnation), clock);
         match known {
             Some(known) if known == member => {}
-            Some(known) if self.registry.is_alive(known) && !is_over => return,
+            Some(known) if self.registry.is_alive(known) && !is_over(known) => return,
             // A process from before, late.
             Some(known) if known.incarnation > member.incarnation => return,
             Some(known) => self.expire(known),
             None => {}
         }
-        self.leader.seen.insert(member.node, self.now);
+        self.leader.leases.renew((member.node, member.incarnation), clock);
         if !self.registry.is_alive(member) {
             self.registry.register(member);
             self.agreed.recover(&self.registry);
@@ -614,11 +658,11 @@ impl World {
     }
 
     fn grant(&mut self, by: usize, to: usize, member: Member, sent: Duration) {
-        let end = sent + Duration::from_micros(LEASE);
+        let end = lease_end(sent);
         let node = &self.nodes[to];
         if node.member == member && !self.is_broken(Broken::DeposedLeaderGrants) {
-            let micros = (end.as_micros() as u64).saturating_sub(node.offset);
-            self.invariants.grant(member, micros * 1000 / node.per_mille);
+            let until = micros(end).saturating_sub(node.offset);
+            self.invariants.grant(member, until * 1000 / node.per_mille);
         }
         self.tell_from(by, to, Some(end));
     }
@@ -725,6 +769,27 @@ impl World {
                 self.loss_per_mille = self.loss_per_mille.min(100);
             }
             _ => self.transfer(primary),
+        }
+    }
+
+    /// In the middle of a sync: one of the two is gone for a while or for good, or hears the other no more.
+    fn disturb(&mut self, primary: usize, learner: usize) {
+        let victim = if self.random.chance(500) { primary } else { learner };
+        match self.random.within(0..4) {
+            0 => {
+                let (delay, life) = (self.random.within(0..10 * MS), self.nodes[victim].life);
+                self.later(delay, Some((victim, life)), Event::Crash);
+            }
+            1 => {
+                let span = self.random.within(5 * MS..2000 * MS);
+                self.nodes[victim].paused_until = self.nodes[victim].paused_until.max(self.now + span);
+            }
+            2 => {
+                self.cuts.insert((primary, learner));
+            }
+            _ => {
+                self.cuts.insert((learner, primary));
+            }
         }
     }
 

@@ -8,7 +8,7 @@
 //! Everything here is applied from the log, so it is pure, and it never looks at a clock: that a lease ran out is a command.
 //! Left out: what the copies do ([`crate::replication`]), and when leases run out ([`crate::membership`]).
 
-use dcache_protocol::{Incarnation, NodeId};
+use dcache_protocol::{Incarnation, NodeId, NodeRecord, NodeState};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -30,6 +30,15 @@ struct Registered {
 }
 
 impl Registry {
+    /// As the nodes' records say.
+    pub fn of<'a>(nodes: impl Iterator<Item = &'a NodeRecord>) -> Registry {
+        let registered = |node: &NodeRecord| {
+            let is_alive = node.state == NodeState::Up;
+            (node.id, Registered { incarnation: node.incarnation, is_alive })
+        };
+        Registry(nodes.map(registered).collect())
+    }
+
     pub fn register(&mut self, member: Member) {
         self.0.insert(member.node, Registered { incarnation: member.incarnation, is_alive: true });
     }
@@ -64,7 +73,8 @@ impl Registry {
 }
 
 /// What is agreed about the copies of one partition.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Configuration {
     /// Grows when the data is given up.
     pub generation: u64,
@@ -163,6 +173,27 @@ impl Configuration {
         self.term += 1;
         self.version += 1;
         true
+    }
+
+    /// The primary's node, or the one that is waited for: the first in sync.
+    pub fn holder(&self) -> Option<NodeId> {
+        self.primary.or_else(|| self.in_sync.first().copied()).map(|member| member.node)
+    }
+
+    /// Nodes that hold copies beside the holder.
+    pub fn backups(&self) -> impl Iterator<Item = NodeId> + '_ {
+        let holder = self.holder();
+        self.copies.iter().copied().filter(move |node| Some(*node) != holder)
+    }
+
+    /// Whether a process holds a copy or is to hold one.
+    pub fn concerns(&self, member: Member) -> bool {
+        self.copies.contains(&member.node) || self.in_sync.contains(&member) || self.primary == Some(member)
+    }
+
+    /// Whether another node could ever take over.
+    pub fn is_replicated(&self) -> bool {
+        self.copies.len() > 1
     }
 
     /// Live copies that are not in sync.

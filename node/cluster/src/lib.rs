@@ -3,6 +3,7 @@
 //! Everything here is pure: no I/O, no clock, no randomness, no async; deterministic containers only.
 
 pub mod failover;
+pub mod lease;
 pub mod membership;
 pub mod metadata;
 pub mod placement;

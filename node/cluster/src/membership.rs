@@ -1,10 +1,13 @@
-//! Membership: who is up. Nodes send heartbeats to the metadata leader; each renews a lease there. A lease that runs out
-//! becomes an [`Command::Expire`]; a heartbeat that says something new becomes a [`Command::Register`].
+//! Membership: who is up. Nodes send heartbeats to the metadata leader; each asks for a lease there. A lease that has certainly
+//! run out becomes a [`Command::Expire`]; a heartbeat that says something new becomes a [`Command::Register`].
 //!
 //! Only the leader decides, and only by proposing: what the log says is what everyone acts on. There is no gossip: many
-//! opinions cannot fence (see KRaft and `distributed` design notes in README). A lease here only tells operators and
-//! gateways that a node is gone; it guards no data, since a partition has one copy.
+//! opinions cannot fence (see KRaft and `distributed` design notes in README).
+//!
+//! A lease is granted to the process that is registered and up, and to none whose expiry was proposed: that may be agreed at
+//! any time from then on, and another node may take over what it served. How long leases last is in [`crate::lease`].
 
+use crate::lease::Leases;
 use crate::metadata::{Command, Metadata};
 use dcache_protocol::{Incarnation, NodeId, NodeRecord, NodeState};
 use std::collections::BTreeMap;
@@ -22,15 +25,17 @@ const REPROPOSE_AFTER: Duration = Duration::from_millis(500);
 /// The leader's side. All times are monotonic, since the process's start.
 #[derive(Debug, Default)]
 pub struct Membership {
-    leading_since: Option<Duration>,
-    renewed: BTreeMap<NodeId, (Incarnation, Duration)>,
+    /// While it leads.
+    leases: Option<Leases>,
     proposed: BTreeMap<NodeId, Duration>,
+    /// Processes whose expiry was proposed.
+    judged: BTreeMap<NodeId, Incarnation>,
 }
 
 impl Membership {
-    /// This node won the lead: nobody is judged before a whole lease has passed.
+    /// This node won the lead: nobody is judged before every lease of earlier leaders has run out.
     pub fn lead(&mut self, now: Duration) {
-        *self = Membership { leading_since: Some(now), ..Membership::default() };
+        *self = Membership { leases: Some(Leases::lead(now)), ..Membership::default() };
     }
 
     pub fn follow(&mut self) {
@@ -38,14 +43,23 @@ impl Membership {
     }
 
     pub fn is_leading(&self) -> bool {
-        self.leading_since.is_some()
+        self.leases.is_some()
     }
 
-    /// A heartbeat arrived. What it says anew is to be proposed.
+    /// A heartbeat arrived: from now on it may be answered by a lease. What it says anew is to be proposed.
     pub fn heartbeat(&mut self, now: Duration, node: &NodeRecord, metadata: &Metadata) -> Option<Command> {
-        self.leading_since?;
-        self.renewed.insert(node.id, (node.incarnation, now));
+        self.leases.as_ref()?;
         let known = metadata.nodes.get(&node.id)?;
+        if known.state != NodeState::Up {
+            // Its expiry is agreed; once it is registered again it is judged anew.
+            self.judged.remove(&node.id);
+        }
+        if self.judged.get(&node.id) != Some(&node.incarnation)
+            && let Some(leases) = &mut self.leases
+        {
+            // Also of one that is only about to register: it is not to be judged by its silence before that.
+            leases.renew((node.id, node.incarnation), now);
+        }
         let is_news = known.state != NodeState::Up
             || known.incarnation != node.incarnation
             || known.addresses != node.addresses
@@ -55,20 +69,28 @@ impl Membership {
         (is_news && self.may_propose(now, node.id)).then(|| Command::Register { node: node.clone() })
     }
 
+    /// Whether a heartbeat of this process may be answered by a lease, once it is confirmed that this node still leads.
+    pub fn may_grant(&self, node: NodeId, incarnation: Incarnation, metadata: &Metadata) -> bool {
+        let is_up = |known: &NodeRecord| known.state == NodeState::Up && known.incarnation == incarnation;
+        let is_judged = self.judged.get(&node) == Some(&incarnation);
+        self.leases.is_some() && !is_judged && metadata.nodes.get(&node).is_some_and(is_up)
+    }
+
     /// Nodes whose lease ran out.
     pub fn expired(&mut self, now: Duration, metadata: &Metadata) -> Vec<Command> {
-        let Some(since) = self.leading_since else { return Vec::new() };
-        let overdue: Vec<(NodeId, Incarnation)> = metadata
-            .nodes
-            .values()
-            .filter(|node| node.state == NodeState::Up)
-            .filter(|node| {
-                let renewed = self.renewed.get(&node.id).filter(|(incarnation, _)| *incarnation == node.incarnation);
-                let last = renewed.map_or(since, |(_, at)| *at);
-                now.saturating_sub(last) > LEASE
-            })
-            .map(|node| (node.id, node.incarnation))
-            .collect();
+        let Some(leases) = &mut self.leases else { return Vec::new() };
+        leases.forget_silent(now);
+        let is_up = |node: NodeId, incarnation: Incarnation| {
+            let known = metadata.nodes.get(&node);
+            known.is_some_and(|known| known.state == NodeState::Up && known.incarnation == incarnation)
+        };
+        self.judged.retain(|node, incarnation| is_up(*node, *incarnation));
+        let up = metadata.nodes.values().filter(|node| node.state == NodeState::Up);
+        let is_overdue =
+            |node: &&NodeRecord| self.judged.contains_key(&node.id) || leases.is_over((node.id, node.incarnation), now);
+        let overdue: Vec<(NodeId, Incarnation)> =
+            up.filter(is_overdue).map(|node| (node.id, node.incarnation)).collect();
+        self.judged.extend(overdue.iter().copied());
         overdue
             .into_iter()
             .filter(|(node, _)| self.may_propose(now, *node))
@@ -114,6 +136,10 @@ mod tests {
         metadata
     }
 
+    fn expire(id: u64, incarnation: u64) -> Command {
+        Command::Expire { node: NodeId(id), incarnation: Incarnation(incarnation) }
+    }
+
     #[test]
     fn a_silent_node_expires_after_its_lease_and_not_before() {
         let metadata = two_nodes();
@@ -122,12 +148,31 @@ mod tests {
         membership.lead(at(1000));
         assert!(membership.expired(at(2500), &metadata).is_empty());
         assert_eq!(membership.heartbeat(at(2400), &node(1, 10), &metadata), None);
-        assert_eq!(
-            membership.expired(at(2501), &metadata),
-            [Command::Expire { node: NodeId(2), incarnation: Incarnation(20) }]
-        );
-        assert!(membership.expired(at(2600), &metadata).is_empty(), "proposed just now");
-        assert_eq!(membership.expired(at(3002), &metadata).len(), 1, "and again when the log did not answer");
+        assert!(membership.expired(at(2550), &metadata).is_empty(), "clocks may differ");
+        assert_eq!(membership.expired(at(2600), &metadata), [expire(2, 20)]);
+        assert!(membership.expired(at(2700), &metadata).is_empty(), "proposed just now");
+        assert_eq!(membership.expired(at(3101), &metadata).len(), 1, "and again when the log did not answer");
+    }
+
+    #[test]
+    fn who_is_to_expire_gets_no_lease_until_it_registered_again() {
+        let mut metadata = two_nodes();
+        let mut membership = Membership::default();
+        membership.lead(at(0));
+        assert!(membership.may_grant(NodeId(2), Incarnation(20), &metadata));
+        assert!(!membership.may_grant(NodeId(2), Incarnation(19), &metadata), "another process");
+        membership.heartbeat(at(1500), &node(1, 10), &metadata);
+        assert_eq!(membership.expired(at(1600), &metadata), [expire(2, 20)]);
+        membership.heartbeat(at(1601), &node(2, 20), &metadata);
+        assert!(!membership.may_grant(NodeId(2), Incarnation(20), &metadata), "it may be agreed any moment");
+        assert_eq!(membership.expired(at(2200), &metadata), [expire(2, 20)], "it is gone through with");
+        metadata.apply(&expire(2, 20)).expect("was up");
+        assert!(!membership.may_grant(NodeId(2), Incarnation(20), &metadata));
+        let back = membership.heartbeat(at(2800), &node(2, 20), &metadata).expect("it registers");
+        metadata.apply(&back).expect("was down");
+        membership.expired(at(2801), &metadata);
+        membership.heartbeat(at(2900), &node(2, 20), &metadata);
+        assert!(membership.may_grant(NodeId(2), Incarnation(20), &metadata));
     }
 
     #[test]
@@ -143,7 +188,7 @@ mod tests {
         assert_eq!(membership.heartbeat(at(20), &restarted, &metadata), None, "not twice at once");
         metadata.apply(&Command::Register { node: restarted.clone() }).expect("registers");
         assert_eq!(membership.heartbeat(at(600), &restarted, &metadata), None);
-        metadata.apply(&Command::Expire { node: NodeId(2), incarnation: Incarnation(21) }).expect("expires");
+        metadata.apply(&expire(2, 21)).expect("expires");
         assert!(membership.heartbeat(at(1200), &restarted, &metadata).is_some());
         assert_eq!(membership.heartbeat(at(1200), &node(3, 1), &metadata), None, "strangers join, they do not beat in");
     }
@@ -155,7 +200,6 @@ mod tests {
         membership.lead(at(0));
         assert!(membership.heartbeat(at(900), &node(2, 19), &metadata).is_some(), "it is to register");
         membership.heartbeat(at(1400), &node(1, 10), &metadata);
-        let expired = membership.expired(at(1501), &metadata);
-        assert_eq!(expired, [Command::Expire { node: NodeId(2), incarnation: Incarnation(20) }]);
+        assert_eq!(membership.expired(at(1600), &metadata), [expire(2, 20)]);
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! A node that belongs to no cluster has a [`Metadata::standalone`] of its own: one node that owns every partition.
 
+use crate::failover::{Change, Configuration, Member, Registry};
 use crate::placement::{Assignment, runs};
 use dcache_protocol::control::ClusterSpec;
 use dcache_protocol::{
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Version of this struct's serialized form.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// All that the cluster agrees on. Small (some 100 KB with 300 nodes), kept whole in memory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,7 +29,7 @@ pub struct Metadata {
     pub nodes: BTreeMap<NodeId, NodeRecord>,
     /// One entry a partition, by number.
     #[serde(with = "runs")]
-    pub table: Vec<Assignment>,
+    pub table: Vec<Configuration>,
     /// By name; `default` is always there.
     pub namespaces: BTreeMap<String, NamespaceSpec>,
     /// What `cluster init` was given, to tell a repeat from another request.
@@ -56,6 +57,12 @@ pub enum Command {
     Expire {
         node: NodeId,
         incarnation: Incarnation,
+    },
+    /// What the primary of some partitions asks for, each compared with the version it saw; those that changed meanwhile stay
+    /// as they are.
+    Change {
+        from: Member,
+        changes: Vec<(PartitionId, u64, Change)>,
     },
     SetNamespace {
         spec: NamespaceSpec,
@@ -85,13 +92,15 @@ impl Metadata {
     /// What a node that belongs to no cluster acts on.
     pub fn standalone(node: NodeRecord) -> Metadata {
         let partitions = dcache_protocol::control::partitions_default();
+        let mut placed = Configuration::new(vec![node.id]);
+        placed.recover(&Registry::of([&node].into_iter()));
         Metadata {
             format: FORMAT,
             cluster_id: None,
             name: "standalone".into(),
             partitions,
             epoch: Epoch(1),
-            table: vec![Assignment { primary: Some(node.id), backups: Vec::new() }; usize::from(partitions)],
+            table: vec![placed; usize::from(partitions)],
             nodes: BTreeMap::from([(node.id, node)]),
             namespaces: BTreeMap::from([(namespace::DEFAULT.to_string(), NamespaceSpec::default_namespace())]),
             spec: None,
@@ -107,7 +116,7 @@ impl Metadata {
             partitions: 1,
             epoch: Epoch(0),
             nodes: BTreeMap::new(),
-            table: vec![Assignment::default()],
+            table: vec![Configuration::default()],
             namespaces: BTreeMap::from([(namespace::DEFAULT.to_string(), NamespaceSpec::default_namespace())]),
             spec: None,
         }
@@ -134,14 +143,30 @@ impl Metadata {
         Ok(())
     }
 
-    pub fn primary_of(&self, slot: Slot) -> Option<&NodeRecord> {
-        let assignment = &self.table[PartitionId::of(slot, self.partitions).index()];
-        self.nodes.get(&assignment.primary?)
+    /// The node that serves a slot, or is waited for to serve it again.
+    pub fn holder_of(&self, slot: Slot) -> Option<&NodeRecord> {
+        self.nodes.get(&self.of_slot(slot).holder()?)
     }
 
-    /// Partitions a node is primary of, ascending.
+    /// What is agreed about the copies of a slot.
+    pub fn of_slot(&self, slot: Slot) -> &Configuration {
+        &self.table[PartitionId::of(slot, self.partitions).index()]
+    }
+
+    /// Partitions a node is primary of, or waited for, ascending.
     pub fn partitions_of(&self, node: NodeId) -> impl Iterator<Item = PartitionId> + '_ {
-        (0..self.partitions).map(PartitionId).filter(move |p| self.table[p.index()].primary == Some(node))
+        (0..self.partitions).map(PartitionId).filter(move |p| self.table[p.index()].holder() == Some(node))
+    }
+
+    /// Partitions a node holds a further copy of, or is to hold one of, ascending.
+    pub fn backups_of(&self, node: NodeId) -> impl Iterator<Item = PartitionId> + '_ {
+        let is_backup = move |p: &PartitionId| self.table[p.index()].backups().any(|other| other == node);
+        (0..self.partitions).map(PartitionId).filter(is_backup)
+    }
+
+    /// The registered processes, and whether their leases run.
+    pub fn registry(&self) -> Registry {
+        Registry::of(self.nodes.values())
     }
 
     /// Applies one command. On a refusal nothing changes, the epoch included.
@@ -151,7 +176,10 @@ impl Metadata {
                 self.form(*cluster_id, spec, nodes, table, namespaces)?;
             }
             Command::Register { node } => self.register(node)?,
-            Command::Expire { node, incarnation } => self.expire(*node, *incarnation)?,
+            Command::Expire { node, incarnation } => {
+                self.expire(Member { node: *node, incarnation: *incarnation })?;
+            }
+            Command::Change { from, changes } => self.change(*from, changes)?,
             Command::SetNamespace { spec } => self.set_namespace(spec)?,
             Command::DeleteNamespace { name } => self.delete_namespace(name)?,
         }
@@ -175,7 +203,6 @@ impl Metadata {
             name: spec.name.clone(),
             partitions: spec.partitions,
             epoch: self.epoch,
-            table: table.to_vec(),
             spec: Some(spec.clone()),
             ..Metadata::empty()
         };
@@ -185,6 +212,11 @@ impl Metadata {
         let placed = table.iter().all(|a| a.primary.is_some_and(|p| formed.nodes.contains_key(&p)));
         if !is_partition_count(spec.partitions) || table.len() != usize::from(spec.partitions) || !placed {
             return Err(Refusal::Invalid("the table does not place every partition on a node of the list".into()));
+        }
+        let registry = formed.registry();
+        formed.table = table.iter().map(|assignment| first_of(assignment, &registry)).collect();
+        if let Some(wrong) = formed.table.iter().find_map(|partition| partition.check().err()) {
+            return Err(Refusal::Invalid(format!("the table has a partition with {wrong}")));
         }
         for namespace in namespaces {
             changed_or_so(formed.set_namespace(namespace))?;
@@ -206,18 +238,47 @@ impl Metadata {
         if self.nodes.get(&node.id) == Some(&record) {
             return Err(Refusal::NoChange);
         }
-        self.nodes.insert(node.id, record);
+        let before = self.nodes.insert(node.id, record);
+        let is_new = before
+            .as_ref()
+            .is_none_or(|before| before.incarnation != node.incarnation || before.state == NodeState::Down);
+        if is_new {
+            let registry = self.registry();
+            for partition in &mut self.table {
+                if let Some(before) = before.as_ref().filter(|before| before.incarnation != node.incarnation) {
+                    // Its process holds the data directory's lock: the one before is gone, and its memory with it.
+                    partition.expire(Member { node: node.id, incarnation: before.incarnation }, &registry);
+                }
+                partition.recover(&registry);
+            }
+        }
         Ok(())
     }
 
-    fn expire(&mut self, node: NodeId, incarnation: Incarnation) -> Result<(), Refusal> {
-        match self.nodes.get_mut(&node) {
-            Some(record) if record.incarnation == incarnation && record.state == NodeState::Up => {
+    fn expire(&mut self, member: Member) -> Result<(), Refusal> {
+        match self.nodes.get_mut(&member.node) {
+            Some(record) if record.incarnation == member.incarnation && record.state == NodeState::Up => {
                 record.state = NodeState::Down;
-                Ok(())
             }
-            _ => Err(Refusal::NoChange),
+            _ => return Err(Refusal::NoChange),
         }
+        let registry = self.registry();
+        for partition in &mut self.table {
+            partition.expire(member, &registry);
+            partition.recover(&registry);
+        }
+        Ok(())
+    }
+
+    fn change(&mut self, from: Member, changes: &[(PartitionId, u64, Change)]) -> Result<(), Refusal> {
+        let registry = self.registry();
+        let mut changed = 0;
+        for (partition, version, change) in changes {
+            let Some(partition) = self.table.get_mut(partition.index()) else { continue };
+            // What is stale is asked for again by whoever still wants it, from what it sees then.
+            changed += usize::from(partition.change(*version, from, *change, &registry).is_ok());
+        }
+        if changed == 0 { Err(Refusal::NoChange) } else { Ok(()) }
     }
 
     fn set_namespace(&mut self, spec: &NamespaceSpec) -> Result<(), Refusal> {
@@ -249,6 +310,15 @@ impl Metadata {
     pub fn peers_besides(&self, me: NodeId) -> impl Iterator<Item = (NodeId, &Addresses)> {
         self.nodes.values().filter(move |n| n.id != me).map(|n| (n.id, &n.addresses))
     }
+}
+
+/// A partition that begins with these copies, the primary alone in sync.
+fn first_of(assignment: &Assignment, registry: &Registry) -> Configuration {
+    let mut copies: Vec<NodeId> = assignment.primary.into_iter().collect();
+    copies.extend(&assignment.backups);
+    let mut partition = Configuration::new(copies);
+    partition.recover(registry);
+    partition
 }
 
 /// Repeats within one command are no mistake.

@@ -46,33 +46,35 @@ pub struct Assignment {
     pub backups: Vec<NodeId>,
 }
 
-/// A table written as runs of equal assignments, for serde's `with`. Neighbours mostly share their node, so a first layout of
+/// A table written as runs of equal entries, for serde's `with`. Neighbours mostly share their nodes, so a first layout of
 /// 16384 partitions takes some 40 bytes a node, not half a megabyte, in every message, log and snapshot.
 pub mod runs {
-    use super::{Assignment, Deserialize, Serialize};
+    use super::{Deserialize, Serialize};
     use dcache_protocol::SLOTS;
     use serde::{Deserializer, Serializer, de::Error};
 
     #[derive(Serialize, Deserialize)]
-    struct Run {
+    struct Run<T> {
         count: u16,
         #[serde(flatten)]
-        assignment: Assignment,
+        entry: T,
     }
 
-    pub fn serialize<S: Serializer>(table: &[Assignment], serializer: S) -> Result<S::Ok, S::Error> {
+    pub fn serialize<T: Serialize + PartialEq, S: Serializer>(table: &[T], serializer: S) -> Result<S::Ok, S::Error> {
         let runs = table.chunk_by(|a, b| a == b);
         // No table is longer than SLOTS, so no run's length is cut.
-        serializer.collect_seq(runs.map(|run| Run { count: run.len() as u16, assignment: run[0].clone() }))
+        serializer.collect_seq(runs.map(|run| Run { count: run.len() as u16, entry: &run[0] }))
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Assignment>, D::Error> {
+    pub fn deserialize<'de, T: Deserialize<'de> + Clone, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<T>, D::Error> {
         let mut table = Vec::new();
-        for run in Vec::<Run>::deserialize(deserializer)? {
+        for run in Vec::<Run<T>>::deserialize(deserializer)? {
             if table.len() + usize::from(run.count) > usize::from(SLOTS) {
                 return Err(D::Error::custom(format!("a table of more than {SLOTS} partitions")));
             }
-            table.extend(std::iter::repeat_n(run.assignment, usize::from(run.count)));
+            table.extend(std::iter::repeat_n(run.entry, usize::from(run.count)));
         }
         Ok(table)
     }

@@ -1,4 +1,4 @@
-//! I1 to I7 of the replication design, looked at after every event, by what the copies hold rather than by what was answered:
+//! I1 to I7 of the replication design, and that copies which applied the same hold the same (I9), looked at after every event, by what the copies hold rather than by what was answered:
 //! some broken rules are never seen by a client in time.
 
 use dcache_cluster::failover::{Configuration, Member};
@@ -16,6 +16,18 @@ pub struct Copy<'a> {
     pub replica: &'a Replica,
     /// The node's own clock.
     pub clock: Duration,
+    pub store: &'a BTreeMap<u64, u64>,
+}
+
+/// I9: what is applied makes the store, however it came there; but for a copy that says that it lost something.
+fn alike(one: &Copy, other: &Copy) -> Result<(), String> {
+    let made_of = |copy: &Copy| (copy.replica.configuration().generation, copy.replica.applied());
+    let is_sound = |copy: &Copy| copy.replica.has_data() && !copy.replica.is_lossy();
+    if is_sound(one) && is_sound(other) && made_of(one) == made_of(other) && one.store != other.store {
+        let what = format!("{:?} and {:?}", one.store, other.store);
+        return Err(format!("I9: {:?} and {:?} at {:?} hold {what}", one.member, other.member, made_of(one)));
+    }
+    Ok(())
 }
 
 #[derive(Debug, Default)]
@@ -70,6 +82,7 @@ impl Invariants {
         }
         let Some(copy) = copies.iter().find(|copy| Some(copy.member) == touched) else { return Ok(()) };
         self.held(agreed, copy, RECENT)?;
+        copies.iter().try_for_each(|other| alike(copy, other))?;
         self.touched(copy)
     }
 

@@ -29,7 +29,7 @@ fn namespace(name: &str, prefix: &str) -> NamespaceSpec {
 }
 
 fn spec(partitions: u16) -> ClusterSpec {
-    ClusterSpec { name: "test".into(), partitions, nodes: Vec::new(), namespaces: Vec::new() }
+    ClusterSpec { name: "test".into(), partitions, copies: 1, nodes: Vec::new(), namespaces: Vec::new() }
 }
 
 fn form(partitions: u16, nodes: u64, namespaces: Vec<NamespaceSpec>) -> Command {
@@ -59,7 +59,7 @@ fn forming_places_every_slot_and_is_the_first_epoch() {
     let metadata = formed();
     assert!(metadata.is_formed());
     assert_eq!(metadata.epoch, Epoch(1));
-    assert!(Slot::all().all(|slot| metadata.primary_of(slot).is_some()));
+    assert!(Slot::all().all(|slot| metadata.holder_of(slot).is_some()));
     let partitions: usize = (1..=3).map(|id| metadata.partitions_of(NodeId(id)).count()).sum();
     assert_eq!(partitions, 16);
     assert_eq!(metadata.namespaces.keys().collect::<Vec<_>>(), ["default", "sessions"]);
@@ -147,7 +147,7 @@ fn namespaces_are_counted() {
 fn a_standalone_node_owns_every_slot() {
     let metadata = Metadata::standalone(node(7, 1));
     assert!(!metadata.is_formed());
-    assert!(Slot::all().all(|slot| metadata.primary_of(slot).is_some_and(|node| node.id == NodeId(7))));
+    assert!(Slot::all().all(|slot| metadata.holder_of(slot).is_some_and(|node| node.id == NodeId(7))));
     assert_eq!(metadata.check(), Ok(()));
 }
 
@@ -155,7 +155,7 @@ fn a_standalone_node_owns_every_slot() {
 fn metadata_of_another_format_or_without_its_table_is_not_acted_on() {
     assert!(Metadata { format: FORMAT + 1, ..formed() }.check().is_err_and(|why| why.contains("another version")));
     assert!(Metadata { table: Vec::new(), ..formed() }.check().is_err());
-    assert!(Metadata { partitions: 32768, table: vec![Assignment::default(); 32768], ..formed() }.check().is_err());
+    assert!(Metadata { partitions: 32768, table: vec![Configuration::default(); 32768], ..formed() }.check().is_err());
     assert!(Metadata { namespaces: BTreeMap::new(), ..formed() }.check().is_err());
 }
 

@@ -1,0 +1,113 @@
+//! The heartbeat thread: it steps the machine in `core`, on links of its own, so that neither clients nor the control path can
+//! hold a heartbeat up. What an answer means is decided in the machine; here it is carried.
+
+use crate::cluster::Cluster;
+use crate::peer::{Answer, Call, Peers};
+use crate::process;
+use dcache_core::heartbeat::{Heartbeats, Input, Output, TICK};
+use dcache_protocol::{NodeId, NodeRecord};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// How long a heartbeat waits for its answer, connecting included.
+const ANSWER_WITHIN: Duration = Duration::from_secs(1);
+
+/// How long a leader may take to find out whether it still leads.
+const CONFIRM_WITHIN: Duration = Duration::from_secs(1);
+
+/// What other threads have for the heartbeat thread.
+pub enum Message {
+    Machine(Input),
+    /// Another node's heartbeat, and who waits for the answer.
+    Heard {
+        cluster_id: NodeId,
+        node: NodeRecord,
+        answer: oneshot::Sender<bool>,
+    },
+}
+
+/// Runs until the process ends.
+pub async fn run(cluster: Arc<Cluster>, mut messages: mpsc::UnboundedReceiver<Message>, peers: Arc<Peers>) {
+    let mut acting = cluster.watch_metadata();
+    let me = cluster.me.read().clone();
+    let mut machine = Heartbeats::new(me, acting.borrow_and_update().clone());
+    let asked = RefCell::new(BTreeMap::<u64, oneshot::Sender<bool>>::new());
+    let (mut next_ask, mut outputs) = (0, Vec::new());
+    let mut tick = tokio::time::interval(TICK);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        let input = tokio::select! {
+            _ = tick.tick() => Input::Tick,
+            // Its sender lives as long as `cluster`.
+            _ = acting.changed() => Input::Committed(acting.borrow_and_update().clone()),
+            message = messages.recv() => match message {
+                None => return,
+                Some(Message::Machine(input)) => input,
+                Some(Message::Heard { cluster_id, node, answer }) => {
+                    next_ask += 1;
+                    asked.borrow_mut().insert(next_ask, answer);
+                    Input::Heard { ask: next_ask, cluster_id, node }
+                }
+            },
+        };
+        machine.step(process::monotonic(), input, &mut outputs);
+        for output in outputs.drain(..) {
+            match output {
+                Output::Answer { ask, has_lease } => {
+                    if let Some(answer) = asked.borrow_mut().remove(&ask) {
+                        // Who asked may be gone; it asks again.
+                        let _ = answer.send(has_lease);
+                    }
+                }
+                Output::Lease { until } => cluster.shared.core.renew_lease(until),
+                Output::Send { to } => drop(tokio::spawn(send(cluster.clone(), peers.clone(), to))),
+                Output::Confirm { round } => drop(tokio::spawn(confirm(cluster.clone(), round))),
+                Output::Propose(command) => {
+                    let cluster = cluster.clone();
+                    tokio::spawn(async move {
+                        if let Err(error) = cluster.propose(command).await {
+                            tracing::debug!("a membership change was not agreed: {}", error.message);
+                        }
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// Follows who leads, which is known on the control thread.
+pub async fn follow_leadership(cluster: Arc<Cluster>, mut leadership: watch::Receiver<crate::raft::Leadership>) {
+    loop {
+        let known = leadership.borrow_and_update().clone();
+        cluster.beat(Input::Leadership { leader: known.leader, is_me: known.is_me });
+        if leadership.changed().await.is_err() {
+            cluster.beat(Input::Leadership { leader: None, is_me: false });
+            return;
+        }
+    }
+}
+
+async fn send(cluster: Arc<Cluster>, peers: Arc<Peers>, to: NodeId) {
+    let Some(cluster_id) = cluster.cluster_id() else { return };
+    let Some(address) = cluster.shared.book.peers_door(to) else { return };
+    let call = Call::Heartbeat { cluster_id, node: cluster.me.read().clone() };
+    // The lease counts from before the heartbeat is on its way.
+    let sent = process::monotonic();
+    if let Ok(Answer::Heartbeat { leader, known, has_lease }) = peers.call(&address, &call, ANSWER_WITHIN).await {
+        for (node, addresses) in known.iter().filter(|(node, _)| **node != cluster.shared.id) {
+            cluster.shared.book.learn(*node, addresses);
+        }
+        cluster.beat(Input::Answered { sent, leads: leader == Some(to), has_lease });
+    }
+}
+
+async fn confirm(cluster: Arc<Cluster>, round: u64) {
+    let leads = match cluster.log() {
+        Some(log) => tokio::time::timeout(CONFIRM_WITHIN, log.is_confirmed_leader()).await.unwrap_or(false),
+        None => false,
+    };
+    cluster.beat(Input::Confirmed { round, leads });
+}
