@@ -4,11 +4,12 @@
 //! changed nothing; pages that were kept for it and not used go back when the guard is dropped.
 
 use crate::item::{Draft, HEADER_MAX, Layout, NEVER, TICK_MS, tick_of};
+use crate::journal::{Cause, Change, SlotRole};
 use crate::pages::Need;
 use crate::stripe::{Found, Gives, Prepared, Stripe};
 use crate::table::Word;
 use crate::value::ValueRef;
-use crate::{Engine, NamespaceId, OutOfMemory, TABLE_SHARE};
+use crate::{Engine, NamespaceId, OutOfMemory, Refused, TABLE_SHARE};
 use parking_lot::MutexGuard;
 
 /// The lock of one slot's stripe. Keys given to it must be keys of that slot.
@@ -112,7 +113,7 @@ impl<'a> Guard<'a> {
     }
 
     /// Stores a value, its expiry and its namespace; what the key had before is gone. With room for the [`crate::charge`] of
-    /// what is written it is not refused.
+    /// what is written it is not refused for lack of room.
     pub fn set(
         &mut self,
         database: u16,
@@ -121,14 +122,53 @@ impl<'a> Guard<'a> {
         expires_at_ms: Option<u64>,
         namespace: NamespaceId,
         now_ms: u64,
-    ) -> Result<(), OutOfMemory> {
+    ) -> Result<(), Refused> {
         let now = tick_of(now_ms);
+        let (hash, found) = self.present(database, key, now_ms);
+        let is_journaled = self.stripe.role(self.slot) == SlotRole::Journaled;
+        if is_journaled {
+            let change = Change::Set { database, key, hash, value, expires_at_ms, namespace };
+            if !self.stripe.record(self.slot, change) {
+                return Err(Refused::Journal);
+            }
+        }
         let ValueRef::String(value) = value;
         let draft = Draft { database, key, value, expires_at_ms: expires_at_ms.unwrap_or(NEVER), used: now };
-        let (hash, found) = self.living(database, key, now_ms);
+        let stored = self.store(hash, found, &draft, namespace, now_ms);
+        if stored.is_err() && is_journaled {
+            self.take_back(database, key, hash, namespace);
+        }
+        Ok(stored?)
+    }
+
+    /// What was told to the journal did not come about: it is told what is there.
+    #[cold]
+    fn take_back(&mut self, database: u16, key: &[u8], hash: u64, namespace: NamespaceId) {
+        let change = match self.stripe.find(self.slot, hash, database, key) {
+            Some(found) => {
+                let namespace = self.stripe.namespace_of(found.word);
+                let entry = self.entry(found);
+                let (value, expires_at_ms) = (entry.value(), entry.expires_at_ms());
+                Change::Set { database, key, hash, value, expires_at_ms, namespace }
+            }
+            None => Change::Remove { database, key, hash, namespace, cause: Cause::Evicted },
+        };
+        // It took the one before under this very lock.
+        self.stripe.record(self.slot, change);
+    }
+
+    fn store(
+        &mut self,
+        hash: u64,
+        found: Option<Found>,
+        draft: &Draft<'_>,
+        namespace: NamespaceId,
+        now_ms: u64,
+    ) -> Result<(), OutOfMemory> {
+        let (now, database, key) = (draft.used, draft.database, draft.key);
         if let Some(mut found) = found {
             self.stripe.touch(hash, &mut found, now);
-            if self.stripe.overwrite(self.slot, &mut found, &draft, namespace) {
+            if self.stripe.overwrite(self.slot, &mut found, draft, namespace) {
                 self.stripe.figures_of(namespace).sets += 1;
                 return Ok(());
             }
@@ -136,7 +176,7 @@ impl<'a> Guard<'a> {
                 true => self.stripe.present_target(&found),
                 false => self.stripe.target(namespace, hash, draft.len(), now),
             };
-            let word = self.append(namespace, target, hash, &draft, now_ms)?;
+            let word = self.append(namespace, target, hash, draft, now_ms)?;
             // Appending may have made room by moving the old one, or at its cost.
             match self.stripe.find(self.slot, hash, database, key) {
                 Some(found) => self.stripe.replace(&found, word),
@@ -144,7 +184,7 @@ impl<'a> Guard<'a> {
             }
         } else {
             let target = self.stripe.target(namespace, hash, draft.len(), now);
-            let word = self.append(namespace, target, hash, &draft, now_ms)?;
+            let word = self.append(namespace, target, hash, draft, now_ms)?;
             self.stripe.enter(self.slot, hash, word);
         }
         self.stripe.figures_of(namespace).sets += 1;
@@ -179,21 +219,37 @@ impl<'a> Guard<'a> {
     }
 
     /// Takes an entry out on request, and counts a deletion; false when there is none.
-    pub fn remove(&mut self, database: u16, key: &[u8], now_ms: u64) -> bool {
-        let (_, Some(found)) = self.living(database, key, now_ms) else { return false };
+    pub fn remove(&mut self, database: u16, key: &[u8], now_ms: u64) -> Result<bool, Refused> {
+        let (hash, Some(found)) = self.present(database, key, now_ms) else { return Ok(false) };
+        if !self.stripe.may_go(self.slot, hash, found.word, Cause::Deleted) {
+            return Err(Refused::Journal);
+        }
         let namespace = self.stripe.namespace_of(found.word);
         self.stripe.figures_of(namespace).deletes += 1;
         self.stripe.remove(self.slot, &found);
-        true
+        Ok(true)
     }
 
     /// Changes when an entry expires, `None` for never; false when there is no entry. Not a use. The first expiry of an
     /// entry moves it; under a limit where not even that fits, the entry is evicted.
-    pub fn set_expiry(&mut self, database: u16, key: &[u8], expires_at_ms: Option<u64>, now_ms: u64) -> bool {
-        let (hash, Some(found)) = self.living(database, key, now_ms) else { return false };
+    pub fn set_expiry(
+        &mut self,
+        database: u16,
+        key: &[u8],
+        expires_at_ms: Option<u64>,
+        now_ms: u64,
+    ) -> Result<bool, Refused> {
+        let (hash, Some(found)) = self.present(database, key, now_ms) else { return Ok(false) };
+        if self.stripe.role(self.slot) == SlotRole::Journaled {
+            let namespace = self.stripe.namespace_of(found.word);
+            let change = Change::Expiry { database, key, hash, expires_at_ms, namespace };
+            if !self.stripe.record(self.slot, change) {
+                return Err(Refused::Journal);
+            }
+        }
         let expires_at_ms = expires_at_ms.unwrap_or(NEVER);
         if self.stripe.set_expiry(&found, expires_at_ms) {
-            return true;
+            return Ok(true);
         }
         let bytes = self.stripe.bytes_at(found.word);
         let used = found.layout.used(bytes);
@@ -206,6 +262,8 @@ impl<'a> Guard<'a> {
             (Ok(word), Some(found)) => self.stripe.replace(&found, word),
             (Ok(word), None) => self.stripe.enter(self.slot, hash, word),
             (Err(OutOfMemory), Some(found)) => {
+                // Whoever had it told takes this too, under this very lock.
+                self.stripe.may_go(self.slot, hash, found.word, Cause::Evicted);
                 self.stripe.figures_of(namespace).evictions += 1;
                 self.stripe.remove(self.slot, &found);
             }
@@ -213,7 +271,7 @@ impl<'a> Guard<'a> {
         }
         let bytes = (value.len() + HEADER_MAX) as u64;
         self.engine.pay_for_change(self.number, &mut self.stripe, namespace, bytes, now_ms);
-        true
+        Ok(true)
     }
 
     #[inline]
@@ -221,18 +279,34 @@ impl<'a> Guard<'a> {
         EntryRef { bytes: self.stripe.bytes_at(found.word), layout: found.layout, word: found.word }
     }
 
-    /// The hash of a key and its entry; one whose time has come is dropped.
+    /// The hash of a key and its entry; one whose time has come is dropped, where that is not for others to say.
     #[inline]
     fn living(&mut self, database: u16, key: &[u8], now_ms: u64) -> (u64, Option<Found>) {
+        let (hash, found, is_living) = self.look(database, key, now_ms);
+        (hash, found.filter(|_| is_living))
+    }
+
+    /// The same for a change, which must find an entry whose time has come and that is still there.
+    #[inline]
+    fn present(&mut self, database: u16, key: &[u8], now_ms: u64) -> (u64, Option<Found>) {
+        let (hash, found, _) = self.look(database, key, now_ms);
+        (hash, found)
+    }
+
+    #[inline]
+    fn look(&mut self, database: u16, key: &[u8], now_ms: u64) -> (u64, Option<Found>, bool) {
         let hash = self.hash(database, key);
-        let Some(found) = self.stripe.find(self.slot, hash, database, key) else { return (hash, None) };
+        let Some(found) = self.stripe.find(self.slot, hash, database, key) else { return (hash, None, false) };
         if !found.layout.has_expiry() || found.layout.expires_at_ms(self.stripe.bytes_at(found.word)) > now_ms {
-            return (hash, Some(found));
+            return (hash, Some(found), true);
+        }
+        if !self.stripe.may_go(self.slot, hash, found.word, Cause::Expired) {
+            return (hash, Some(found), false);
         }
         let namespace = self.stripe.namespace_of(found.word);
         self.stripe.figures_of(namespace).expirations += 1;
         self.stripe.remove(self.slot, &found);
-        (hash, None)
+        (hash, None, false)
     }
 }
 

@@ -20,7 +20,7 @@
 //! let mut guard = engine.lock(slot);
 //! assert_eq!(guard.get(database, b"key", namespace, 1_999).and_then(|entry| entry.value().as_string()), Some(&b"value"[..]));
 //! assert!(guard.get(database, b"key", namespace, 2_000).is_none());
-//! # Ok::<(), dcache_engine::OutOfMemory>(())
+//! # Ok::<(), dcache_engine::Refused>(())
 //! ```
 //!
 //! ```text
@@ -28,6 +28,7 @@
 //!   guard    a command's lock on one stripe         │ item     how an entry lies in a segment
 //!   stripe   segments of entries, one lock each     │ table    per slot: hash ─► where the entry lies
 //!   budget   limit, bounds, who gives               │ policy   who goes
+//!   journal  who decides about a slot, who is told  │
 //!                                                   │ sim      policies judged by traces
 //! ```
 //!
@@ -46,6 +47,7 @@
 mod budget;
 mod guard;
 mod item;
+mod journal;
 mod pages;
 mod policy;
 mod scan;
@@ -56,6 +58,7 @@ mod table;
 mod value;
 
 pub use guard::{EntryRef, Guard};
+pub use journal::{Cause, Change, Journal, SlotRole};
 pub use policy::{Choice, Policy, UnknownPolicy};
 pub use scan::Visit;
 pub use stats::NamespaceFigures;
@@ -64,6 +67,7 @@ pub use value::{Kind, Value, ValueRef};
 use budget::Budget;
 use foldhash::SharedSeed;
 use foldhash::quality::SeedableRandomState;
+use journal::Watch;
 use pages::{Arena, PAGE};
 use parking_lot::Mutex;
 use policy::Shared;
@@ -151,10 +155,20 @@ pub struct NamespaceConfig {
 #[error("no room for the write within the memory limit and nothing left that may be evicted")]
 pub struct OutOfMemory;
 
+/// Why a change of an entry was not made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    #[error(transparent)]
+    OutOfMemory(#[from] OutOfMemory),
+    #[error("the journal does not take changes of this slot now")]
+    Journal,
+}
+
 /// All entries of one node.
 #[derive(Debug)]
 pub struct Engine {
     slots: u16,
+    watch: Arc<Watch>,
     stripes: Vec<Locked>,
     budget: Arc<Budget>,
     hasher: Arc<Hasher>,
@@ -211,6 +225,7 @@ impl Engine {
         let budget = Arc::new(Budget::new(Arc::clone(&arena), count, segment_bytes_max));
         let hasher = Arc::new(Hasher(hashing));
         let hints: Arc<[AtomicU64]> = (0..slots).map(|_| AtomicU64::new(0)).collect();
+        let watch = Arc::new(Watch::new(slots));
         let shared: Arc<[Arc<Shared>]> = (0..NAMESPACES).map(|_| Arc::new(Shared::in_arena(&arena))).collect();
         let stripe = |number: usize| {
             let own_slots = (u32::from(slots) - number as u32).div_ceil(count as u32);
@@ -223,13 +238,16 @@ impl Engine {
                 slot_of: config.slot_of,
                 hasher: Arc::clone(&hasher),
                 shared: Arc::clone(&shared),
+                watch: Arc::clone(&watch),
                 tables: Tables::new(Arc::clone(&arena), Arc::clone(&hints), own_slots, number, count),
             };
             Locked(Mutex::new(Stripe::new(parts)))
         };
+        let stripes = (0..count).map(stripe).collect();
         Engine {
             slots,
-            stripes: (0..count).map(stripe).collect(),
+            watch,
+            stripes,
             budget,
             hasher,
             hints,
@@ -255,6 +273,25 @@ impl Engine {
         for (is_auto, policy) in self.is_auto.iter().zip(policies) {
             is_auto.store(policy == Policy::Auto, Relaxed);
         }
+    }
+
+    /// Who is told of changes of [`SlotRole::Journaled`] slots, from now on and for good.
+    pub fn set_journal(&self, journal: Arc<dyn Journal>) {
+        // A second one is nobody's: the first was told of what went before.
+        let is_first = self.watch.journal.set(journal).is_ok();
+        debug_assert!(is_first, "an engine has one journal");
+    }
+
+    /// From now on this decides about a slot's entries. Changes that are under way are made as before.
+    pub fn set_role(&self, slot: u16, role: SlotRole) {
+        // LOCK: so that no change is half-way between two roles.
+        let _stripe = self.stripes[self.stripe_of(slot)].lock();
+        self.watch.set_role(slot, role);
+    }
+
+    /// What decides about a slot's entries.
+    pub fn role(&self, slot: u16) -> SlotRole {
+        self.watch.role(slot)
     }
 
     /// What `auto` has chosen for a namespace and why; `None` when its policy is another. Takes no stripe's lock.
@@ -369,16 +406,40 @@ impl Engine {
         self.stripes.iter().map(|stripe| stripe.lock().items(database).1).sum()
     }
 
-    /// Drops the entries of one slot in all databases; returns how many. Costs what the slot holds, in steps that let other
-    /// commands in between.
-    pub fn clear_slot(&self, slot: u16) -> u64 {
-        self.clear_part(slot, None)
+    /// Entries of one database in the slots that `counts` names, and those of them in databases other than 0 too; looks at each
+    /// slot that holds any.
+    pub fn count_where(&self, database: u16, counts: &dyn Fn(u16) -> bool) -> u64 {
+        let of_stripe = |number: usize| -> u64 {
+            self.filled_slots(number, database)
+                .into_iter()
+                .filter(|(slot, _)| counts(*slot))
+                .map(|(_, items)| items)
+                .sum()
+        };
+        (0..self.stripes.len()).map(of_stripe).sum()
     }
 
-    fn clear_part(&self, slot: u16, database: Option<u16>) -> u64 {
+    /// Drops the entries of one slot in all databases; returns how many. Costs what the slot holds, in steps that let other
+    /// commands in between. The journal is not told: whoever asks says it once for the whole.
+    pub fn clear_slot(&self, slot: u16) -> u64 {
+        self.clear_part(slot, &|_, _| true)
+    }
+
+    /// The same of the entries of some namespaces.
+    pub fn clear_slot_where(&self, slot: u16, goes: &dyn Fn(NamespaceId) -> bool) -> u64 {
+        self.clear_part(slot, &|_, namespace| goes(namespace))
+    }
+
+    /// The same of one database, or of all, in the slots that `clears` names.
+    pub fn clear_slots_where(&self, database: Option<u16>, clears: &dyn Fn(u16) -> bool) -> u64 {
+        let goes = |of: u16, _| database.is_none_or(|database| of == database);
+        (0..self.slots).filter(|slot| clears(*slot)).map(|slot| self.clear_part(slot, &goes)).sum()
+    }
+
+    fn clear_part(&self, slot: u16, goes: &dyn Fn(u16, NamespaceId) -> bool) -> u64 {
         let mut dropped = 0;
         loop {
-            let step = self.stripes[self.stripe_of(slot)].lock().clear_slot(slot, database, CLEAR_STEP);
+            let step = self.stripes[self.stripe_of(slot)].lock().clear_slot(slot, goes, CLEAR_STEP);
             dropped += step as u64;
             if step < CLEAR_STEP {
                 return dropped;
@@ -386,7 +447,7 @@ impl Engine {
         }
     }
 
-    /// Drops the entries of one database; returns how many. Costs what the engine holds, in steps.
+    /// Drops the entries of one database; returns how many. Costs what the engine holds, in steps. The journal is not told.
     pub fn clear_database(&self, database: u16) -> u64 {
         let mut dropped = 0;
         for (number, stripe) in self.stripes.iter().enumerate() {
@@ -403,13 +464,13 @@ impl Engine {
                 let filled = (number..usize::from(self.slots)).step_by(self.stripes.len()).map(|slot| slot as u16);
                 filled.filter(|slot| stripe.slot_items(*slot, database) > 0).collect()
             };
-            dropped += slots.into_iter().map(|slot| self.clear_part(slot, Some(database))).sum::<u64>();
+            dropped += slots.into_iter().map(|slot| self.clear_part(slot, &|of, _| of == database)).sum::<u64>();
         }
         self.purge();
         dropped
     }
 
-    /// Drops every entry and gives the memory back to the system. Figures that count events stay.
+    /// Drops every entry and gives the memory back to the system. Figures that count events stay. The journal is not told.
     pub fn clear(&self) {
         for stripe in &self.stripes {
             stripe.lock().clear();

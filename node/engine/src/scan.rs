@@ -14,7 +14,7 @@ use crate::item::Layout;
 use crate::stripe::Stripe;
 use crate::table::{Word, order_of};
 use crate::value::ValueRef;
-use crate::{Engine, item};
+use crate::{Engine, NamespaceId, item};
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Entries looked at for each that was asked for, at most: expired ones are not visited.
@@ -27,6 +27,7 @@ const ORDER_BITS: u32 = 8;
 #[derive(Clone, Copy, Debug)]
 pub struct Visit<'a> {
     pub slot: u16,
+    pub namespace: NamespaceId,
     pub database: u16,
     pub key: &'a [u8],
     pub value: ValueRef<'a>,
@@ -40,6 +41,7 @@ impl<'a> Visit<'a> {
         let layout = Layout::read(bytes);
         Visit {
             slot,
+            namespace: stripe.namespace_of(word),
             database: layout.database(bytes),
             key: &bytes[layout.key()],
             value: ValueRef::String(&bytes[layout.value()]),
@@ -113,6 +115,62 @@ impl Engine {
         0
     }
 
+    /// Where [`Engine::copy_slots`] begins for a slot.
+    pub fn cursor_of(slot: u16) -> u64 {
+        u64::from(slot) << (TAG_BITS + ORDER_BITS)
+    }
+
+    /// One step of a walk over the slots below `end_slot`, in all databases, expired entries included: visits entries until
+    /// they have `bytes_max` bytes of keys and values together, and those whose hashes agree with the last one's. Returns the
+    /// cursor for the next step; none after the last. An entry that is there during the whole walk is visited exactly once.
+    /// `visit` runs under a lock and must not call the engine.
+    pub fn copy_slots(
+        &self,
+        cursor: u64,
+        end_slot: u16,
+        bytes_max: usize,
+        visit: &mut dyn FnMut(Visit<'_>),
+    ) -> Option<u64> {
+        let mut bytes = 0;
+        let (mut tag, mut order) = (cursor as u16, (cursor >> TAG_BITS) as u8);
+        let mut slot = u16::try_from(cursor >> (TAG_BITS + ORDER_BITS)).ok()?;
+        while slot < end_slot.min(self.slots) {
+            let stripe = self.stripes[self.stripe_of(slot)].lock();
+            let mut words: Vec<Word> = Vec::new();
+            let orders = stripe.each_of_order(slot, order, |word| {
+                if word.tag() >= tag {
+                    words.push(word);
+                }
+            });
+            words.sort_unstable_by_key(|word| word.tag());
+            let mut last = None;
+            for word in words {
+                if last.is_some_and(|last| last != word.tag()) && bytes >= bytes_max {
+                    let place = u64::from(slot) << ORDER_BITS | u64::from(order);
+                    return Some(place << TAG_BITS | u64::from(word.tag()));
+                }
+                last = Some(word.tag());
+                let seen = Visit::of(&stripe, slot, word);
+                let is_of_order =
+                    orders == 1 || (order_of(self.hash(seen.database, seen.key)) >> (16 - ORDER_BITS)) as u8 == order;
+                if is_of_order {
+                    bytes += seen.key.len() + seen.value.bytes() as usize;
+                    visit(seen);
+                }
+            }
+            tag = 0;
+            if orders == 1 || order == u8::MAX {
+                (slot, order) = (slot + 1, 0);
+            } else {
+                order += 1;
+            }
+            if bytes >= bytes_max && slot < end_slot {
+                return Some((u64::from(slot) << ORDER_BITS | u64::from(order)) << TAG_BITS);
+            }
+        }
+        None
+    }
+
     /// At most `max` keys of one slot in one database that are not expired, in no order. Costs what the slot holds, in
     /// all databases.
     pub fn keys_in_slot(&self, slot: u16, database: u16, max: usize, now_ms: u64) -> Vec<Vec<u8>> {
@@ -157,7 +215,7 @@ impl Engine {
         None
     }
 
-    fn filled_slots(&self, stripe: usize, database: u16) -> Vec<(u16, u64)> {
+    pub(crate) fn filled_slots(&self, stripe: usize, database: u16) -> Vec<(u16, u64)> {
         let stripe = self.stripes[stripe].lock();
         let slots: Vec<u16> = stripe.slot_figures().map(|(slot, ..)| slot).collect();
         slots.into_iter().map(|slot| (slot, stripe.slot_items(slot, database))).filter(|slot| slot.1 > 0).collect()

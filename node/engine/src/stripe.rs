@@ -15,6 +15,7 @@
 
 use crate::budget::Budget;
 use crate::item::{self, Draft, Layout, NEVER, Record};
+use crate::journal::{Cause, Change, SlotRole, Watch};
 use crate::pages::{Need, PAGE, Run, pages_for};
 use crate::policy::{Meta, Policy, QUEUES, QueueFigures, Replacement, Shared, Verdict};
 use crate::stats::NamespaceFigures;
@@ -99,6 +100,8 @@ struct Space {
     /// Entries the policy kept since it last let one go, and how many it may.
     kept: u64,
     kept_max: u64,
+    /// Entries in a row that others decide about.
+    passed: u64,
     figures: NamespaceFigures,
 }
 
@@ -145,6 +148,7 @@ pub struct Stripe {
     budget: Arc<Budget>,
     slot_of: fn(&[u8]) -> u16,
     hasher: Arc<crate::Hasher>,
+    watch: Arc<Watch>,
     tables: Tables,
     segments: Vec<Option<Segment>>,
     free_segments: Vec<u32>,
@@ -184,6 +188,7 @@ pub(crate) struct Parts {
     pub slot_of: fn(&[u8]) -> u16,
     pub hasher: Arc<crate::Hasher>,
     pub shared: Arc<[Arc<Shared>]>,
+    pub watch: Arc<Watch>,
     pub tables: Tables,
 }
 
@@ -194,6 +199,7 @@ impl Stripe {
             budget: parts.budget,
             slot_of: parts.slot_of,
             hasher: parts.hasher,
+            watch: parts.watch,
             tables: parts.tables,
             segments: vec![None],
             free_segments: Vec::new(),
@@ -297,6 +303,7 @@ impl Stripe {
                 run_bytes: 0,
                 live_bytes: 0,
                 kept: 0,
+                passed: 0,
                 kept_max: KEPT_MAX,
                 figures: NamespaceFigures::default(),
             })
@@ -661,6 +668,36 @@ impl Stripe {
         }
     }
 
+    /// What decides about a slot's entries.
+    #[inline]
+    pub fn role(&self, slot: u16) -> SlotRole {
+        self.watch.role(slot)
+    }
+
+    /// Whether a change may be made; told to the journal where there is one to be told.
+    pub fn record(&self, slot: u16, change: Change<'_>) -> bool {
+        self.watch.record(slot, change)
+    }
+
+    /// Whether an entry may go.
+    #[inline]
+    pub fn may_go(&self, slot: u16, hash: u64, word: Word, cause: Cause) -> bool {
+        match (self.role(slot), cause) {
+            (SlotRole::Own, _) | (SlotRole::Kept, Cause::Deleted) => true,
+            (SlotRole::Kept, Cause::Expired) => false,
+            (SlotRole::Journaled, _) | (SlotRole::Kept, Cause::Evicted) => self.record_removal(slot, hash, word, cause),
+        }
+    }
+
+    #[cold]
+    fn record_removal(&self, slot: u16, hash: u64, word: Word, cause: Cause) -> bool {
+        let bytes = self.bytes_at(word);
+        let layout = Layout::read(bytes);
+        let (database, key) = (layout.database(bytes), &bytes[layout.key()]);
+        let namespace = self.namespace_of(word);
+        self.watch.record(slot, Change::Remove { database, key, hash, namespace, cause })
+    }
+
     /// Takes an entry out of its table and its segment.
     pub fn remove(&mut self, slot: u16, found: &Found) {
         self.tables.remove(self.local(slot), found.place);
@@ -682,12 +719,17 @@ impl Stripe {
                 return;
             }
             let Some(victim) = self.tables.guess_any(local, hash) else { break };
+            if !self.may_go(slot, hash_of_entry(&self.hasher, self.bytes_at(victim.1)), victim.1, Cause::Evicted) {
+                break;
+            }
             let layout = Layout::read(self.bytes_at(victim.1));
             let namespace = self.namespace_of(victim.1);
             self.figures_of(namespace).evictions += 1;
             self.remove(slot, &Found { place: victim.0, word: victim.1, layout });
         }
-        // There is no memory for a first table and no entry to give way: the entry is one that was evicted at once.
+        // There is no memory for a first table and no entry to give way: the entry is one that was evicted at once. Whoever had
+        // it told that it was there is told the rest, and cannot have it otherwise.
+        self.may_go(slot, hash, word, Cause::Evicted);
         let layout = Layout::read(self.bytes_at(word));
         let namespace = self.namespace_of(word);
         self.figures_of(namespace).evictions += 1;
@@ -838,6 +880,9 @@ impl Stripe {
         self.shared[namespace.index()].note_time(now_ms);
         let space = self.space(namespace);
         let wanted = usize::from(space.replacement.reclaim_from(&figures, item::tick_of(now_ms))) % QUEUES;
+        // After a round in which nothing there might go, it is another queue's turn.
+        let rounds = space.passed / figures[wanted].items.max(1);
+        let wanted = (wanted + rounds as usize) % QUEUES;
         for queue in std::iter::once(wanted).chain(0..QUEUES) {
             let space = self.space(namespace);
             let Queue { oldest, open, .. } = space.queues[queue];
@@ -978,30 +1023,33 @@ impl Stripe {
         let layout = Layout::read(bytes);
         let found = Found { place, word, layout };
         let length = layout.len();
-        if layout.expires_at_ms(bytes) <= now_ms {
+        let (is_expired, used) = (layout.expires_at_ms(bytes) <= now_ms, layout.used(bytes));
+        if is_expired && self.may_go(slot, hash, word, Cause::Expired) {
             done.bytes += length as u64;
             self.figures_of(namespace).expirations += 1;
             self.remove(slot, &found);
             return true;
         }
         let queue = self.segment(number).queue;
-        let (queue, uses) = if keeps {
+        let (queue, uses) = if keeps || self.passes(namespace, slot) {
             (queue, word.uses())
         } else {
-            let meta = Meta { hash, bytes: length as u32, used: layout.used(bytes), uses: word.uses(), queue };
+            let meta = Meta { hash, bytes: length as u32, used, uses: word.uses(), queue };
             let space = self.space(namespace);
             match space.replacement.verdict(&meta, now) {
                 Verdict::Keep { queue, uses } if space.kept < space.kept_max => {
                     space.kept += 1;
                     (queue % QUEUES as u8, uses)
                 }
-                _ => {
-                    space.kept = 0;
+                _ if self.may_go(slot, hash, word, Cause::Evicted) => {
+                    let space = self.space(namespace);
+                    (space.kept, space.passed) = (0, 0);
                     done.bytes += length as u64;
                     self.figures_of(namespace).evictions += 1;
                     self.remove(slot, &found);
                     return true;
                 }
+                _ => (queue, word.uses()),
             }
         };
         let is_alone = self.segment(number).items == 1 && offset == 0 && self.gets_own_segment(namespace, length);
@@ -1013,7 +1061,7 @@ impl Stripe {
         if self.forward(namespace, hash, slot, &found, (queue, uses)) {
             return true;
         }
-        if keeps_all {
+        if keeps_all || !self.may_go(slot, hash, word, Cause::Evicted) {
             return false;
         }
         done.bytes += length as u64;
@@ -1022,6 +1070,17 @@ impl Stripe {
             self.remove(slot, &Found { place, word, layout });
         }
         true
+    }
+
+    /// Whether an entry stays because others decide about it. They do not when a whole round of such entries came in a row:
+    /// then nothing else is there.
+    fn passes(&mut self, namespace: NamespaceId, slot: u16) -> bool {
+        if self.role(slot) != SlotRole::Kept {
+            return false;
+        }
+        let space = self.space(namespace);
+        space.passed += 1;
+        space.passed <= space.figures.items.max(PASSED_LEAST)
     }
 
     /// A walked segment with one entry that stays goes to the young end of a queue as it is.
@@ -1067,7 +1126,7 @@ impl Stripe {
     fn move_to(&mut self, slot: u16, hash: u64, found: &Found, namespace: NamespaceId, now: u32) {
         let target = (self.target(namespace, hash, found.layout.len(), now).0, found.word.uses());
         let old = self.namespace_of(found.word);
-        if !self.forward(namespace, hash, slot, found, target) {
+        if !self.forward(namespace, hash, slot, found, target) && self.may_go(slot, hash, found.word, Cause::Evicted) {
             self.figures_of(old).evictions += 1;
             self.remove(slot, found);
         }
@@ -1110,6 +1169,11 @@ impl Stripe {
                     let namespace = segment.namespace;
                     self.sweep.at = next;
                     if let Some((place, word)) = self.tables.find_at(self.local(slot), hash, number, at) {
+                        if !self.may_go(slot, hash, word, Cause::Expired) {
+                            // Others decide; it is looked at again with the rest of the segment.
+                            self.sweep.soonest = soonest.min(now_ms + SWEEP_EVERY_MS);
+                            continue;
+                        }
                         // Dropping costs more than looking.
                         looked_at += 3;
                         dropped += 1;
@@ -1168,12 +1232,12 @@ impl Stripe {
         items
     }
 
-    /// Drops at most `max` entries of a slot, of one database or all; returns how many.
-    pub fn clear_slot(&mut self, slot: u16, database: Option<u16>, max: usize) -> usize {
+    /// Drops at most `max` entries of a slot, those that `goes` names by database and namespace; returns how many.
+    pub fn clear_slot(&mut self, slot: u16, goes: &dyn Fn(u16, NamespaceId) -> bool, max: usize) -> usize {
         let mut words = Vec::new();
         let local = self.local(slot);
         self.tables.each(local, |word| {
-            if words.len() < max && database.is_none_or(|database| self.database_of(word) == database) {
+            if words.len() < max && goes(self.database_of(word), self.namespace_of(word)) {
                 words.push(word);
             }
         });
@@ -1271,6 +1335,9 @@ impl Stripe {
 /// one round of all entries: it cannot keep everything, whatever it thinks of it.
 const KEPT_MAX: u64 = 32;
 
+/// Entries in a row that others decide about and that an eviction passes over at least.
+const PASSED_LEAST: u64 = 4096;
+
 /// How soon the sweeper comes back to a segment in which more will expire.
 const SWEEP_EVERY_MS: u64 = 1000;
 
@@ -1286,6 +1353,11 @@ fn replacement_of(policy: Policy, shared: &Arc<Shared>, budget: &Budget) -> Box<
     let mut replacement = policy.replacement(shared);
     replacement.use_arena(budget.shared_arena());
     replacement
+}
+
+fn hash_of_entry(hasher: &crate::Hasher, bytes: &[u8]) -> u64 {
+    let layout = Layout::read(bytes);
+    hasher.hash(layout.database(bytes), &bytes[layout.key()])
 }
 
 fn at_database(counts: &mut Vec<(u64, u64)>, database: u16) -> &mut (u64, u64) {

@@ -30,13 +30,7 @@ fn value_of(number: u32) -> Vec<u8> {
     number.to_be_bytes().repeat(250)
 }
 
-fn set_sized(
-    engine: &Engine,
-    namespace: NamespaceId,
-    key: &[u8],
-    value: &[u8],
-    now_ms: u64,
-) -> Result<(), OutOfMemory> {
+fn set_sized(engine: &Engine, namespace: NamespaceId, key: &[u8], value: &[u8], now_ms: u64) -> Result<(), Refused> {
     let room = charge(key.len(), value.len() as u64);
     let mut guard = engine.lock_with_room(slot_of(key), namespace, room, now_ms)?;
     guard.set(0, key, ValueRef::String(value), None, namespace, now_ms)
@@ -111,7 +105,7 @@ fn without_eviction_a_write_that_does_not_fit_is_refused_and_counted() {
     // What is taken away is room again.
     for number in (0..written).step_by(2) {
         let key = number.to_be_bytes();
-        assert!(engine.lock(slot_of(&key)).remove(0, &key, 0));
+        assert_eq!(engine.lock(slot_of(&key)).remove(0, &key, 0), Ok(true));
     }
     set(&engine, NS0, written..written + written / 4, 0);
 }
@@ -124,8 +118,8 @@ fn what_is_larger_than_the_limit_evicts_nothing() {
         Some(NamespaceConfig { memory_max_bytes: Some(256 << 10), ..config(Policy::Lru) }),
     ]);
     set(&engine, NS0, 0..1000, 0);
-    assert_eq!(set_sized(&engine, NS0, b"large", &vec![1; 3 << 20], 0), Err(OutOfMemory));
-    assert_eq!(set_sized(&engine, NS1, b"large", &vec![1; 300 << 10], 0), Err(OutOfMemory));
+    assert_eq!(set_sized(&engine, NS0, b"large", &vec![1; 3 << 20], 0), Err(Refused::OutOfMemory(OutOfMemory)));
+    assert_eq!(set_sized(&engine, NS1, b"large", &vec![1; 300 << 10], 0), Err(Refused::OutOfMemory(OutOfMemory)));
     assert_eq!(held(&engine, 0..1000), 1000);
 }
 
@@ -252,7 +246,7 @@ fn entries_expire_on_lookup_and_in_steps() {
     assert_eq!(held(&engine, (1..1000).step_by(2)), 500);
     for number in (1..1000u32).step_by(2) {
         let key = number.to_be_bytes();
-        assert!(engine.lock(slot_of(&key)).set_expiry(0, &key, Some(20_000), 10_000));
+        assert_eq!(engine.lock(slot_of(&key)).set_expiry(0, &key, Some(20_000), 10_000), Ok(true));
     }
     assert_eq!(sweep(20_000), 500);
     let left = engine.used_bytes();
@@ -271,7 +265,7 @@ fn an_entry_knows_its_use() {
     let uses = entry.frequency();
     assert!(uses > 0);
     assert_eq!(guard.get(3, b"\x01", NS1, 9000).unwrap().idle_ms(9000), 0);
-    assert!(!guard.set_expiry(2, b"\x01", Some(1), 9000));
+    assert_eq!(guard.set_expiry(2, b"\x01", Some(1), 9000), Ok(false));
     drop(guard);
     assert_eq!((engine.figures()[0].hits, engine.figures()[1].hits), (0, 1));
 }
@@ -299,9 +293,9 @@ fn values_of_any_length_come_back_and_give_their_memory_back() {
     }
     for length in lengths {
         let key = (length as u64).to_be_bytes();
-        assert!(engine.lock(slot_of(&key)).remove(0, &key, 9));
+        assert_eq!(engine.lock(slot_of(&key)).remove(0, &key, 9), Ok(true));
     }
-    assert!(engine.lock(slot_of(b"changing")).remove(0, b"changing", 9));
+    assert_eq!(engine.lock(slot_of(b"changing")).remove(0, b"changing", 9), Ok(true));
     assert!(engine.used_bytes() < MIB, "{}", engine.used_bytes());
 }
 
@@ -346,7 +340,7 @@ fn threads_never_pass_a_bound_and_never_see_another_value() {
                             let expires_at_ms = state.is_multiple_of(5).then_some(step + 50);
                             _ = guard.set(0, &key, ValueRef::String(&value), expires_at_ms, namespace, step);
                         }
-                        Err(OutOfMemory) => refused += 1,
+                        Err(_) => refused += 1,
                     }
                 }
             }
@@ -398,7 +392,7 @@ proptest! {
                     set(*number);
                 } else if !staying.contains(number) {
                     let key = number.to_be_bytes();
-                    engine.lock(slot_of(&key)).remove(0, &key, 0);
+                    engine.lock(slot_of(&key)).remove(0, &key, 0).unwrap();
                 }
             }
         }

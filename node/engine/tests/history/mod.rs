@@ -81,7 +81,8 @@ fn apply(engine: &Engine, model: &mut Model, op: &Op, is_roomy: bool) {
             let namespace = model.namespace(&id);
             let expires_at_ms = ttl_ms.map(|ttl| now_ms + ttl);
             let needed = charge(id.1.len(), bytes as u64);
-            let set = engine.lock_with_room(slot_of(&id.1), namespace, needed, now_ms).and_then(|mut guard| {
+            let guard = engine.lock_with_room(slot_of(&id.1), namespace, needed, now_ms);
+            let set = guard.map_err(Refused::from).and_then(|mut guard| {
                 // Making room may have cost the very key.
                 if guard.peek(id.0, &id.1, now_ms).is_none() {
                     model.forget(&id);
@@ -93,7 +94,7 @@ fn apply(engine: &Engine, model: &mut Model, op: &Op, is_roomy: bool) {
             }
             match set {
                 Ok(()) => drop(model.items.insert(id, Item { value, expires_at_ms })),
-                Err(OutOfMemory) => assert!(!is_roomy),
+                Err(refused) => assert!(!is_roomy && refused == Refused::from(OutOfMemory)),
             }
         }
         Op::Get { id } => {
@@ -126,7 +127,7 @@ fn apply(engine: &Engine, model: &mut Model, op: &Op, is_roomy: bool) {
             if model.is_expired(&id) {
                 model.forget(&id);
             }
-            let removed = engine.lock(slot_of(&id.1)).remove(id.0, &id.1, now_ms);
+            let removed = engine.lock(slot_of(&id.1)).remove(id.0, &id.1, now_ms).unwrap();
             if removed {
                 assert!(model.items.remove(&id).is_some());
             } else {
@@ -136,7 +137,7 @@ fn apply(engine: &Engine, model: &mut Model, op: &Op, is_roomy: bool) {
         }
         Op::SetExpiry { id, ttl_ms } => {
             let expires_at_ms = ttl_ms.map(|ttl| now_ms + ttl);
-            let found = engine.lock(slot_of(&id.1)).set_expiry(id.0, &id.1, expires_at_ms, now_ms);
+            let found = engine.lock(slot_of(&id.1)).set_expiry(id.0, &id.1, expires_at_ms, now_ms).unwrap();
             if model.is_expired(&id) || !found {
                 assert!(!is_roomy || model.is_expired(&id) || !model.items.contains_key(&id));
                 model.forget(&id);

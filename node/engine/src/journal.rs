@@ -1,0 +1,101 @@
+//! What the engine's owner is to each slot, and how it is told of changes.
+//!
+//! A node may hold slots of which another node decides. There ([`SlotRole::Kept`]) nothing expires and nothing is evicted while
+//! anything else can be: what goes is what that node says. And it may decide for slots of which other nodes hold copies
+//! ([`SlotRole::Journaled`]): there each change is told before it is made, in the order in which changes are made, so that the
+//! same can be done elsewhere. The engine knows neither nodes nor copies; whom it tells it is given as a [`Journal`].
+
+use crate::{NamespaceId, ValueRef};
+use std::fmt::Debug;
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
+
+/// What decides about a slot's entries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum SlotRole {
+    /// The engine, by itself.
+    #[default]
+    Own,
+    /// The engine, and the journal is told before.
+    Journaled,
+    /// Somebody else: entries neither expire nor are evicted unless nothing else can be.
+    Kept,
+}
+
+/// A change that is about to be made to one entry.
+#[derive(Clone, Copy, Debug)]
+pub enum Change<'a> {
+    Set {
+        database: u16,
+        key: &'a [u8],
+        hash: u64,
+        value: ValueRef<'a>,
+        expires_at_ms: Option<u64>,
+        namespace: NamespaceId,
+    },
+    /// Another expiry, or none.
+    Expiry {
+        database: u16,
+        key: &'a [u8],
+        hash: u64,
+        expires_at_ms: Option<u64>,
+        namespace: NamespaceId,
+    },
+    Remove {
+        database: u16,
+        key: &'a [u8],
+        hash: u64,
+        namespace: NamespaceId,
+        cause: Cause,
+    },
+}
+
+/// Why an entry goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// On request.
+    Deleted,
+    /// Its time has come.
+    Expired,
+    /// For room.
+    Evicted,
+}
+
+/// Whoever keeps the changes. A trait, since the engine must not know who that is.
+pub trait Journal: Send + Sync + Debug {
+    /// Told under the stripe's lock, before the change is made; it is made before the lock is released, unless this answers
+    /// false: then it is not made. Of a [`SlotRole::Kept`] slot only evictions are told. Must not call the engine.
+    fn record(&self, slot: u16, change: Change<'_>) -> bool;
+}
+
+/// Roles of all slots, and the journal.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    roles: Box<[AtomicU8]>,
+    pub journal: OnceLock<Arc<dyn Journal>>,
+}
+
+impl Watch {
+    pub fn new(slots: u16) -> Watch {
+        Watch { roles: (0..slots).map(|_| AtomicU8::new(0)).collect(), journal: OnceLock::new() }
+    }
+
+    #[inline]
+    pub fn role(&self, slot: u16) -> SlotRole {
+        match self.roles[usize::from(slot)].load(Relaxed) {
+            0 => SlotRole::Own,
+            1 => SlotRole::Journaled,
+            _ => SlotRole::Kept,
+        }
+    }
+
+    pub fn set_role(&self, slot: u16, role: SlotRole) {
+        self.roles[usize::from(slot)].store(role as u8, Relaxed);
+    }
+
+    /// Whether the change may be made.
+    pub fn record(&self, slot: u16, change: Change<'_>) -> bool {
+        self.journal.get().is_none_or(|journal| journal.record(slot, change))
+    }
+}
