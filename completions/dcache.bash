@@ -76,6 +76,9 @@ _dcache() {
             dcache__subcmd__cluster,destroy)
                 cmd="dcache__subcmd__cluster__subcmd__destroy"
                 ;;
+            dcache__subcmd__cluster,failover)
+                cmd="dcache__subcmd__cluster__subcmd__failover"
+                ;;
             dcache__subcmd__cluster,init)
                 cmd="dcache__subcmd__cluster__subcmd__init"
                 ;;
@@ -193,7 +196,7 @@ _dcache() {
             return 0
             ;;
         dcache__subcmd__cluster)
-            opts="-c -o -y -q -v -h --context --endpoint --output --no-headers --columns --timeout --yes --confirm --no-input --quiet --verbose --color --help init status destroy"
+            opts="-c -o -y -q -v -h --context --endpoint --output --no-headers --columns --timeout --yes --confirm --no-input --quiet --verbose --color --help init status failover destroy"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -292,8 +295,58 @@ _dcache() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        dcache__subcmd__cluster__subcmd__failover)
+            opts="-c -o -y -q -v -h --dry-run --context --endpoint --output --no-headers --columns --timeout --yes --confirm --no-input --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table wide json yaml ndjson name help" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table wide json yaml ndjson name help" -- "${cur}"))
+                    return 0
+                    ;;
+                --columns)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --confirm)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         dcache__subcmd__cluster__subcmd__init)
-            opts="-f -c -o -y -q -v -h --local --file --name --detach --memory --partitions --data-dir --drop-keys --dry-run --exit-code --wait-timeout --context --endpoint --output --no-headers --columns --timeout --yes --confirm --no-input --quiet --verbose --color --help"
+            opts="-f -c -o -y -q -v -h --local --file --name --detach --memory --partitions --copies --data-dir --drop-keys --dry-run --exit-code --wait-timeout --context --endpoint --output --no-headers --columns --timeout --yes --confirm --no-input --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -342,6 +395,10 @@ _dcache() {
                     return 0
                     ;;
                 --partitions)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --copies)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1506,7 +1563,7 @@ _dcache() {
             return 0
             ;;
         dcache__subcmd__namespace__subcmd__set)
-            opts="-f -c -o -y -q -v -h --prefix --database --eviction --memory-max --memory-min --default-ttl --max-ttl --ttl-jitter --file --dry-run --exit-code --context --endpoint --output --no-headers --columns --timeout --yes --confirm --no-input --quiet --verbose --color --help"
+            opts="-f -c -o -y -q -v -h --prefix --database --eviction --memory-max --memory-min --default-ttl --max-ttl --ttl-jitter --consistency --replicas --min-in-sync --file --dry-run --exit-code --context --endpoint --output --no-headers --columns --timeout --yes --confirm --no-input --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1541,6 +1598,18 @@ _dcache() {
                     return 0
                     ;;
                 --ttl-jitter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --consistency)
+                    COMPREPLY=($(compgen -W "eventual strong" -- "${cur}"))
+                    return 0
+                    ;;
+                --replicas)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --min-in-sync)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -409,35 +409,37 @@ complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subc
 complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Only data and errors'
 complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
 complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status destroy" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status destroy" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status destroy" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status failover destroy" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status failover destroy" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status failover destroy" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
 wide\t'A table with more columns'
 json\t'One JSON object'
 yaml\t''
 ndjson\t'One JSON object a line'
 name\t'Names only, one a line'
 help\t'Lists the columns and fields of this command'"
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status destroy" -l columns -d 'Only these columns of a table, in this order' -r
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status destroy" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status destroy" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status destroy" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status failover destroy" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status failover destroy" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status failover destroy" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status failover destroy" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status destroy" -l no-headers -d 'Leave out the header line of tables'
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status destroy" -s y -l yes -d 'Answer yes to ordinary questions'
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status destroy" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status destroy" -s q -l quiet -d 'Only data and errors'
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status destroy" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status destroy" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status destroy" -f -a "init" -d 'Form a cluster, of new nodes on this machine or of nodes started elsewhere'
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status destroy" -f -a "status" -d 'Show the cluster\'s health and its nodes'
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status destroy" -f -a "destroy" -d 'Stop a local cluster and drop its data'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status failover destroy" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status failover destroy" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status failover destroy" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status failover destroy" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status failover destroy" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status failover destroy" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status failover destroy" -f -a "init" -d 'Form a cluster, of new nodes on this machine or of nodes started elsewhere'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status failover destroy" -f -a "status" -d 'Show the cluster\'s health and its nodes'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status failover destroy" -f -a "failover" -d 'Have other nodes take over what a node serves, without losing a write'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status failover destroy" -f -a "destroy" -d 'Stop a local cluster and drop its data'
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from init" -l local -d 'Start this many nodes on this machine; 3 without a number' -r
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from init" -s f -l file -d 'Form the cluster that cluster.yaml describes, of nodes that run already' -r -F
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from init" -l name -d 'Name of the local cluster and of its context' -r
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from init" -l memory -d 'Memory for entries of each node; 256MiB without it' -r
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from init" -l partitions -d 'Number of partitions, a power of two, fixed for the cluster\'s life; 1024 without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from init" -l copies -d 'Further copies of each partition on other nodes, 0 to 4, as far as there are nodes; 1 without it' -r
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from init" -l data-dir -d 'Keep the nodes\' data in this folder when the cluster stops' -r -f -a "(__fish_complete_directories)"
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from init" -l wait-timeout -d 'How long nodes may take to start and to agree' -r
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from init" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
@@ -489,6 +491,28 @@ complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_s
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from status" -s q -l quiet -d 'Only data and errors'
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from failover" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from failover" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from failover" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from failover" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from failover" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from failover" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from failover" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from failover" -l dry-run -d 'Say what would be handed over and change nothing'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from failover" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from failover" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from failover" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from failover" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from failover" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from failover" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from destroy" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from destroy" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from destroy" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
@@ -617,6 +641,10 @@ complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen
 complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -l default-ttl -d 'Time to live of writes that give none; `none` for none' -r
 complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -l max-ttl -d 'Longest time to live; longer ones are cut to it; `none` for no limit' -r
 complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -l ttl-jitter -d 'Shorten the time to live of each write by up to so many percent, at random, so that not all expire at once; `none`' -r
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -l consistency -d '`strong`: what is acknowledged is not lost while a copy in sync lives, and reads are never stale; `eventual` is faster' -r -f -a "eventual\t''
+strong\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -l replicas -d 'Further copies of its entries, 0 to 4; `none` for as many as the cluster keeps' -r
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -l min-in-sync -d 'Copies that must be in sync for a write to be taken, the first included; `none` for 1' -r
 complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -s f -l file -d 'Read the whole namespace from a file' -r -F
 complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
 complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"

@@ -9,9 +9,9 @@ use crate::encoding::KeyEncoding;
 use clap::builder::{FalseyValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
-use dcache_protocol::Eviction;
-use dcache_protocol::namespace::TTL_JITTER_PERCENT_MAX;
+use dcache_protocol::namespace::{COPIES_MAX, TTL_JITTER_PERCENT_MAX};
 use dcache_protocol::size::{parse_duration_ms, parse_size};
+use dcache_protocol::{Consistency, Eviction};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -424,8 +424,21 @@ pub enum Cluster {
     Init(Box<ClusterInit>),
     /// Show the cluster's health and its nodes
     Status(ClusterStatusArgs),
+    /// Have other nodes take over what a node serves, without losing a write
+    Failover(ClusterFailover),
     /// Stop a local cluster and drop its data
     Destroy(ClusterDestroy),
+}
+
+#[derive(Debug, Args)]
+pub struct ClusterFailover {
+    /// The node that is to serve nothing any more
+    #[arg(add = ArgValueCandidates::new(complete::nodes))]
+    pub node: String,
+
+    /// Say what would be handed over and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 #[derive(Debug, Args)]
@@ -455,6 +468,10 @@ pub struct ClusterInit {
     /// Number of partitions, a power of two, fixed for the cluster's life; 1024 without it
     #[arg(long, value_name = "N", conflicts_with = "file")]
     pub partitions: Option<u16>,
+
+    /// Further copies of each partition on other nodes, 0 to 4, as far as there are nodes; 1 without it
+    #[arg(long, value_name = "N", conflicts_with = "file", value_parser = clap::value_parser!(u8).range(0..=4))]
+    pub copies: Option<u8>,
 
     /// Keep the nodes' data in this folder when the cluster stops
     #[arg(long, value_name = "DIR", conflicts_with = "file", value_hint = ValueHint::DirPath)]
@@ -561,13 +578,25 @@ pub struct NamespaceSet {
     #[arg(long, value_name = "PERCENT", value_parser = maybe_percent)]
     pub ttl_jitter: Option<Maybe>,
 
+    /// `strong`: what is acknowledged is not lost while a copy in sync lives, and reads are never stale; `eventual` is faster
+    #[arg(long, value_name = "WORD", value_parser = consistencies())]
+    pub consistency: Option<Consistency>,
+
+    /// Further copies of its entries, 0 to 4; `none` for as many as the cluster keeps
+    #[arg(long, value_name = "N", value_parser = maybe_copies)]
+    pub replicas: Option<Maybe>,
+
+    /// Copies that must be in sync for a write to be taken, the first included; `none` for 1
+    #[arg(long, value_name = "N", value_parser = maybe_copies)]
+    pub min_in_sync: Option<Maybe>,
+
     /// Read the whole namespace from a file
     #[arg(
         short,
         long,
         value_name = "FILE",
         value_hint = ValueHint::FilePath,
-        conflicts_with_all = ["prefix", "database", "eviction", "memory_max", "memory_min", "default_ttl", "max_ttl", "ttl_jitter"]
+        conflicts_with_all = ["prefix", "database", "eviction", "memory_max", "memory_min", "default_ttl", "max_ttl", "ttl_jitter", "consistency", "replicas", "min_in_sync"]
     )]
     pub file: Option<PathBuf>,
 
@@ -785,6 +814,22 @@ fn maybe_percent(text: &str) -> Result<Maybe, String> {
         Some(percent) => Ok(Maybe(Some(percent))),
         None => Err(format!("use 1 to {TTL_JITTER_PERCENT_MAX} (percent) or none")),
     }
+}
+
+fn maybe_copies(text: &str) -> Result<Maybe, String> {
+    if text == "none" {
+        return Ok(Maybe(None));
+    }
+    match text.parse().ok().filter(|number| *number <= u64::from(COPIES_MAX) + 1) {
+        Some(number) => Ok(Maybe(Some(number))),
+        None => Err(format!("use a number up to {} or none", COPIES_MAX + 1)),
+    }
+}
+
+fn consistencies() -> impl TypedValueParser<Value = Consistency> {
+    let of = |name: String| Consistency::ALL.into_iter().find(|consistency| consistency.name() == name);
+    let names = Consistency::ALL.map(Consistency::name);
+    PossibleValuesParser::new(names).try_map(move |name| of(name).ok_or("no such consistency"))
 }
 
 fn policies() -> impl TypedValueParser<Value = Eviction> {

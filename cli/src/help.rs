@@ -134,6 +134,13 @@ pub const EXAMPLES: &[(&str, &[Example])] = &[
         ],
     ),
     (
+        "cluster failover",
+        &[
+            ("dcache cluster failover n2", "its partitions are served by other copies from now on"),
+            ("dcache cluster failover n2 --dry-run", "what would move"),
+        ],
+    ),
+    (
         "cluster destroy",
         &[
             ("dcache cluster destroy local", "asks, then stops the nodes and drops their data"),

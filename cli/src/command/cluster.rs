@@ -1,8 +1,9 @@
 //! `dcache cluster status`: one line of health, the nodes, what an operator should know. Forming is in `init.rs`.
 
 use super::{App, is_describing, node};
-use crate::args::{ClusterStatusArgs, Format};
-use crate::error::Result;
+use crate::args::{ClusterFailover, ClusterStatusArgs, Format};
+use crate::confirm::Danger;
+use crate::error::{CliError, Result};
 use crate::exit::Exit;
 use crate::output::{Style, clean, paint};
 use dcache_client::Control;
@@ -22,6 +23,8 @@ pub async fn status(app: &App, args: &ClusterStatusArgs) -> Result<Exit> {
             "findings",
             "partitions",
             "partitionsServed",
+            "copies",
+            "partitionsInSync",
             "slotsUnserved",
             "nodes",
             "answeredBy",
@@ -45,6 +48,54 @@ pub async fn status(app: &App, args: &ClusterStatusArgs) -> Result<Exit> {
         Health::Critical => false,
     };
     Ok(if args.check && !is_well { Exit::Unhealthy } else { Exit::Ok })
+}
+
+/// Has other nodes take over what one serves.
+pub async fn failover(app: &App, args: &ClusterFailover) -> Result<Exit> {
+    if is_describing(app) {
+        app.out.describe(&[], "FailoverResult", &["node", "moved", "kept", "tookMs"])?;
+        return Ok(Exit::Ok);
+    }
+    let control = app.control()?;
+    let status = control.cluster().await?;
+    let Some(node) = status.nodes.iter().find(|node| node.name == args.node) else {
+        return Err(CliError::no_such("node", &args.node, status.nodes.iter().map(|node| node.name.as_str())));
+    };
+    let name = clean(&node.name);
+    if node.partitions == 0 {
+        app.out.say(&format!("{name} serves nothing already"));
+    } else if args.dry_run {
+        app.out.say(&format!(
+            "would hand over the {} partitions {name} serves, as far as they have copies in sync",
+            node.partitions
+        ));
+        app.out.say("no changes made");
+        return Ok(Exit::Ok);
+    } else {
+        let question = format!("Have other nodes take over the {} partitions {name} serves?", node.partitions);
+        let target = app.target()?;
+        if target.protected {
+            app.confirm(&question, Danger::Moderate, &target)?;
+        }
+    }
+    let result = control.failover(&args.node).await?;
+    if app.out.is_machine() {
+        app.out.object("FailoverResult", &result)?;
+    }
+    let seconds = result.took_ms as f64 / 1000.0;
+    if result.moved > 0 {
+        let sign = paint(Style::Green, "✔");
+        app.out.say(&format!("{sign} {} partitions of {name} taken over in {seconds:.2} s", result.moved));
+    }
+    if result.kept > 0 {
+        app.out.say(&format!(
+            "{} {} partitions stay: no other copy of them is in sync",
+            paint(Style::Yellow, "▲"),
+            result.kept
+        ));
+        return Ok(Exit::Partial);
+    }
+    Ok(Exit::Ok)
 }
 
 /// Draws again and again until a signal ends it; a round that fails says so and the next one follows.

@@ -10,7 +10,7 @@ use crate::profile::{Context, Profiles, Target};
 use dcache_client::Control;
 use dcache_protocol::NamespaceSpec;
 use dcache_protocol::control::{
-    API_VERSION, ClusterSpec, ClusterSpecNode, InitOutcome, InitRequest, InitResult, partitions_default,
+    API_VERSION, ClusterSpec, ClusterSpecNode, InitOutcome, InitRequest, InitResult, copies_default, partitions_default,
 };
 use serde::Deserialize;
 use std::path::Path;
@@ -39,6 +39,8 @@ struct ClusterFile {
     name: String,
     #[serde(default = "partitions_default")]
     partitions: u16,
+    #[serde(default = "copies_default")]
+    copies: u8,
     nodes: Vec<ClusterSpecNode>,
     #[serde(default)]
     namespaces: Vec<NamespaceSpec>,
@@ -51,7 +53,8 @@ fn load(path: &Path) -> Result<ClusterSpec> {
             return Err(CliError::usage(format!("{}: {what} must be {wanted}", path.display())));
         }
     }
-    Ok(ClusterSpec { name: file.name, partitions: file.partitions, nodes: file.nodes, namespaces: file.namespaces })
+    let ClusterFile { name, partitions, copies, nodes, namespaces, .. } = file;
+    Ok(ClusterSpec { name, partitions, copies, nodes, namespaces })
 }
 
 const COLUMNS: &[Column] = &[
@@ -59,6 +62,7 @@ const COLUMNS: &[Column] = &[
     Column::new("ZONE", "its zone"),
     Column::new("ADDRESS", "its cluster door"),
     Column::new("PARTITIONS", "how many it will own").number(),
+    Column::new("COPIES", "how many of others' partitions it will hold copies of").number(),
 ];
 
 async fn from_file(app: &App, args: &ClusterInit, path: &Path) -> Result<Exit> {
@@ -100,7 +104,13 @@ fn show_plan(app: &App, args: &ClusterInit, spec: &ClusterSpec, planned: &InitRe
     let mut table = Table::new(COLUMNS);
     for share in &planned.plan {
         let zone = if share.zone.is_empty() { "-".into() } else { clean(&share.zone) };
-        table.row(vec![clean(&share.node), zone, clean(&share.address), share.partitions.to_string()]);
+        table.row(vec![
+            clean(&share.node),
+            zone,
+            clean(&share.address),
+            share.partitions.to_string(),
+            share.backups.to_string(),
+        ]);
     }
     let (name, partitions, nodes) = (clean(&spec.name), spec.partitions, spec.nodes.len());
     app.out.say(&format!("Plan for {name}: {partitions} partitions over {nodes} nodes"));

@@ -20,7 +20,7 @@ use crate::output::{Progress, Style, paint};
 use crate::profile::{Profiles, Target};
 use anyhow::Context as _;
 use dcache_client::Control;
-use dcache_protocol::control::{InitRequest, NodeIdentity, partitions_default};
+use dcache_protocol::control::{InitRequest, NodeIdentity, copies_default, partitions_default};
 use dcache_protocol::namespace::is_name;
 use record::{FORMAT, LocalCluster, LocalNode, Ports, choose_ports, door, is_free, lock};
 use serde::Serialize;
@@ -146,6 +146,7 @@ fn plan(args: &ClusterInit, count: u16) -> Result<LocalCluster> {
         format: FORMAT,
         name,
         partitions,
+        copies: args.copies.unwrap_or_else(copies_default),
         memory: args.memory.clone().unwrap_or_else(|| MEMORY.into()),
         data_dir,
         keeps_data: args.data_dir.is_some(),
@@ -163,6 +164,9 @@ fn check_same(cluster: &LocalCluster, args: &ClusterInit, count: u16) -> Result<
     }
     if let Some(partitions) = args.partitions.filter(|partitions| *partitions != cluster.partitions) {
         differences.push(format!("partitions: {} -> {partitions}", cluster.partitions));
+    }
+    if let Some(copies) = args.copies.filter(|copies| *copies != cluster.copies) {
+        differences.push(format!("copies: {} -> {copies}", cluster.copies));
     }
     if let Some(memory) = args.memory.as_ref().filter(|memory| **memory != cluster.memory) {
         differences.push(format!("memory: {} -> {memory}", cluster.memory));

@@ -110,6 +110,7 @@ async fn dispatch(app: &App, verb: Verb) -> Result<Exit> {
         Verb::Node(Node::Show(args)) => node::show(app, &args.node).await,
         Verb::Cluster(Cluster::Init(args)) => init::init(app, &args).await,
         Verb::Cluster(Cluster::Status(args)) => cluster::status(app, &args).await,
+        Verb::Cluster(Cluster::Failover(args)) => cluster::failover(app, &args).await,
         Verb::Cluster(Cluster::Destroy(args)) => local::destroy(app, &args).await,
         Verb::Namespace(verb) => namespace::run(app, verb).await,
         Verb::Stats(args) => stats::stats(app, &args).await,

@@ -32,6 +32,8 @@ const COLUMNS: &[Column] = &[
     Column::new("NAMESPACE", "its name"),
     Column::new("MATCH", "which keys"),
     Column::new("EVICTION", "what goes when space is needed"),
+    Column::new("CONSISTENCY", "what is promised about its copies"),
+    Column::new("REPLICAS", "further copies of its entries; - for as many as the cluster keeps").number().wide(),
     Column::new("ITEMS", "entries it holds").number(),
     Column::new("STORED", "bytes of its keys and values").number().wide(),
     Column::new("MEM", "memory of its entries on all nodes").number(),
@@ -58,6 +60,8 @@ fn cells(namespace: &NamespaceStatus) -> Vec<String> {
         clean(&spec.name),
         spec.matches.as_ref().map_or_else(|| "everything else".into(), |matches| clean(&matches.to_string())),
         spec.eviction.to_string(),
+        spec.consistency.to_string(),
+        spec.replicas.map_or_else(none, |replicas| replicas.to_string()),
         format_count(figures.items as f64),
         format_size(figures.stored_bytes),
         format_size(figures.memory_used_bytes),
@@ -207,6 +211,13 @@ fn changed(before: Option<&NamespaceSpec>, name: &str, args: &NamespaceSet) -> R
             .hint("say --prefix TEXT or --database N"));
     }
     spec.eviction = args.eviction.unwrap_or(spec.eviction);
+    spec.consistency = args.consistency.unwrap_or(spec.consistency);
+    for (copies, given) in [(&mut spec.replicas, args.replicas), (&mut spec.min_in_sync, args.min_in_sync)] {
+        if let Some(given) = given {
+            // Its parser takes no larger ones.
+            *copies = given.0.and_then(|number| u8::try_from(number).ok());
+        }
+    }
     let limits = [
         (&mut spec.memory_max_bytes, args.memory_max),
         (&mut spec.memory_min_bytes, args.memory_min),
@@ -234,13 +245,16 @@ fn differences(before: Option<&NamespaceSpec>, after: &NamespaceSpec) -> Vec<Str
             ("default TTL", maybe(spec.default_ttl_ms, format_duration_ms)),
             ("maximum TTL", maybe(spec.max_ttl_ms, format_duration_ms)),
             ("TTL jitter", maybe(spec.ttl_jitter_percent, format_percent)),
+            ("consistency", spec.consistency.to_string()),
+            ("replicas", spec.replicas.map_or_else(|| "as the cluster".into(), |replicas| replicas.to_string())),
+            ("least in sync", maybe(spec.min_in_sync.map(u64::from), |least| least.to_string())),
         ]
     };
     let after = described(after);
     let Some(before) = before.map(described) else {
         return after
             .iter()
-            .filter(|(_, value)| value != "none")
+            .filter(|(_, value)| value != "none" && value != "as the cluster")
             .map(|(what, v)| format!("{what} {}", clean(v)))
             .collect();
     };

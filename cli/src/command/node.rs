@@ -48,6 +48,7 @@ pub const COLUMNS: &[Column] = &[
     Column::new("ZONE", "its zone"),
     Column::new("STATE", "up, silent (agreed to be up, does not answer) or down; a star marks the metadata leader"),
     Column::new("PRIM", "partitions it owns").number(),
+    Column::new("COPIES", "partitions of others it holds copies of, those in sync and all").number(),
     Column::new("ITEMS", "entries it holds").number(),
     Column::new("MEM", "memory of its entries, and the limit").number(),
     Column::new("OPS/S", "requests a second now").number(),
@@ -84,6 +85,11 @@ fn cells(node: &NodeStatus) -> Vec<String> {
         if node.zone.is_empty() { unknown() } else { clean(&node.zone) },
         state(node),
         node.partitions.to_string(),
+        match node.backups {
+            0 => unknown(),
+            all if node.backups_in_sync == all => all.to_string(),
+            all => format!("{}/{all}", node.backups_in_sync),
+        },
         report.map_or_else(unknown, |report| format_count(report.items as f64)),
         report.map_or_else(unknown, |report| {
             format!("{} / {}", format_size(report.memory_used_bytes), format_size(node.memory_limit_bytes))

@@ -7,9 +7,10 @@
 use crate::{Error, root};
 use dcache_protocol::NamespaceSpec;
 use dcache_protocol::control::{
-    API_VERSION, ApiError, ClusterStatus, Envelope, ErrorBody, ErrorCode, InitRequest, InitResult, List, Location,
-    NamespaceStatus, NodeIdentity, NodeReport, PartitionTable,
+    API_VERSION, ApiError, ClusterStatus, Envelope, ErrorBody, ErrorCode, FailoverResult, InitRequest, InitResult,
+    List, Location, NamespaceStatus, NodeIdentity, NodeReport, PartitionTable,
 };
+use dcache_protocol::namespace::is_name;
 use reqwest::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -114,6 +115,14 @@ impl Control {
         }
         drop(known);
         Ok(status)
+    }
+
+    /// Has other nodes take over what a node serves.
+    pub async fn failover(&self, node: &str) -> Result<FailoverResult, Error> {
+        if !is_name(node) {
+            return Err(Error::Malformed { endpoint: self.endpoint(), why: format!("{node:?} is no node's name") });
+        }
+        self.change(Method::POST, &format!("/v1/nodes/{node}/failover"), None::<&()>).await
     }
 
     pub async fn partitions(&self) -> Result<PartitionTable, Error> {

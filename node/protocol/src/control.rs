@@ -90,6 +90,12 @@ pub struct ClusterStatus {
     pub partitions: u16,
     /// Partitions whose owner is up and answers.
     pub partitions_served: u16,
+    /// Further copies that each partition is to have.
+    #[serde(default)]
+    pub copies: u8,
+    /// Partitions with all their copies in sync.
+    #[serde(default)]
+    pub partitions_in_sync: u16,
     /// Slots nobody serves now.
     pub slots_unserved: Vec<SlotRange>,
     pub nodes: Vec<NodeStatus>,
@@ -153,6 +159,12 @@ pub struct NodeStatus {
     /// Votes on metadata.
     pub voter: bool,
     pub partitions: u16,
+    /// Partitions it holds a further copy of, or is to hold one of.
+    #[serde(default)]
+    pub backups: u16,
+    /// Of these, in sync.
+    #[serde(default)]
+    pub backups_in_sync: u16,
     pub slots: u16,
     /// Its primary slots, ascending, fewest ranges.
     pub slot_ranges: Vec<SlotRange>,
@@ -369,6 +381,9 @@ pub struct ClusterSpec {
     /// A power of two, 1 to 16384; fixed for the cluster's life.
     #[serde(default = "partitions_default")]
     pub partitions: u16,
+    /// Further copies of each partition beside its primary's, as far as there are nodes for them; 0 to 4.
+    #[serde(default = "copies_default")]
+    pub copies: u8,
     pub nodes: Vec<ClusterSpecNode>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub namespaces: Vec<NamespaceSpec>,
@@ -377,6 +392,11 @@ pub struct ClusterSpec {
 /// Partitions of a cluster whose creator does not say.
 pub fn partitions_default() -> u16 {
     1024
+}
+
+/// Further copies in a cluster whose creator does not say.
+pub fn copies_default() -> u8 {
+    1
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -428,6 +448,18 @@ pub enum InitOutcome {
     Planned,
 }
 
+/// Answer of `POST /v1/nodes/{name}/failover`. Kind `FailoverResult`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FailoverResult {
+    pub node: String,
+    /// Partitions that other nodes took over.
+    pub moved: u16,
+    /// Partitions that stayed: no other copy of them is in sync.
+    pub kept: u16,
+    pub took_ms: u64,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct InitShare {
@@ -435,6 +467,9 @@ pub struct InitShare {
     pub zone: String,
     pub address: String,
     pub partitions: u16,
+    /// Further copies of other nodes' partitions.
+    #[serde(default)]
+    pub backups: u16,
 }
 
 /// `GET /v1/node`: who this node is. Kind `Node`.

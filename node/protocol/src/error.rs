@@ -42,6 +42,16 @@ pub enum WireError {
     TryAgain {
         reason: String,
     },
+    /// Fewer copies are in sync than the namespace asks for; nothing ran.
+    TooFewCopies,
+    /// Nothing ran, and this node does not serve the slot at this moment: to be tried again, and never told to a client.
+    NotServing,
+    /// Nothing ran, and this node may not serve what rests on its lease until it has one: to be tried again for a while.
+    NoLease,
+    /// A write went to another node, and no answer came: whether it ran is not known.
+    NotConfirmed {
+        reason: String,
+    },
     /// The cluster verb exists in dcache under another name.
     UseVerb {
         what: String,
@@ -80,6 +90,12 @@ impl fmt::Display for WireError {
             Moved { slot, address } => write!(f, "MOVED {slot} {address}"),
             ClusterDown { reason } => write!(f, "CLUSTERDOWN {reason}"),
             TryAgain { reason } => write!(f, "TRYAGAIN {reason}"),
+            TooFewCopies => f.write_str("NOREPLICAS Not enough good replicas to write."),
+            NotServing => f.write_str("TRYAGAIN Hash slot is changing hands: this node did not run the request"),
+            NoLease => f.write_str(
+                "CLUSTERDOWN Hash slot not served: this node lost touch with the cluster's majority, and did not run the request",
+            ),
+            NotConfirmed { reason } => write!(f, "TIMEOUT the write is not confirmed: {reason}"),
             UseVerb { what, verb } => write!(f, "ERR {what} is not a client's business in dcache; use: {verb}"),
             ValueTooLarge => f.write_str("ERR string exceeds maximum allowed size (proto-max-bulk-len)"),
             InvalidCursor => f.write_str("ERR invalid cursor"),

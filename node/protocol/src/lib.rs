@@ -17,7 +17,7 @@ pub mod resp;
 pub mod size;
 pub mod slot;
 
-pub use namespace::{Eviction, Match, NamespaceSpec};
+pub use namespace::{Consistency, Eviction, Match, NamespaceSpec};
 pub use node::{Addresses, Incarnation, NodeId, NodeRecord, NodeState};
 pub use partition::{Epoch, PartitionId, Seq};
 pub use slot::{SLOTS, Slot, SlotRange, slot_of};

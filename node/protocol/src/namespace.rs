@@ -78,6 +78,35 @@ impl fmt::Display for Eviction {
     }
 }
 
+/// What a namespace's readers and writers are promised about its copies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Consistency {
+    /// A write is answered at once and copied then; a failover may lose the last ones.
+    #[default]
+    Eventual,
+    /// A write is answered once every copy in sync has it, and is not lost while one of them lives; a read answers the newest
+    /// acknowledged value, or a miss that stays one until the next write.
+    Strong,
+}
+
+impl Consistency {
+    pub const ALL: [Consistency; 2] = [Consistency::Eventual, Consistency::Strong];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Consistency::Eventual => "eventual",
+            Consistency::Strong => "strong",
+        }
+    }
+}
+
+impl fmt::Display for Consistency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
 /// Which keys belong to a namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -124,7 +153,19 @@ pub struct NamespaceSpec {
     /// not expire together; 1 to 50. `EXPIRE` and its kin stay exact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl_jitter_percent: Option<u64>,
+    #[serde(default)]
+    pub consistency: Consistency,
+    /// Further copies of its entries beside the primary's, 0 to [`COPIES_MAX`]; none: as many as the cluster keeps. The
+    /// cluster keeps no more than it was made for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<u8>,
+    /// Copies that must be in sync, the primary's included, for a write to be taken; none: 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_in_sync: Option<u8>,
 }
+
+/// Most further copies of a partition.
+pub const COPIES_MAX: u8 = 4;
 
 /// Name of the namespace of every key that no other namespace matches. It always exists.
 pub const DEFAULT: &str = "default";
@@ -150,6 +191,9 @@ impl NamespaceSpec {
             default_ttl_ms: None,
             max_ttl_ms: None,
             ttl_jitter_percent: None,
+            consistency: Consistency::default(),
+            replicas: None,
+            min_in_sync: None,
         }
     }
 
@@ -181,6 +225,13 @@ impl NamespaceSpec {
         }
         if self.ttl_jitter_percent.is_some_and(|percent| !(1..=TTL_JITTER_PERCENT_MAX).contains(&percent)) {
             return Err(format!("a jitter has 1 to {TTL_JITTER_PERCENT_MAX} percent; leave it out for none"));
+        }
+        if self.replicas.is_some_and(|replicas| replicas > COPIES_MAX) {
+            return Err(format!("a namespace has at most {COPIES_MAX} replicas"));
+        }
+        let copies = self.replicas.unwrap_or(COPIES_MAX) + 1;
+        if self.min_in_sync.is_some_and(|least| !(1..=copies).contains(&least)) {
+            return Err(format!("copies that must be in sync are 1 to {copies}, as many as there are"));
         }
         if self.default_ttl_ms == Some(0) || self.max_ttl_ms == Some(0) {
             return Err("a time to live must be above 0; leave it out for none".into());
@@ -235,6 +286,9 @@ mod tests {
             NamespaceSpec { memory_min_bytes: Some(2), memory_max_bytes: Some(1), ..spec.clone() }.check().is_err()
         );
         assert!(NamespaceSpec { ttl_jitter_percent: Some(51), ..spec.clone() }.check().is_err());
+        assert!(NamespaceSpec { replicas: Some(5), ..spec.clone() }.check().is_err());
+        assert!(NamespaceSpec { replicas: Some(1), min_in_sync: Some(3), ..spec.clone() }.check().is_err());
+        assert!(NamespaceSpec { min_in_sync: Some(0), ..spec.clone() }.check().is_err());
         assert!(NamespaceSpec { default_ttl_ms: Some(2), max_ttl_ms: Some(1), ..spec }.check().is_err());
     }
 }

@@ -8,9 +8,12 @@
 //! control reply     u64 id | JSON of its answer
 //! data request      u64 id | u16 database | u8 RESP version | RESP request
 //! data reply        u64 id | u8 status (0 answered, 1 not the owner) | RESP reply
+//! copies            as `core::replication` writes them
 //! ```
 //!
 //! Ids are the sender's own and come back unchanged; replies may come in any order. Integers are little-endian.
+
+use crate::{Incarnation, NodeId};
 
 /// Largest frame: a request of the largest bulk string with room for its other arguments.
 pub const FRAME_BYTES_MAX: usize = 640 << 20;
@@ -23,16 +26,41 @@ const MAGIC: &[u8; 6] = b"DCPEER";
 /// What a link is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkKind {
-    /// Raft, heartbeats, reports: served by the control thread.
+    /// Raft, reports: served by the control thread.
     Control,
     /// Forwarded client requests: served by a worker.
     Data,
+    /// Copies of partitions, one way: served by a worker. A [`CopiesHello`] follows.
+    Copies,
+    /// Heartbeats, framed as control messages: served by a thread of their own.
+    Heartbeat,
 }
 
 /// The first 8 bytes of every link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hello {
     pub kind: LinkKind,
+}
+
+/// Who sends on a link for copies: the 16 bytes after the [`Hello`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CopiesHello {
+    pub node: NodeId,
+    pub incarnation: Incarnation,
+}
+
+impl CopiesHello {
+    pub const BYTES: usize = 16;
+
+    pub fn encode(self) -> [u8; CopiesHello::BYTES] {
+        let (node, incarnation) = (u128::from(self.node.0), u128::from(self.incarnation.0));
+        (node << 64 | incarnation).to_le_bytes()
+    }
+
+    pub fn decode(bytes: [u8; CopiesHello::BYTES]) -> CopiesHello {
+        let both = u128::from_le_bytes(bytes);
+        CopiesHello { node: NodeId((both >> 64) as u64), incarnation: Incarnation(both as u64) }
+    }
 }
 
 /// Why a link's first bytes were refused.
@@ -53,6 +81,8 @@ impl Hello {
         let kind = match self.kind {
             LinkKind::Control => 1,
             LinkKind::Data => 2,
+            LinkKind::Heartbeat => 3,
+            LinkKind::Copies => 4,
         };
         [MAGIC[0], MAGIC[1], MAGIC[2], MAGIC[3], MAGIC[4], MAGIC[5], WIRE_VERSION, kind]
     }
@@ -67,6 +97,8 @@ impl Hello {
         match bytes[7] {
             1 => Ok(Hello { kind: LinkKind::Control }),
             2 => Ok(Hello { kind: LinkKind::Data }),
+            3 => Ok(Hello { kind: LinkKind::Heartbeat }),
+            4 => Ok(Hello { kind: LinkKind::Copies }),
             other => Err(HelloError::Kind(other)),
         }
     }
@@ -151,12 +183,18 @@ mod tests {
 
     #[test]
     fn hello_reads_back_and_refuses_others() {
-        for kind in [LinkKind::Control, LinkKind::Data] {
+        for kind in [LinkKind::Control, LinkKind::Data, LinkKind::Heartbeat, LinkKind::Copies] {
             assert_eq!(Hello::decode(Hello { kind }.encode()), Ok(Hello { kind }));
         }
         assert_eq!(Hello::decode(*b"GET / HT"), Err(HelloError::Magic));
         assert_eq!(Hello::decode(*b"DCPEER\x09\x01"), Err(HelloError::Version(9)));
         assert_eq!(Hello::decode(*b"DCPEER\x01\x09"), Err(HelloError::Kind(9)));
+    }
+
+    #[test]
+    fn who_sends_copies_reads_back() {
+        let hello = CopiesHello { node: NodeId(u64::MAX - 1), incarnation: Incarnation(7) };
+        assert_eq!(CopiesHello::decode(hello.encode()), hello);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::error::{CliError, Result};
 use crate::exit::Exit;
 use crate::profile::{self, Context, Profiles};
 use anyhow::Context as _;
-use dcache_protocol::control::{ClusterSpec, ClusterSpecNode};
+use dcache_protocol::control::{ClusterSpec, ClusterSpecNode, copies_default};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -27,6 +27,8 @@ pub(super) struct LocalCluster {
     pub(super) format: u32,
     pub(super) name: String,
     pub(super) partitions: u16,
+    #[serde(default = "copies_default")]
+    pub(super) copies: u8,
     pub(super) memory: String,
     pub(super) data_dir: PathBuf,
     /// The data outlives a stop in the foreground.
@@ -151,6 +153,7 @@ impl LocalCluster {
         ClusterSpec {
             name: self.name.clone(),
             partitions: self.partitions,
+            copies: self.copies,
             nodes: self.nodes.iter().map(node).collect(),
             namespaces: Vec::new(),
         }
