@@ -4,6 +4,7 @@
 //! metadata log (`raft/`). Either way the result reaches the control machine as [`Input::Committed`]. Forming and joining are in
 //! `forming.rs`, collecting figures from all nodes in `collect.rs`.
 
+use crate::heartbeat;
 use crate::identity::Identity;
 use crate::peer::{Answer, Call, CallError, PartitionColumns, PeerIdentity, Peers};
 use crate::raft::{Leadership, MetadataLog, Options, ProposeError, Transport, TransportError};
@@ -11,12 +12,13 @@ use crate::shared::Shared;
 use dcache_cluster::metadata::{Command, Metadata, Refusal};
 use dcache_core::control::Input;
 use dcache_protocol::control::{ApiError, ErrorCode};
+use dcache_protocol::peer::LinkKind;
 use dcache_protocol::{Epoch, NodeId, NodeRecord};
 use parking_lot::{Mutex, RwLock};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// How long a change may take to be agreed, elections included.
 pub const PROPOSE_DEADLINE: Duration = Duration::from_secs(5);
@@ -34,6 +36,9 @@ pub struct Cluster {
     /// What this node acts on now.
     acting: watch::Sender<Arc<Metadata>>,
     pub(crate) inputs: mpsc::UnboundedSender<Input>,
+    beats: mpsc::UnboundedSender<heartbeat::Message>,
+    /// The heartbeat thread's.
+    pub heartbeats: tokio::runtime::Handle,
     /// One forming or joining at a time.
     pub(crate) forming: tokio::sync::Mutex<()>,
     runtime: tokio::runtime::Handle,
@@ -49,17 +54,20 @@ pub struct Lead {
 }
 
 impl Cluster {
-    /// `runtime` is the control thread's.
+    /// `runtime` is the control thread's, `heartbeats` the heartbeat thread's.
     pub fn new(
         shared: Arc<Shared>,
         identity: Identity,
         me: NodeRecord,
         metadata: Arc<Metadata>,
         inputs: mpsc::UnboundedSender<Input>,
-        runtime: tokio::runtime::Handle,
+        beats: mpsc::UnboundedSender<heartbeat::Message>,
+        [runtime, heartbeats]: [tokio::runtime::Handle; 2],
     ) -> Arc<Cluster> {
         Arc::new(Cluster {
-            peers: Arc::new(Peers::new(runtime.clone())),
+            peers: Arc::new(Peers::new(runtime.clone(), LinkKind::Control)),
+            beats,
+            heartbeats,
             shared,
             identity: Mutex::new(identity),
             me: RwLock::new(me),
@@ -115,6 +123,7 @@ impl Cluster {
             .await
             .map_err(|error| internal(format!("cannot open the metadata log in {}: {error}", dir.display())))?;
         *self.log.write() = Some(log.clone());
+        self.runtime.spawn(heartbeat::follow_leadership(self.clone(), log.leadership()));
         let (cluster, mut committed, mut leadership) = (self.clone(), log.committed(), log.leadership());
         self.runtime.spawn(async move {
             cluster.feed(&committed.borrow_and_update().clone(), &leadership.borrow_and_update().clone());
@@ -131,7 +140,7 @@ impl Cluster {
     }
 
     fn feed(&self, metadata: &Arc<Metadata>, lead: &Leadership) {
-        let leadership = Input::Leadership { leader: lead.leader, is_me: lead.is_me };
+        let leadership = Input::Leadership { leader: lead.leader };
         let committed = metadata.is_formed().then(|| Input::Committed(metadata.clone()));
         for input in committed.into_iter().chain([leadership]) {
             // The control loop ends only with the process.
@@ -214,7 +223,7 @@ impl Cluster {
                 },
                 None => Answer::Failed(unavailable("this node takes part in no cluster".into())),
             },
-            Call::Heartbeat { cluster_id, node } => self.heard(cluster_id, node),
+            Call::Heartbeat { cluster_id, node } => self.heard(cluster_id, node).await,
             Call::Propose { command } => self.propose_here(command).await,
             Call::Identify => Answer::Identity(self.identify()),
             Call::Adopt { cluster_id, cluster_name, known, drop_keys } => {
@@ -226,17 +235,35 @@ impl Cluster {
             Call::Join { node } => self.take_in(node).await,
             Call::Report => Answer::Report(Box::new(self.report())),
             Call::Partitions => Answer::Partitions(self.own_partitions()),
+            Call::HandOver => Answer::HandedOver(self.hand_over().await),
         }
     }
 
-    fn heard(&self, cluster_id: NodeId, node: NodeRecord) -> Answer {
-        if self.identity.lock().state.cluster.as_ref().map(|c| c.cluster_id) == Some(cluster_id) {
+    async fn heard(&self, cluster_id: NodeId, node: NodeRecord) -> Answer {
+        let mut has_lease = false;
+        if self.cluster_id() == Some(cluster_id) {
             self.shared.book.learn(node.id, &node.addresses);
-            // The control loop ends only with the process.
-            let _ = self.inputs.send(Input::Heartbeat { cluster_id, node });
+            let (answer, answered) = oneshot::channel();
+            // The heartbeat thread ends only with the process.
+            let _ = self.beats.send(heartbeat::Message::Heard { cluster_id, node, answer });
+            has_lease = answered.await.unwrap_or(false);
         }
         let lead = self.lead();
-        Answer::Heartbeat { leader: lead.leader.filter(|_| lead.quorum), known: self.known() }
+        let leader = lead.leader.filter(|_| lead.quorum);
+        let mut known = self.known();
+        known.retain(|node, _| *node == self.shared.id || Some(*node) == leader);
+        Answer::Heartbeat { leader, known, has_lease }
+    }
+
+    /// Tells the heartbeat thread.
+    pub fn beat(&self, input: dcache_core::heartbeat::Input) {
+        // It ends only with the process.
+        let _ = self.beats.send(heartbeat::Message::Machine(input));
+    }
+
+    /// The cluster this node was taken into, formed or being formed.
+    pub fn cluster_id(&self) -> Option<NodeId> {
+        self.identity.lock().state.cluster.as_ref().map(|cluster| cluster.cluster_id)
     }
 
     /// Every address this node knows, its own included.
@@ -244,21 +271,6 @@ impl Cluster {
         let mut known = self.shared.book.all();
         known.insert(self.shared.id, self.me.read().addresses.clone());
         known
-    }
-
-    /// Sends this node's heartbeat; what comes back may name the leader and new addresses.
-    pub async fn send_heartbeat(&self, to: NodeId) {
-        let Some(cluster_id) = self.identity.lock().state.cluster.as_ref().map(|c| c.cluster_id) else { return };
-        let call = Call::Heartbeat { cluster_id, node: self.me.read().clone() };
-        if let Ok(Answer::Heartbeat { leader, known }) = self.call(to, &call, Duration::from_secs(1)).await {
-            for (node, addresses) in known.iter().filter(|(node, _)| **node == to) {
-                self.shared.book.learn(*node, addresses);
-            }
-            if leader == Some(to) {
-                // The control loop ends only with the process.
-                let _ = self.inputs.send(Input::HeartbeatAnswered);
-            }
-        }
     }
 
     pub fn identify(&self) -> PeerIdentity {

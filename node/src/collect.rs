@@ -5,7 +5,7 @@ use crate::cluster::Cluster;
 use crate::peer::{Answer, Call, PartitionColumns};
 use crate::process;
 use dcache_cluster::metadata::Metadata;
-use dcache_core::health::{self, Sight};
+use dcache_core::health::{self, Copies, Sight};
 use dcache_protocol::control::{
     ApiError, ClusterStatus, ErrorCode, Location, NamespaceFigures, NamespaceStatus, NodeIdentity, NodeReport,
     NodeStatus, PartitionTable,
@@ -58,10 +58,15 @@ impl Cluster {
         }
         nodes.sort_by(|a, b| a.name.cmp(&b.name));
         let unowned = slots_where(&metadata, |node| node.is_none());
-        let (health, findings) = health::assess(Sight { nodes: &nodes, quorum: lead.quorum, unowned: &unowned });
+        let copies = Copies::of(&metadata);
+        let (health, findings) = {
+            let sight = Sight { nodes: &nodes, quorum: lead.quorum, unowned: &unowned, copies };
+            health::assess(sight)
+        };
         let served: Vec<NodeId> = nodes.iter().filter(|node| health::is_served(node)).map(|node| node.id).collect();
         let slots_unserved = slots_where(&metadata, |node| node.is_none_or(|node| !served.contains(&node.id)));
-        let is_served = |p: &PartitionId| metadata.table[p.index()].primary.is_some_and(|node| served.contains(&node));
+        let primary = |p: &PartitionId| metadata.table[p.index()].primary;
+        let is_served = |p: &PartitionId| primary(p).is_some_and(|primary| served.contains(&primary.node));
         ClusterStatus {
             name: metadata.name.clone(),
             id: metadata.cluster_id.map(|id| id.to_string()).unwrap_or_default(),
@@ -73,6 +78,8 @@ impl Cluster {
             findings,
             partitions: metadata.partitions,
             partitions_served: (0..metadata.partitions).map(PartitionId).filter(is_served).count() as u16,
+            copies: metadata.spec.as_ref().map_or(0, |spec| spec.copies),
+            partitions_in_sync: copies.in_sync,
             slots_unserved,
             nodes,
             answered_by: self.me.read().name.clone(),
@@ -114,10 +121,10 @@ impl Cluster {
             nodes: records.iter().map(|node| node.name.clone()).collect(),
             ..PartitionTable::default()
         };
-        for (number, assignment) in metadata.table.iter().enumerate() {
-            let owner = assignment.primary.and_then(|id| index.get(&id).copied());
+        for (number, partition) in metadata.table.iter().enumerate() {
+            let owner = partition.holder().and_then(|id| index.get(&id).copied());
             let figures = owner.and_then(|i| columns[i].as_ref());
-            let is_up = owner.is_some_and(|i| records[i].state == NodeState::Up);
+            let is_up = partition.primary.is_some() && owner.is_some_and(|i| records[i].state == NodeState::Up);
             let at = |column: fn(&PartitionColumns) -> &Vec<u64>| {
                 figures.and_then(|f| column(f).get(number)).copied().unwrap_or_default()
             };
@@ -173,7 +180,7 @@ impl Cluster {
         Location {
             slot: slot.number(),
             partition: PartitionId::of(slot, metadata.partitions).0,
-            node: metadata.primary_of(slot).map(|node| node.name.clone()),
+            node: metadata.holder_of(slot).map(|node| node.name.clone()),
             namespace: {
                 let view = self.shared.core.view();
                 view.namespace(view.namespace_of(0, key)).name.clone()
@@ -194,6 +201,7 @@ fn node_status(
         let range = p.slots(metadata.partitions);
         (range.first.number()..=range.last.number()).filter_map(Slot::new)
     };
+    let is_in_sync = |p: &PartitionId| metadata.table[p.index()].in_sync.iter().any(|member| member.node == node.id);
     let slot_ranges = SlotRange::join(partitions.iter().flat_map(slots));
     NodeStatus {
         id: node.id,
@@ -207,6 +215,8 @@ fn node_status(
         leader,
         voter,
         partitions: partitions.len() as u16,
+        backups: metadata.backups_of(node.id).count() as u16,
+        backups_in_sync: metadata.backups_of(node.id).filter(is_in_sync).count() as u16,
         slots: slot_ranges.iter().map(SlotRange::len).sum::<usize>() as u16,
         slot_ranges,
         memory_limit_bytes: node.memory_bytes,
@@ -216,5 +226,5 @@ fn node_status(
 }
 
 fn slots_where(metadata: &Metadata, mut wanted: impl FnMut(Option<&NodeRecord>) -> bool) -> Vec<SlotRange> {
-    SlotRange::join(Slot::all().filter(|slot| wanted(metadata.primary_of(*slot))))
+    SlotRange::join(Slot::all().filter(|slot| wanted(metadata.holder_of(*slot))))
 }

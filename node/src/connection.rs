@@ -16,6 +16,9 @@ use crate::link::OpenFanout;
 use crate::nudge::Nudge;
 use crate::shared::{BufferAccount, Shared};
 use crate::worker::Worker;
+use dcache_core::clients::Wake;
+use dcache_core::replication::hold::{Held, Hold};
+use dcache_core::session::PAUSE;
 use dcache_core::{Door, Outcome, Session, Step};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -42,6 +45,9 @@ const WRITE_STALL_OVER_BOUND: Duration = Duration::from_secs(10);
 /// How long a client may take to read its last replies when the node stops.
 const FINISH_WITHIN: Duration = Duration::from_secs(3);
 
+/// How long a reply waits to be confirmed by all copies in sync, before the client is told that it is not.
+pub const CONFIRM_WITHIN: Duration = Duration::from_secs(5);
+
 /// Largest growth of an input buffer in one step; it grows only as bytes arrive.
 const INPUT_GROWTH_MAX: usize = 1 << 20;
 
@@ -56,12 +62,12 @@ pub async fn serve(stream: TcpStream, door: Door, worker: Rc<Worker>) {
     let remote = stream.peer_addr().map(|a| a.to_string()).unwrap_or_default();
     let local = stream.local_addr().map(|a| a.to_string()).unwrap_or_default();
     let nudge = Arc::new(Nudge::default());
-    let wake = {
+    let wake: Wake = {
         let nudge = nudge.clone();
         Arc::new(move || nudge.nudge())
     };
     let shared = worker.shared.clone();
-    let session = Session::new(&shared.core, door, worker.index, remote, local, wake);
+    let session = Session::new(&shared.core, door, worker.index, remote, local, wake.clone());
     let _registered = worker.register(nudge.clone());
     let connection = Connection {
         progress_at: Instant::now(),
@@ -73,6 +79,8 @@ pub async fn serve(stream: TcpStream, door: Door, worker: Rc<Worker>) {
         session,
         input: Vec::new(),
         outbox: Outbox::default(),
+        paused_until: None,
+        wake,
         nudge,
     };
     poll_fn(|context| {
@@ -92,12 +100,16 @@ struct Connection {
     /// Bytes of requests that are not complete yet.
     input: Vec<u8>,
     outbox: Outbox,
+    /// The next request's slot is changing hands until about then.
+    paused_until: Option<Instant>,
     account: BufferAccount,
     /// When the client last took bytes, or first had any to take; of a meaning while it `is_waiting`.
     progress_at: Instant,
     /// The client has bytes to take that the socket did not.
     is_waiting: bool,
     nudge: Arc<Nudge>,
+    /// Nudges it.
+    wake: Wake,
 }
 
 /// What a turn begins with.
@@ -124,7 +136,7 @@ impl Connection {
     async fn run(mut self) -> io::Result<()> {
         let mut turn = Turn::Read;
         loop {
-            self.outbox.settle(&self.worker);
+            self.settle();
             self.write()?;
             if turn == Turn::Unblock && !self.is_blocked() {
                 turn = self.process_buffered();
@@ -140,15 +152,20 @@ impl Connection {
                 self.cut(&self.shared.cut.buffers_full, "all clients' buffers together are full");
                 return Ok(());
             }
-            let patience = self.patience();
+            let (unread, unconfirmed) = (self.patience(), self.outbox.unconfirmed_until());
+            let deadline = unread.into_iter().chain(unconfirmed).min();
             let event = poll_fn(|context| self.poll_event(turn, context));
-            let event = match patience {
+            let event = match deadline {
                 None => event.await?,
                 Some(deadline) => match tokio::time::timeout_at(deadline.into(), event).await {
                     Ok(event) => event?,
-                    Err(_) => {
+                    Err(_) if unread == Some(deadline) => {
                         self.cut(&self.shared.cut.stalled, "it left replies unread too long");
                         return Ok(());
+                    }
+                    Err(_) => {
+                        self.outbox.give_up_unconfirmed();
+                        Event::Nudged
                     }
                 },
             };
@@ -200,9 +217,15 @@ impl Connection {
         Some(self.progress_at + if is_over_bound { WRITE_STALL_OVER_BOUND } else { WRITE_STALL })
     }
 
+    fn settle(&mut self) {
+        self.outbox.settle(&self.worker, &self.wake);
+    }
+
     /// The session must not run another request now.
     fn is_blocked(&self) -> bool {
-        self.outbox.must_wait() || self.outbox.unwritten_bytes() > self.shared.buffers.unread_bytes_max
+        self.paused_until.is_some_and(|until| Instant::now() < until)
+            || self.outbox.must_wait()
+            || self.outbox.unwritten_bytes() > self.shared.buffers.unread_bytes_max
     }
 
     /// Runs what was just read.
@@ -241,6 +264,10 @@ impl Connection {
             let advance =
                 self.session.advance(&self.shared.core, &input[consumed..], self.outbox.tail(&self.worker.spare));
             consumed += advance.consumed;
+            if !advance.holds.is_empty() {
+                self.outbox.hold(advance.holds, &self.worker, &self.wake);
+            }
+            self.worker.send_copies();
             match advance.step {
                 Step::NeedInput { .. } => return (consumed, Turn::Read),
                 Step::OutputFull => {
@@ -252,6 +279,15 @@ impl Connection {
                 }
                 Step::Forward(fanout) => {
                     self.outbox.push(self.worker.links.send(fanout, self.nudge.clone(), &self.worker));
+                }
+                Step::Pause => {
+                    self.paused_until = Some(Instant::now() + PAUSE);
+                    let nudge = self.nudge.clone();
+                    tokio::task::spawn_local(async move {
+                        tokio::time::sleep(PAUSE).await;
+                        nudge.nudge();
+                    });
+                    return (consumed, Turn::Unblock);
                 }
                 Step::Close => return (consumed, Turn::Close),
             }
@@ -302,7 +338,7 @@ impl Connection {
     async fn finish(mut self) -> io::Result<()> {
         let drain = async {
             loop {
-                self.outbox.settle(&self.worker);
+                self.settle();
                 self.write()?;
                 if self.outbox.is_empty() {
                     return Ok(());
@@ -332,12 +368,15 @@ struct Outbox {
 enum Entry {
     Bytes(Vec<u8>),
     Open(Rc<RefCell<OpenFanout>>),
+    /// Replies that may not go out yet, and since when.
+    Held(Held, Instant),
 }
 
 impl Entry {
     fn len(&self) -> usize {
         match self {
             Entry::Bytes(bytes) => bytes.len(),
+            Entry::Held(held, _) => held.bytes.len(),
             Entry::Open(_) => 0,
         }
     }
@@ -356,6 +395,38 @@ impl Outbox {
         match self.queue.back_mut() {
             Some(Entry::Bytes(bytes)) => bytes,
             _ => unreachable!("bytes were pushed just now"),
+        }
+    }
+
+    /// The replies in the last buffer wait for what `holds` says.
+    fn hold(&mut self, holds: Vec<Hold>, worker: &Worker, wake: &Wake) {
+        let Some(Entry::Bytes(bytes)) = self.queue.back_mut() else { return };
+        let held = Held::new(std::mem::take(bytes), holds, worker.shared.core.replication(), wake);
+        self.open += 1;
+        if let Some(last) = self.queue.back_mut() {
+            *last = Entry::Held(held, Instant::now());
+        }
+    }
+
+    /// When replies that are not confirmed by then are said not to be.
+    fn unconfirmed_until(&self) -> Option<Instant> {
+        self.queue.iter().find_map(|entry| match entry {
+            Entry::Held(_, since) => Some(*since + CONFIRM_WITHIN),
+            _ => None,
+        })
+    }
+
+    fn give_up_unconfirmed(&mut self) {
+        for entry in &mut self.queue {
+            if let Entry::Held(held, since) = entry
+                && since.elapsed() >= CONFIRM_WITHIN
+            {
+                let before = held.bytes.len();
+                held.give_up();
+                // What was counted with the sealed entries is counted anew.
+                let after = held.bytes.len();
+                self.sealed_bytes = (self.sealed_bytes + after).saturating_sub(before);
+            }
         }
     }
 
@@ -385,25 +456,52 @@ impl Outbox {
     }
 
     /// Turns answered forwards into bytes, from the front on: what stands behind an unanswered one cannot be written anyway.
-    fn settle(&mut self, worker: &Rc<Worker>) {
-        for index in 0..self.queue.len() {
-            let Entry::Open(open) = &self.queue[index] else { continue };
-            if !open.borrow().is_answered() {
-                return;
-            }
-            let (fanout, replies, nudge) = open.borrow_mut().take();
-            let mut bytes = Vec::new();
-            match fanout.finish(&worker.shared.core, replies, &mut bytes) {
-                Outcome::Done => {
-                    self.open -= 1;
-                    if index + 1 < self.queue.len() {
-                        self.sealed_bytes += bytes.len();
+    fn settle(&mut self, worker: &Rc<Worker>, wake: &Wake) {
+        let replication = worker.shared.core.replication();
+        let mut index = 0;
+        while index < self.queue.len() {
+            let is_last = index + 1 == self.queue.len();
+            match &mut self.queue[index] {
+                Entry::Bytes(_) => index += 1,
+                Entry::Held(held, _) => {
+                    let before = held.bytes.len();
+                    let is_settled = held.settle(replication);
+                    let bytes = std::mem::take(&mut held.bytes);
+                    if !is_last {
+                        self.sealed_bytes = (self.sealed_bytes + bytes.len()).saturating_sub(before);
                     }
+                    if !is_settled {
+                        held.bytes = bytes;
+                        return;
+                    }
+                    self.open -= 1;
                     self.queue[index] = Entry::Bytes(bytes);
                 }
-                Outcome::Again(fanout) => {
-                    self.queue[index] = Entry::Open(worker.links.send(fanout, nudge, worker));
-                    return;
+                Entry::Open(open) => {
+                    if !open.borrow().is_answered() {
+                        return;
+                    }
+                    let (fanout, replies, nudge) = open.borrow_mut().take();
+                    let mut bytes = Vec::new();
+                    match fanout.finish(&worker.shared.core, replies, &mut bytes) {
+                        Outcome::Done(holds) => {
+                            if !is_last {
+                                self.sealed_bytes += bytes.len();
+                            }
+                            self.queue[index] = match holds.is_empty() {
+                                true => {
+                                    self.open -= 1;
+                                    Entry::Bytes(bytes)
+                                }
+                                false => Entry::Held(Held::new(bytes, holds, replication, wake), Instant::now()),
+                            };
+                            worker.send_copies();
+                        }
+                        Outcome::Again(fanout) => {
+                            self.queue[index] = Entry::Open(worker.links.send(fanout, nudge, worker));
+                            return;
+                        }
+                    }
                 }
             }
         }
@@ -427,6 +525,7 @@ impl Outbox {
             .map(|entry| match entry {
                 Entry::Bytes(bytes) => bytes.capacity(),
                 Entry::Open(fanout) => fanout.borrow().held_bytes(),
+                Entry::Held(held, _) => held.bytes.capacity(),
             })
             .sum()
     }

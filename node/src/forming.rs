@@ -7,11 +7,12 @@
 use crate::cluster::{Cluster, internal, unavailable};
 use crate::identity::{Membership, random_u64};
 use crate::peer::{Answer, Call, PeerIdentity};
+use dcache_cluster::failover::Configuration;
 use dcache_cluster::metadata::{Command, Metadata, Refusal};
-use dcache_cluster::placement::{self, Candidate};
+use dcache_cluster::placement::{self, Assignment, Candidate};
 use dcache_core::control::Input;
 use dcache_protocol::control::{ApiError, ClusterSpec, ErrorCode, InitOutcome, InitRequest, InitResult, InitShare};
-use dcache_protocol::namespace::is_name;
+use dcache_protocol::namespace::{COPIES_MAX, is_name};
 use dcache_protocol::{Addresses, NodeId, NodeRecord, NodeState, SLOTS, VERSION};
 use futures_util::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,7 +48,8 @@ impl Cluster {
             .iter()
             .map(|node| Candidate { id: node.id, weight: node.weight, zone: node.zone.clone() })
             .collect();
-        let table = placement::place(spec.partitions, &candidates, &[]);
+        let primaries = placement::place(spec.partitions, &candidates, &[]);
+        let table = placement::place_copies(&primaries, &candidates, usize::from(spec.copies) + 1, &[]);
         let plan = shares(&records, &table);
         let cluster_id = self.cluster_id_for(&nodes)?;
         if dry_run {
@@ -292,6 +294,9 @@ fn check_spec(spec: &ClusterSpec) -> Result<(), ApiError> {
     if !spec.partitions.is_power_of_two() || spec.partitions > SLOTS {
         return Err(invalid(format!("partitions {} must be a power of two from 1 to {SLOTS}", spec.partitions)));
     }
+    if spec.copies > COPIES_MAX {
+        return Err(invalid(format!("copies {} must be 0 to {COPIES_MAX}", spec.copies)));
+    }
     if spec.nodes.is_empty() || spec.nodes.len() > NODES_MAX {
         return Err(invalid(format!(
             "a cluster begins with 1 to {NODES_MAX} nodes; the list has {}",
@@ -324,7 +329,9 @@ fn already_formed(metadata: &Metadata, spec: &ClusterSpec) -> Result<Option<Init
     let (Some(cluster_id), Some(before)) = (metadata.cluster_id, &metadata.spec) else { return Ok(None) };
     if before == spec {
         let records: Vec<NodeRecord> = metadata.nodes.values().cloned().collect();
-        let plan = shares(&records, &metadata.table);
+        let held = |p: &Configuration| Assignment { primary: p.holder(), backups: p.backups().collect() };
+        let table: Vec<Assignment> = metadata.table.iter().map(held).collect();
+        let plan = shares(&records, &table);
         let outcome = InitOutcome::AlreadyFormed;
         return Ok(Some(InitResult { outcome, cluster_id: cluster_id.to_string(), plan }));
     }
@@ -407,7 +414,7 @@ fn records(spec: &ClusterSpec, nodes: &[PeerIdentity]) -> Vec<NodeRecord> {
         .collect()
 }
 
-fn shares(records: &[NodeRecord], table: &[placement::Assignment]) -> Vec<InitShare> {
+fn shares(records: &[NodeRecord], table: &[Assignment]) -> Vec<InitShare> {
     records
         .iter()
         .map(|node| InitShare {
@@ -415,6 +422,7 @@ fn shares(records: &[NodeRecord], table: &[placement::Assignment]) -> Vec<InitSh
             zone: node.zone.clone(),
             address: node.addresses.cluster.clone(),
             partitions: table.iter().filter(|a| a.primary == Some(node.id)).count() as u16,
+            backups: table.iter().filter(|a| a.backups.contains(&node.id)).count() as u16,
         })
         .collect()
 }
@@ -445,6 +453,7 @@ mod tests {
         ClusterSpec {
             name: "prod".into(),
             partitions: 16,
+            copies: 1,
             nodes: nodes
                 .iter()
                 .map(|peers| ClusterSpecNode { peers: peers.to_string(), name: None, weight: None, zone: None })

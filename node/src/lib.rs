@@ -7,6 +7,7 @@
 //! acceptor      accepts clients on both client doors, hands them to workers
 //! worker-0..n   clients and data links, background work on memory
 //! control       the control loop, the metadata log, control links, the peers door
+//! heartbeat     this node's lease, and those it grants while it leads
 //! http          the control API
 //! ```
 
@@ -15,7 +16,10 @@ mod collect;
 pub mod config;
 mod connection;
 mod control;
+mod copies;
+mod failover;
 mod forming;
+mod heartbeat;
 mod http;
 mod identity;
 mod link;
@@ -32,10 +36,12 @@ pub use config::{CheckReport, Config, ConfigError, StartOptions, check, distance
 
 use anyhow::Context as _;
 use cluster::Cluster;
+use copies::CopyLinks;
 use dcache_cluster::metadata::Metadata;
 use dcache_core::control::Input;
 use dcache_core::{Clock, Door};
 use dcache_protocol::control::API_VERSION;
+use dcache_protocol::peer::LinkKind;
 use dcache_protocol::size::format_size;
 use dcache_protocol::{Addresses, NodeRecord, NodeState, VERSION};
 use identity::Identity;
@@ -127,6 +133,7 @@ fn serve(config: Config, doors: Doors, identity: Identity, files: u64, begun: In
     let core = dcache_core::Node::new(
         dcache_core::Config {
             id: me.id,
+            incarnation: me.incarnation,
             workers: config.workers,
             memory_bytes: config.memory_bytes,
             clock: Clock { monotonic: process::monotonic, unix_ms: process::unix_ms },
@@ -146,14 +153,17 @@ fn serve(config: Config, doors: Doors, identity: Identity, files: u64, begun: In
         book,
         buffers: Buffers::new(config.memory_bytes),
         cut: CutCounters::default(),
+        copies: CopyLinks::default(),
         stop: stopping,
     });
     let (hands, workers) = worker::start(&shared, config.workers, clients_max).context("starting the workers")?;
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build();
     let control_runtime = runtime().context("making the control runtime")?;
     let (inputs, control_inputs) = mpsc::unbounded_channel::<Input>();
-    let handle = control_runtime.handle().clone();
-    let cluster = Cluster::new(shared.clone(), identity, me.clone(), metadata, inputs, handle);
+    let heartbeat_runtime = runtime().context("making the heartbeat runtime")?;
+    let (beats, heartbeat_messages) = mpsc::unbounded_channel();
+    let handles = [&control_runtime, &heartbeat_runtime].map(|runtime| runtime.handle().clone());
+    let cluster = Cluster::new(shared.clone(), identity, me.clone(), metadata, inputs, beats, handles);
     banner(&config, &me, &cluster);
 
     let mut threads = Vec::new();
@@ -161,6 +171,11 @@ fn serve(config: Config, doors: Doors, identity: Identity, files: u64, begun: In
     let (control_cluster, control_hands, join) = (cluster.clone(), hands.clone(), config.join.clone());
     let control_thread = spawn("control", move || {
         control_runtime.block_on(control_thread(control_cluster, control_hands, peers, control_inputs, join));
+    })?;
+    let heartbeat_cluster = cluster.clone();
+    let heartbeat_thread = spawn("heartbeat", move || {
+        let peers = Arc::new(peer::Peers::new(heartbeat_runtime.handle().clone(), LinkKind::Heartbeat));
+        heartbeat_runtime.block_on(heartbeat::run(heartbeat_cluster, heartbeat_messages, peers));
     })?;
     let http_cluster = cluster.clone();
     let http_runtime = runtime().context("making the HTTP runtime")?;
@@ -189,8 +204,8 @@ fn serve(config: Config, doors: Doors, identity: Identity, files: u64, begun: In
             let _ = tokio::time::timeout(Duration::from_secs(1), log.shutdown()).await;
         });
     }
-    // The control thread carries no clients; it ends with the process.
-    drop(control_thread);
+    // These threads carry no clients; they end with the process.
+    drop((control_thread, heartbeat_thread));
     tracing::info!(node = me.name, "stopped, bye");
     Ok(())
 }

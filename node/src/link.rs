@@ -6,9 +6,12 @@
 //! and its late reply dropped. A link that breaks fails what was certainly not sent as [`ForwardError::Unreachable`] and the rest
 //! as [`ForwardError::LinkLost`]; the next request opens a new one.
 
+use crate::connection::CONFIRM_WITHIN;
 use crate::nudge::Nudge;
 use crate::shared::BufferAccount;
 use crate::worker::Worker;
+use dcache_core::clients::Wake;
+use dcache_core::replication::hold::{Held, Hold};
 use dcache_core::{Fanout, ForwardError, Part};
 use dcache_protocol::NodeId;
 use dcache_protocol::peer::{
@@ -54,7 +57,7 @@ pub struct OpenFanout {
 
 impl OpenFanout {
     pub fn is_answered(&self) -> bool {
-        self.missing == 0
+        self.missing == 0 && self.fanout.is_some()
     }
 
     pub fn is_barrier(&self) -> bool {
@@ -105,11 +108,27 @@ impl Links {
         if count == 0 {
             open.borrow().nudge.nudge();
         }
-        for (index, part) in fanout.parts.iter().enumerate() {
-            self.link(part.to, worker).send(part, index, &open);
+        if fanout.delay.is_zero() {
+            self.send_parts(&fanout, &open, worker);
+            open.borrow_mut().fanout = Some(fanout);
+        } else {
+            let (open, worker) = (open.clone(), worker.clone());
+            tokio::task::spawn_local(async move {
+                tokio::time::sleep(fanout.delay).await;
+                worker.links.send_parts(&fanout, &open, &worker);
+                open.borrow_mut().fanout = Some(fanout);
+                // Its parts may all have failed just now, before it was there to be taken.
+                let nudge = open.borrow().nudge.clone();
+                nudge.nudge();
+            });
         }
-        open.borrow_mut().fanout = Some(fanout);
         open
+    }
+
+    fn send_parts(&self, fanout: &Fanout, open: &Rc<RefCell<OpenFanout>>, worker: &Rc<Worker>) {
+        for (index, part) in fanout.parts.iter().enumerate() {
+            self.link(part.to, worker).send(part, index, open);
+        }
     }
 
     fn link(&self, to: NodeId, worker: &Rc<Worker>) -> Rc<Link> {
@@ -304,10 +323,30 @@ async fn answer_requests(stream: &TcpStream, worker: &Rc<Worker>) -> io::Result<
     crate::sockets::tune_link(stream)?;
     /// Above this the peer's next requests wait until it has read replies.
     const REPLIES_BYTES_MAX: usize = 64 << 20;
+    let core = &worker.shared.core;
     let mut input = Frames::default();
     let mut replies: Vec<u8> = Vec::new();
+    let mut held: VecDeque<HeldReply> = VecDeque::new();
+    let settled = Arc::new(Notify::new());
+    let wake: Wake = {
+        let settled = settled.clone();
+        Arc::new(move || settled.notify_one())
+    };
+    let mut holds = Vec::new();
     let mut account = BufferAccount::new(worker.shared.clone());
     loop {
+        held.retain_mut(|reply| {
+            if reply.since.elapsed() >= CONFIRM_WITHIN {
+                reply.held.give_up();
+            }
+            let waits = !reply.held.settle(core.replication());
+            if !waits {
+                let mark = open_data_reply(reply.id, &mut replies);
+                replies.extend_from_slice(&reply.held.bytes);
+                close_data_reply(mark, DataStatus::Answered, &mut replies);
+            }
+            waits
+        });
         let mut done = 0;
         while done < replies.len() {
             match stream.try_write(&replies[done..]) {
@@ -318,25 +357,50 @@ async fn answer_requests(stream: &TcpStream, worker: &Rc<Worker>) -> io::Result<
         }
         consume(&mut replies, done);
         account.set(replies.capacity() + input.capacity());
-        let interest = match (replies.is_empty(), replies.len() > REPLIES_BYTES_MAX) {
+        let is_full = replies.len() > REPLIES_BYTES_MAX || held.len() > OPEN_MAX;
+        let interest = match (replies.is_empty(), is_full) {
             (true, _) => Interest::READABLE,
             (false, false) => Interest::READABLE | Interest::WRITABLE,
             (false, true) => Interest::WRITABLE,
         };
-        let ready = stream.ready(interest).await?;
-        if ready.is_readable() && replies.len() <= REPLIES_BYTES_MAX {
+        let ready = match held.front() {
+            None => stream.ready(interest).await?,
+            Some(first) => tokio::select! {
+                ready = stream.ready(interest), if !(is_full && replies.is_empty()) => ready?,
+                () = settled.notified() => continue,
+                () = tokio::time::sleep_until((first.since + CONFIRM_WITHIN).into()) => continue,
+            },
+        };
+        if ready.is_readable() && !is_full {
             if !input.read(stream, &mut worker.scratch.borrow_mut().input)? {
                 return Ok(());
             }
             input.each(|frame| {
                 let (header, request) = DataHeader::decode(frame).ok_or_else(malformed)?;
                 let mark = open_data_reply(header.id, &mut replies);
-                let status = worker.shared.core.serve_peer(worker.index, header, request, &mut replies);
-                close_data_reply(mark, status, &mut replies);
+                let begin = replies.len();
+                let status = core.serve_peer(worker.index, header, request, &mut replies, &mut holds);
+                if holds.is_empty() {
+                    close_data_reply(mark, status, &mut replies);
+                } else {
+                    let bytes = replies[begin..].to_vec();
+                    replies.truncate(mark);
+                    holds.iter_mut().for_each(|hold: &mut Hold| (hold.start, hold.end) = (0, bytes.len()));
+                    let waiting = Held::new(bytes, std::mem::take(&mut holds), core.replication(), &wake);
+                    held.push_back(HeldReply { id: header.id, held: waiting, since: Instant::now() });
+                }
                 Ok(())
             })?;
+            worker.send_copies();
         }
     }
+}
+
+/// A reply that may not go out before what it says is committed.
+struct HeldReply {
+    id: u64,
+    held: Held,
+    since: Instant,
 }
 
 fn malformed() -> io::Error {
@@ -354,7 +418,7 @@ fn consume(buffer: &mut Vec<u8>, done: usize) {
 
 /// Incoming frames: `u32` length, content; lengths above [`FRAME_BYTES_MAX`] end the link.
 #[derive(Default)]
-struct Frames {
+pub struct Frames {
     buffer: Vec<u8>,
 }
 
@@ -364,7 +428,7 @@ impl Frames {
     }
 
     /// Reads once. False at the end of the stream.
-    fn read(&mut self, stream: &TcpStream, scratch: &mut [u8]) -> io::Result<bool> {
+    pub fn read(&mut self, stream: &TcpStream, scratch: &mut [u8]) -> io::Result<bool> {
         match stream.try_read(scratch) {
             Ok(0) => Ok(false),
             Ok(length) => {
@@ -377,7 +441,7 @@ impl Frames {
     }
 
     /// Hands over every whole frame.
-    fn each(&mut self, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+    pub fn each(&mut self, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
         let mut at = 0;
         while let Some((length, rest)) = self.buffer[at..].split_first_chunk::<4>() {
             let length = u32::from_le_bytes(*length) as usize;

@@ -2,13 +2,13 @@
 //!
 //! One link a peer, opened when needed, with any number of calls under way; every call has a deadline, also while connecting.
 //! What a call means is in `cluster.rs`; forwarded client requests have links of their own (`link.rs`). The peers door's
-//! listener is here and hands data links to workers.
+//! listener is here and hands data links to workers, and heartbeat links to the heartbeat thread.
 
 use crate::cluster::Cluster;
 use crate::sockets;
 use crate::worker::{Arrival, Hands};
 use dcache_cluster::metadata::{Command, Refusal};
-use dcache_protocol::control::{ApiError, ErrorCode, NodeReport};
+use dcache_protocol::control::{ApiError, ErrorCode, FailoverResult, NodeReport};
 use dcache_protocol::peer::{Hello, LinkKind};
 use dcache_protocol::{Addresses, Epoch, NodeId, NodeRecord};
 use parking_lot::Mutex;
@@ -31,6 +31,7 @@ pub enum Call {
         rpc: String,
     },
     /// The sender is alive and is this.
+    /// It asks for a lease.
     Heartbeat {
         cluster_id: NodeId,
         node: NodeRecord,
@@ -53,6 +54,8 @@ pub enum Call {
     },
     Report,
     Partitions,
+    /// To have others take over what the node serves.
+    HandOver,
 }
 
 /// What the other node says.
@@ -64,7 +67,10 @@ pub enum Answer {
     },
     Heartbeat {
         leader: Option<NodeId>,
+        /// Where the one who answers and the leader are.
         known: BTreeMap<NodeId, Addresses>,
+        /// The sender has a lease, from the moment it sent the heartbeat.
+        has_lease: bool,
     },
     Proposed {
         epoch: Epoch,
@@ -86,6 +92,7 @@ pub enum Answer {
     },
     Report(Box<NodeReport>),
     Partitions(PartitionColumns),
+    HandedOver(FailoverResult),
     Failed(ApiError),
 }
 
@@ -146,9 +153,10 @@ const CALLS_MAX: usize = 1024;
 
 type Pending = Arc<Mutex<Option<HashMap<u64, oneshot::Sender<Answer>>>>>;
 
-/// The calling side, shared by everything that asks other nodes. Links live on the control thread's runtime.
+/// The calling side, shared by everything that asks other nodes. Links live on the runtime it was made with.
 pub struct Peers {
     runtime: tokio::runtime::Handle,
+    kind: LinkKind,
     links: Mutex<HashMap<String, ControlLink>>,
 }
 
@@ -159,8 +167,8 @@ struct ControlLink {
 }
 
 impl Peers {
-    pub fn new(runtime: tokio::runtime::Handle) -> Peers {
-        Peers { runtime, links: Mutex::default() }
+    pub fn new(runtime: tokio::runtime::Handle, kind: LinkKind) -> Peers {
+        Peers { runtime, kind, links: Mutex::default() }
     }
 
     /// Asks the node behind `address` (its peers door).
@@ -194,9 +202,9 @@ impl Peers {
         let (frames, outgoing) = mpsc::channel(CALLS_MAX);
         let link = ControlLink { frames, next_id: Arc::default() };
         links.insert(address.to_string(), link.clone());
-        let address = address.to_string();
+        let (address, kind) = (address.to_string(), self.kind);
         self.runtime.spawn(async move {
-            if let Err(error) = carry(&address, outgoing).await {
+            if let Err(error) = carry(&address, kind, outgoing).await {
                 tracing::debug!(peer = address, "control link: {error}");
             }
         });
@@ -204,11 +212,15 @@ impl Peers {
     }
 }
 
-async fn carry(address: &str, mut outgoing: mpsc::Receiver<(u64, Vec<u8>, oneshot::Sender<Answer>)>) -> io::Result<()> {
+async fn carry(
+    address: &str,
+    kind: LinkKind,
+    mut outgoing: mpsc::Receiver<(u64, Vec<u8>, oneshot::Sender<Answer>)>,
+) -> io::Result<()> {
     let connecting = async {
         let mut stream = TcpStream::connect(address).await?;
         sockets::tune_link(&stream)?;
-        stream.write_all(&Hello { kind: LinkKind::Control }.encode()).await?;
+        stream.write_all(&Hello { kind }.encode()).await?;
         io::Result::Ok(stream)
     };
     let stream = tokio::time::timeout(CONNECT_DEADLINE, connecting).await??;
@@ -313,7 +325,15 @@ async fn greet(
     tokio::time::timeout(HELLO_DEADLINE, stream.read_exact(&mut hello)).await??;
     match Hello::decode(hello).map_err(io::Error::other)?.kind {
         LinkKind::Control => answer_calls(stream, cluster, stop).await,
+        LinkKind::Heartbeat => {
+            let stream = stream.into_std()?;
+            let runtime = cluster.heartbeats.clone();
+            let answering =
+                runtime.spawn(async move { answer_calls(TcpStream::from_std(stream)?, cluster, stop).await });
+            answering.await.map_err(io::Error::other)?
+        }
         // A node that stops takes no more links; the socket closes with the arrival.
+        LinkKind::Copies => hands.give(Arrival::Copies(stream.into_std()?)).map_err(|_| io::Error::other("stopping")),
         LinkKind::Data => hands.give(Arrival::Peer(stream.into_std()?)).map_err(|_| io::Error::other("stopping")),
     }
 }

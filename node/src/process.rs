@@ -1,7 +1,7 @@
 //! Facts about this process and its clocks. The only place of the node that reads them.
 
 use std::sync::OnceLock;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Resident memory of this process in bytes; 0 where the system does not tell.
 pub fn resident_bytes() -> u64 {
@@ -17,10 +17,22 @@ pub fn unix_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
-/// Monotonic time since the first call: for timers and latencies, never leaves the process.
+/// Monotonic time since the first call, which goes on while the machine is suspended: for leases, timers and latencies; never
+/// leaves the process.
 pub fn monotonic() -> Duration {
-    static START: OnceLock<Instant> = OnceLock::new();
-    START.get_or_init(Instant::now).elapsed()
+    static START: OnceLock<Duration> = OnceLock::new();
+    let now = boot_time();
+    now.saturating_sub(*START.get_or_init(|| now))
+}
+
+fn boot_time() -> Duration {
+    use rustix::time::{ClockId, clock_gettime};
+    #[cfg(target_os = "linux")]
+    let clock = ClockId::Boottime;
+    // Counts suspended time on macOS too; there is no other name for it.
+    #[cfg(not(target_os = "linux"))]
+    let clock = ClockId::Monotonic;
+    Duration::try_from(clock_gettime(clock)).unwrap_or_default()
 }
 
 /// Raises the limit of open files to what the system allows; returns the limit in force.

@@ -1,6 +1,7 @@
 //! What all threads of a node share: the core node, the address book, buffer accounts, the stop signal.
 //! Everything here is read often and changed seldom, or is one atomic number.
 
+use crate::copies::CopyLinks;
 use dcache_protocol::{Addresses, NodeId};
 use parking_lot::RwLock;
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ pub struct Shared {
     pub book: AddressBook,
     pub buffers: Buffers,
     pub cut: CutCounters,
+    pub copies: CopyLinks,
     pub stop: watch::Receiver<Stop>,
 }
 

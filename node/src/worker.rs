@@ -7,7 +7,7 @@
 use crate::link::{self, Links};
 use crate::nudge::Nudge;
 use crate::shared::{Shared, Stop};
-use crate::{connection, sockets};
+use crate::{connection, copies, sockets};
 use dcache_core::Door;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 /// How often each worker does its share of background work (expiry, dropped slots).
 const MAINTAIN_EVERY: Duration = Duration::from_millis(10);
@@ -38,6 +38,8 @@ pub struct Worker {
     pub scratch: RefCell<Scratch>,
     /// An empty buffer for replies, lent to whichever connection writes some.
     pub spare: Cell<Vec<u8>>,
+    /// Something was written that other nodes are to have copies of.
+    changed: Notify,
     stopping: Cell<bool>,
     connections: RefCell<BTreeMap<u64, Arc<Nudge>>>,
     next_connection: Cell<u64>,
@@ -59,6 +61,13 @@ impl Worker {
         self.next_connection.set(id + 1);
         self.connections.borrow_mut().insert(id, nudge);
         Registered { worker: self.clone(), id }
+    }
+
+    /// Has copies sent once every task that is ready now had its turn.
+    pub fn send_copies(&self) {
+        if self.shared.core.replication().has_changed() {
+            self.changed.notify_one();
+        }
     }
 
     fn stop(&self) {
@@ -83,6 +92,7 @@ impl Drop for Registered {
 pub enum Arrival {
     Client(std::net::TcpStream, Door),
     Peer(std::net::TcpStream),
+    Copies(std::net::TcpStream),
 }
 
 /// Hands sockets to workers.
@@ -147,11 +157,20 @@ fn run(
         links: Links::default(),
         scratch: RefCell::new(Scratch { input: vec![0; READ_BYTES] }),
         spare: Cell::default(),
+        changed: Notify::new(),
         stopping: Cell::new(false),
         connections: RefCell::default(),
         next_connection: Cell::new(0),
     });
     runtime.block_on(async {
+        tokio::task::spawn_local(copies::tend(worker.clone(), count));
+        let sender = worker.clone();
+        tokio::task::spawn_local(async move {
+            loop {
+                sender.changed.notified().await;
+                sender.shared.copies.flush(&sender.shared.core);
+            }
+        });
         let mut stop = worker.shared.stop.clone();
         let mut maintain = tokio::time::interval(MAINTAIN_EVERY);
         maintain.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -161,7 +180,10 @@ fn run(
                     Some(arrival) => welcome(arrival, &worker, &connections),
                     None => break,
                 },
-                _ = maintain.tick() => worker.shared.core.maintain(index, count),
+                _ = maintain.tick() => {
+                    worker.shared.core.maintain(index, count);
+                    worker.shared.copies.flush(&worker.shared.core);
+                }
                 _ = stop.wait_for(|stop| *stop >= Stop::Orderly) => break,
             }
         }
@@ -177,6 +199,13 @@ fn run(
     });
 }
 
+/// Whose connection it is.
+enum Of {
+    Client(Door),
+    Peer,
+    Copies,
+}
+
 fn welcome(arrival: Arrival, worker: &Rc<Worker>, connections: &Arc<AtomicUsize>) {
     /// Counts a connection out however its task ends.
     struct Counted(Arc<AtomicUsize>);
@@ -187,17 +216,19 @@ fn welcome(arrival: Arrival, worker: &Rc<Worker>, connections: &Arc<AtomicUsize>
     }
     let counted = Counted(connections.clone());
     let worker = worker.clone();
-    let (stream, door) = match arrival {
-        Arrival::Client(stream, door) => (stream, Some(door)),
-        Arrival::Peer(stream) => (stream, None),
+    let (stream, of) = match arrival {
+        Arrival::Client(stream, door) => (stream, Of::Client(door)),
+        Arrival::Peer(stream) => (stream, Of::Peer),
+        Arrival::Copies(stream) => (stream, Of::Copies),
     };
     match TcpStream::from_std(stream) {
         Ok(stream) => {
             tokio::task::spawn_local(async move {
                 let _counted = counted;
-                match door {
-                    Some(door) => connection::serve(stream, door, worker).await,
-                    None => link::serve(stream, worker).await,
+                match of {
+                    Of::Client(door) => connection::serve(stream, door, worker).await,
+                    Of::Peer => link::serve(stream, worker).await,
+                    Of::Copies => copies::serve(stream, worker).await,
                 }
             });
         }

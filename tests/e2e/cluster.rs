@@ -7,13 +7,21 @@ use dcache_protocol::slot_of;
 /// Three nodes formed into a cluster.
 fn three(home: &Home) -> Vec<Node> {
     let nodes: Vec<Node> = (1..=3).map(|n| Node::start(home, &format!("n{n}"), &[])).collect();
-    form(home, &nodes);
+    form(home, &nodes, "");
     nodes
 }
 
-fn form(home: &Home, nodes: &[Node]) {
+/// What a node holds is lost with it, and its slots wait for it.
+fn three_without_copies(home: &Home) -> Vec<Node> {
+    let nodes: Vec<Node> = (1..=3).map(|n| Node::start(home, &format!("n{n}"), &[])).collect();
+    form(home, &nodes, "copies: 0\n");
+    nodes
+}
+
+/// Forms a cluster of running nodes; `spec` are further lines of cluster.yaml.
+fn form(home: &Home, nodes: &[Node], spec: &str) {
     let list: String = nodes.iter().map(|node| format!("  - peers: {}\n", node.peers)).collect();
-    let file = home.file("cluster.yaml", format!("name: trio\nnodes:\n{list}"));
+    let file = home.file("cluster.yaml", format!("name: trio\n{spec}nodes:\n{list}"));
     nodes[0].ok(home, &["cluster", "init", "-f", &file.to_string_lossy(), "--yes"]);
 }
 
@@ -89,7 +97,7 @@ fn the_cluster_door_redirects_and_says_the_same_on_every_node() {
 #[test]
 fn a_lost_node_is_named_and_its_slots_come_back_with_it_on_other_addresses() {
     let home = Home::new();
-    let mut nodes = three(&home);
+    let mut nodes = three_without_copies(&home);
     let before = status(&home, &nodes[0]);
     let (here, there) = (key_of(&before, "n1"), key_of(&before, "n3"));
     let mut client = Wire::connect(&nodes[0].gateway);

@@ -86,6 +86,11 @@ impl Batch {
         }
     }
 
+    /// The request that [`Batch::next`] answered last did not run, and is the next one again.
+    pub fn put_back(&mut self) {
+        self.next -= 1;
+    }
+
     /// The next request to run. `input` begins at the first byte of the client's that is not consumed.
     #[inline]
     pub fn next(&mut self, node: &Node, database: u16, input: &[u8]) -> Next {

@@ -1,44 +1,28 @@
-//! The control machine: what a node does about its cluster, as `step(now, Input) → Outputs`.
+//! The control machine: what a node does about what the cluster agreed on, as `step(Input) → Outputs`.
 //!
 //! [`Input`] and [`Output`] together list everything the control path can be told and can do. The node crate selects an
 //! input, steps this, and performs the outputs; the machine waits for nothing and touches nothing. Forming a cluster and
 //! answering operators are requests the node crate carries out with the metadata log directly; they end up here as
-//! [`Input::Committed`].
+//! [`Input::Committed`]. Who is up is found out in [`crate::heartbeat`].
 
-use dcache_cluster::membership::{HEARTBEAT_EVERY, LEASE, Membership};
-use dcache_cluster::metadata::{Command, Metadata};
-use dcache_protocol::{NodeId, NodeRecord, NodeState};
+use dcache_cluster::metadata::Metadata;
+use dcache_protocol::{NodeId, NodeState};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// What a node is told.
 #[derive(Clone, Debug)]
 pub enum Input {
-    /// Time passed; at least every [`TICK`].
-    Tick,
     /// The metadata log applied up to this state.
     Committed(Arc<Metadata>),
     /// Who leads the metadata log, as far as this node knows.
-    Leadership { leader: Option<NodeId>, is_me: bool },
-    /// Another node's heartbeat.
-    Heartbeat { cluster_id: NodeId, node: NodeRecord },
-    /// The leader answered this node's heartbeat.
-    HeartbeatAnswered,
+    Leadership { leader: Option<NodeId> },
 }
 
 /// What a node does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
-    /// Send this node's own record to another.
-    SendHeartbeat {
-        to: NodeId,
-    },
-    Propose(Command),
     /// Workers act on this from now on.
-    Publish {
-        metadata: Arc<Metadata>,
-        leader: Option<NodeId>,
-    },
+    Publish { metadata: Arc<Metadata>, leader: Option<NodeId> },
     /// Something an operator may want to read in the log.
     Report(Event),
 }
@@ -51,69 +35,22 @@ pub enum Event {
     Leader { name: Option<String> },
 }
 
-/// Longest time between two [`Input::Tick`]s.
-pub const TICK: Duration = Duration::from_millis(50);
-
 /// The machine. Owned by the control loop alone.
 #[derive(Debug)]
 pub struct Control {
-    me: NodeRecord,
     metadata: Arc<Metadata>,
     leader: Option<NodeId>,
-    membership: Membership,
-    beat_at: Option<Duration>,
-    answered_at: Duration,
 }
 
 impl Control {
-    pub fn new(me: NodeRecord, metadata: Arc<Metadata>) -> Control {
-        Control {
-            me,
-            metadata,
-            leader: None,
-            membership: Membership::default(),
-            beat_at: None,
-            answered_at: Duration::ZERO,
-        }
+    pub fn new(metadata: Arc<Metadata>) -> Control {
+        Control { metadata, leader: None }
     }
 
-    /// One input. `now` is monotonic time since the process's start.
-    pub fn step(&mut self, now: Duration, input: Input, out: &mut Vec<Output>) {
+    pub fn step(&mut self, input: Input, out: &mut Vec<Output>) {
         match input {
-            Input::Tick => self.tick(now, out),
             Input::Committed(metadata) => self.committed(metadata, out),
-            Input::Leadership { leader, is_me } => self.leadership(now, leader, is_me, out),
-            Input::Heartbeat { cluster_id, node } => {
-                if self.metadata.cluster_id == Some(cluster_id) {
-                    out.extend(self.membership.heartbeat(now, &node, &self.metadata).map(Output::Propose));
-                }
-            }
-            Input::HeartbeatAnswered => self.answered_at = now,
-        }
-    }
-
-    fn tick(&mut self, now: Duration, out: &mut Vec<Output>) {
-        if !self.metadata.is_formed() {
-            return;
-        }
-        if self.beat_at.is_none_or(|at| now.saturating_sub(at) >= HEARTBEAT_EVERY) {
-            self.beat_at = Some(now);
-            self.beat(now, out);
-        }
-        out.extend(self.membership.expired(now, &self.metadata).into_iter().map(Output::Propose));
-    }
-
-    fn beat(&mut self, now: Duration, out: &mut Vec<Output>) {
-        if self.membership.is_leading() {
-            self.answered_at = now;
-            out.extend(self.membership.heartbeat(now, &self.me, &self.metadata).map(Output::Propose));
-            return;
-        }
-        let leader_answers = now.saturating_sub(self.answered_at) <= LEASE;
-        match self.leader.filter(|leader| *leader != self.me.id && leader_answers) {
-            Some(to) => out.push(Output::SendHeartbeat { to }),
-            // Nobody is known to lead, or it may have moved: whoever leads will hear it.
-            None => out.extend(self.metadata.peers_besides(self.me.id).map(|(to, _)| Output::SendHeartbeat { to })),
+            Input::Leadership { leader } => self.leadership(leader, out),
         }
     }
 
@@ -136,17 +73,11 @@ impl Control {
         out.push(Output::Publish { metadata: self.metadata.clone(), leader: self.leader });
     }
 
-    fn leadership(&mut self, now: Duration, leader: Option<NodeId>, is_me: bool, out: &mut Vec<Output>) {
-        if is_me && !self.membership.is_leading() {
-            self.membership.lead(now);
-        } else if !is_me {
-            self.membership.follow();
-        }
+    fn leadership(&mut self, leader: Option<NodeId>, out: &mut Vec<Output>) {
         if leader == self.leader {
             return;
         }
         self.leader = leader;
-        self.answered_at = now;
         let name = leader.and_then(|id| self.metadata.nodes.get(&id)).map(|node| node.name.clone());
         out.push(Output::Report(Event::Leader { name }));
         out.push(Output::Publish { metadata: self.metadata.clone(), leader });
@@ -156,83 +87,38 @@ impl Control {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dcache_protocol::{Addresses, Incarnation};
+    use crate::fixture;
+    use dcache_cluster::metadata::Command;
 
-    fn node(id: u64) -> NodeRecord {
-        NodeRecord {
-            id: NodeId(id),
-            name: format!("n{id}"),
-            zone: String::new(),
-            weight: 100,
-            addresses: Addresses::default(),
-            incarnation: Incarnation(id),
-            state: NodeState::Up,
-            version: "0.1.0".into(),
-            memory_bytes: 1 << 20,
-        }
-    }
-
-    fn cluster() -> Arc<Metadata> {
-        let mut metadata = Metadata::standalone(node(1));
-        metadata.cluster_id = Some(NodeId(99));
-        metadata.nodes.extend([2, 3].map(|id| (NodeId(id), node(id))));
-        Arc::new(metadata)
-    }
-
-    fn at(ms: u64) -> Duration {
-        Duration::from_millis(ms)
-    }
-
-    fn step(control: &mut Control, ms: u64, input: Input) -> Vec<Output> {
+    fn step(control: &mut Control, input: Input) -> Vec<Output> {
         let mut out = Vec::new();
-        control.step(at(ms), input, &mut out);
+        control.step(input, &mut out);
         out
     }
 
     #[test]
-    fn heartbeats_go_to_the_leader_or_to_everyone() {
-        let mut control = Control::new(node(1), cluster());
-        let everyone = [2, 3].map(|id| Output::SendHeartbeat { to: NodeId(id) });
-        assert_eq!(step(&mut control, 0, Input::Tick), everyone);
-        assert_eq!(step(&mut control, 100, Input::Tick), []);
-        step(&mut control, 150, Input::Leadership { leader: Some(NodeId(3)), is_me: false });
-        assert_eq!(step(&mut control, 200, Input::Tick), [Output::SendHeartbeat { to: NodeId(3) }]);
-        assert_eq!(step(&mut control, 1700, Input::Tick), everyone, "a leader that does not answer may have moved");
-        step(&mut control, 1750, Input::HeartbeatAnswered);
-        assert_eq!(step(&mut control, 1900, Input::Tick), [Output::SendHeartbeat { to: NodeId(3) }]);
-    }
-
-    #[test]
-    fn the_leader_expires_who_is_silent() {
-        let mut control = Control::new(node(1), cluster());
-        step(&mut control, 0, Input::Leadership { leader: Some(NodeId(1)), is_me: true });
-        step(&mut control, 1000, Input::Heartbeat { cluster_id: NodeId(99), node: node(2) });
-        step(&mut control, 1000, Input::Heartbeat { cluster_id: NodeId(98), node: node(3) });
-        let out = step(&mut control, 1600, Input::Tick);
-        assert_eq!(out, [Output::Propose(Command::Expire { node: NodeId(3), incarnation: Incarnation(3) })]);
-    }
-
-    #[test]
     fn a_change_is_reported_and_published_once() {
-        let before = cluster();
-        let mut control = Control::new(node(1), before.clone());
+        let before = Arc::new(fixture::metadata(3));
+        let mut control = Control::new(before.clone());
         let mut after = (*before).clone();
-        after.apply(&Command::Expire { node: NodeId(2), incarnation: Incarnation(2) }).expect("up before");
+        let member = fixture::member(1);
+        let expire = Command::Expire { node: member.node, incarnation: member.incarnation };
+        after.apply(&expire).expect("up before");
         let after = Arc::new(after);
-        let out = step(&mut control, 0, Input::Committed(after.clone()));
-        assert_eq!(
-            out,
-            [
-                Output::Report(Event::NodeDown { name: "n2".into() }),
-                Output::Publish { metadata: after.clone(), leader: None }
-            ]
-        );
-        assert_eq!(step(&mut control, 1, Input::Committed(after)), []);
+        let out = step(&mut control, Input::Committed(after.clone()));
+        let down = Output::Report(Event::NodeDown { name: "n2".into() });
+        assert_eq!(out, [down, Output::Publish { metadata: after.clone(), leader: None }]);
+        assert_eq!(step(&mut control, Input::Committed(after)), []);
     }
 
     #[test]
-    fn a_standalone_node_beats_for_nobody() {
-        let mut control = Control::new(node(1), Arc::new(Metadata::standalone(node(1))));
-        assert_eq!(step(&mut control, 5000, Input::Tick), []);
+    fn a_leader_is_reported_and_published_once() {
+        let metadata = Arc::new(fixture::metadata(3));
+        let mut control = Control::new(metadata.clone());
+        let leader = Some(fixture::id(2));
+        let out = step(&mut control, Input::Leadership { leader });
+        let report = Output::Report(Event::Leader { name: Some("n3".into()) });
+        assert_eq!(out, [report, Output::Publish { metadata, leader }]);
+        assert_eq!(step(&mut control, Input::Leadership { leader }), []);
     }
 }

@@ -11,8 +11,9 @@
 //! ```
 //!
 //! A slot may change hands between the look at the view and the part's arrival: the receiver then says so and has run
-//! nothing. If this node has a newer view by then, the part is planned anew, once. Nothing else is ever retried here: after
-//! a broken link or a missed deadline nobody knows whether the request ran, and the error says so.
+//! nothing. Such a part is planned anew, at once when this node has a newer view by then and a little later otherwise, until
+//! [`ASK_AGAIN_WITHIN`] is over. So is what never reached a node whose copies another one may take over, and a read of which
+//! nobody knows whether it ran. A write of which nobody knows that is never sent again, and the error says so.
 //!
 //! Split writes are not atomic over several nodes. `SCAN` walks the nodes in the order of their tags, with the tag in bits
 //! 40 to 51 of the cursor, so a cursor stays below 2^52, which every client's number type holds.
@@ -22,6 +23,8 @@ mod merge;
 use crate::Node;
 use crate::batch::KeyPlace;
 use crate::command::{self, Command, Context, Door, Gather, Merge};
+use crate::replication::guard;
+use crate::replication::hold::Hold;
 use crate::route::{self, Route};
 use crate::session::ClientState;
 use crate::stats::Outcome as Counted;
@@ -34,6 +37,12 @@ use dcache_protocol::resp::value::encode_request;
 use dcache_protocol::{Epoch, NodeId, slot_of};
 use std::time::Duration;
 
+/// How long a request that certainly did not run, or may run twice, is tried: longer than a failover takes.
+pub const ASK_AGAIN_WITHIN: Duration = Duration::from_millis(4500);
+
+/// Pause before it is tried again without news about who owns what.
+const ASK_AGAIN_EVERY: Duration = Duration::from_millis(10);
+
 /// Bits of a gateway cursor that are the node's own cursor.
 const CURSOR_BITS: u32 = 40;
 
@@ -45,6 +54,10 @@ pub struct Fanout {
     pub parts: Vec<Part>,
     /// The caller must not advance the session again before this is finished.
     pub barrier: bool,
+    /// The parts are to be sent so much later.
+    pub delay: Duration,
+    /// What the pieces that ran here wait for.
+    holds: Vec<Hold>,
     plan: Plan,
     origin: Origin,
 }
@@ -77,8 +90,8 @@ pub enum ForwardError {
 /// What became of a finished fan-out.
 #[derive(Debug)]
 pub enum Outcome {
-    /// The reply is written.
-    Done,
+    /// The reply is written; it waits for these.
+    Done(Vec<Hold>),
     /// Ownership changed meanwhile: carry this one out in its place.
     Again(Fanout),
 }
@@ -96,7 +109,8 @@ pub(crate) struct Origin {
     pub started: Duration,
     /// Of the view it was planned under.
     pub epoch: Epoch,
-    pub is_retry: bool,
+    /// Several nodes were asked, also if now it is one again.
+    pub is_shared: bool,
 }
 
 #[derive(Debug)]
@@ -148,16 +162,24 @@ impl Fanout {
     pub(crate) fn whole(origin: Origin, to: &ViewNode, args: Args<'_>) -> Fanout {
         let args: Vec<&[u8]> = args.iter().collect();
         let part = origin.part(to.id, &args);
-        Fanout { parts: vec![part], barrier: false, plan: Plan::Whole, origin }
+        Fanout {
+            parts: vec![part],
+            barrier: false,
+            delay: Duration::ZERO,
+            holds: Vec::new(),
+            plan: Plan::Whole,
+            origin,
+        }
     }
 
     /// Turns the parts' answers, in their order, into the client's reply, appended to `out`.
     pub fn finish(self, node: &Node, replies: Vec<Result<Vec<u8>, ForwardError>>, out: &mut Vec<u8>) -> Outcome {
         let origin = self.origin;
         let stats = node.stats().worker(origin.worker);
-        stats.forward_errors.add(replies.iter().filter(|reply| reply.is_err()).count() as u64);
+        let errors = replies.iter().filter(|reply| reply.is_err()).count() as u64;
         let mark = out.len();
-        let result = self.settle(node, replies, out);
+        let mut holds = Vec::new();
+        let result = self.settle(node, replies, out, &mut holds);
         match result {
             Ok(Some(again)) => {
                 stats.forwarded.add(again.parts.len() as u64);
@@ -165,6 +187,7 @@ impl Fanout {
             }
             Ok(None) => {}
             Err(error) => {
+                stats.forward_errors.add(errors);
                 out.truncate(mark);
                 Reply::new(out, origin.version).error(&error);
             }
@@ -177,9 +200,12 @@ impl Fanout {
         stats.record(usize::from(origin.command.id), node.now().saturating_sub(origin.started), counted, 1);
         if origin.is_silent {
             out.truncate(mark);
+            holds.clear();
         }
+        // One part of the reply may wait for this, another for that; it is one reply.
+        holds.iter_mut().for_each(|hold| (hold.start, hold.end) = (mark, out.len()));
         stats.bytes_out.add((out.len() - mark) as u64);
-        Outcome::Done
+        Outcome::Done(holds)
     }
 
     /// Writes the reply, or answers what must be asked again.
@@ -188,13 +214,15 @@ impl Fanout {
         node: &Node,
         replies: Vec<Result<Vec<u8>, ForwardError>>,
         out: &mut Vec<u8>,
+        holds: &mut Vec<Hold>,
     ) -> Result<Option<Fanout>, WireError> {
         let view = node.view();
-        let Fanout { parts, plan, origin, .. } = self;
+        let Fanout { parts, plan, origin, holds: held, .. } = self;
         let asked = Asked { node, view: &view, parts: &parts, origin };
+        *holds = held;
         match plan {
-            Plan::Whole => asked.settle_whole(replies, out),
-            Plan::Split { merge, pieces } => asked.settle_split(merge, pieces, replies, out),
+            Plan::Whole => asked.settle_whole(replies, out, holds),
+            Plan::Split { merge, pieces } => asked.settle_split(merge, pieces, replies, out, holds),
             Plan::Everywhere { gather, here, unreached } => {
                 let mut answers: Vec<Vec<u8>> = here.into_iter().collect();
                 for (index, reply) in replies.into_iter().enumerate() {
@@ -225,12 +253,14 @@ impl Origin {
     }
 
     /// Runs a piece on this node, which owns its keys.
-    fn run_here(&self, node: &Node, view: &View, args: &[&[u8]]) -> Vec<u8> {
+    fn run_here(&self, node: &Node, view: &View, args: &[&[u8]], holds: &mut Vec<Hold>) -> Result<Vec<u8>, WireError> {
         let mut request = Vec::new();
         encode_request(args, &mut request);
         let mut reply = Vec::new();
-        serve(node, view, self.worker, self.database, self.version, &request, &mut reply);
-        reply
+        match serve(node, view, self.worker, self.database, self.version, &request, &mut reply, holds) {
+            DataStatus::Answered => Ok(reply),
+            DataStatus::NotOwner => Err(WireError::NotServing),
+        }
     }
 }
 
@@ -247,24 +277,27 @@ impl Asked<'_> {
         &self,
         replies: Vec<Result<Vec<u8>, ForwardError>>,
         out: &mut Vec<u8>,
+        holds: &mut Vec<Hold>,
     ) -> Result<Option<Fanout>, WireError> {
         match replies.into_iter().next().unwrap_or(Err(ForwardError::Unreachable)) {
             Ok(reply) => {
                 out.extend_from_slice(&reply);
                 Ok(None)
             }
-            Err(ForwardError::NotOwner) if self.may_ask_again(0) => {
+            Err(error) if self.may_ask_again(0, error) => {
                 let request = &self.parts[0].request;
                 let mut parser = Parser::new(Limits::default());
                 let args = own_request(&mut parser, request);
                 let command = self.origin.command;
                 let first = command.first_key(args).map(slot_of);
                 match route::route(self.view, Door::Gateway, command, args, first)? {
-                    Route::There(to) => Ok(Some(Fanout::whole(self.retried(), to, args).with_barrier())),
+                    Route::There(to) => Ok(Some(Fanout::whole(self.retried(), to, args).with_barrier(self.delay()))),
                     _ => {
                         let Origin { worker, database, version, .. } = self.origin;
-                        serve(self.node, self.view, worker, database, version, request, out);
-                        Ok(None)
+                        match serve(self.node, self.view, worker, database, version, request, out, holds) {
+                            DataStatus::Answered => Ok(None),
+                            DataStatus::NotOwner => Err(WireError::NotServing),
+                        }
                     }
                 }
             }
@@ -278,9 +311,11 @@ impl Asked<'_> {
         pieces: Vec<Piece>,
         replies: Vec<Result<Vec<u8>, ForwardError>>,
         out: &mut Vec<u8>,
+        holds: &mut Vec<Hold>,
     ) -> Result<Option<Fanout>, WireError> {
         let mut replies: Vec<Option<Result<Vec<u8>, ForwardError>>> = replies.into_iter().map(Some).collect();
-        let mut again = Split { origin: self.retried(), parts: Vec::new(), pieces: Vec::new() };
+        let held = std::mem::take(holds);
+        let mut again = Split { origin: self.retried(), parts: Vec::new(), pieces: Vec::new(), holds: held };
         for piece in pieces {
             let index = match piece.answer {
                 Answer::Have(reply) => {
@@ -292,7 +327,7 @@ impl Asked<'_> {
             let reply = replies.get_mut(index).and_then(Option::take).unwrap_or(Err(ForwardError::Unreachable));
             match reply {
                 Ok(reply) => again.pieces.push(Piece { places: piece.places, answer: Answer::Have(reply) }),
-                Err(ForwardError::NotOwner) if self.may_ask_again(index) => {
+                Err(error) if self.may_ask_again(index, error) => {
                     let mut parser = Parser::new(Limits::default());
                     let args = own_request(&mut parser, &self.parts[index].request);
                     again.add(self.node, self.view, args, &piece.places)?;
@@ -303,19 +338,47 @@ impl Asked<'_> {
         if again.parts.is_empty() {
             let pieces: Vec<(&[usize], &[u8])> = again.pieces.iter().filter_map(Piece::answered).collect();
             merge::merged(merge, &pieces, self.origin.version, out)?;
+            *holds = again.holds;
             return Ok(None);
         }
-        Ok(Some(again.into_fanout(merge).with_barrier()))
+        Ok(Some(again.into_fanout(merge).with_barrier(self.delay())))
     }
 
-    /// Whether a part that reached the wrong node can be planned anew: once, and only with news about who owns what.
-    fn may_ask_again(&self, part: usize) -> bool {
-        let has_request = self.parts.get(part).is_some_and(|part| !part.request.is_empty());
-        !self.origin.is_retry && self.view.epoch() != self.origin.epoch && has_request
+    /// Whether a part without an answer can be planned anew.
+    fn may_ask_again(&self, part: usize, error: ForwardError) -> bool {
+        let Some(part) = self.parts.get(part).filter(|part| !part.request.is_empty()) else { return false };
+        if self.node.now().saturating_sub(self.origin.started) >= ASK_AGAIN_WITHIN {
+            return false;
+        }
+        match error {
+            ForwardError::NotOwner => true,
+            ForwardError::Unreachable => self.is_replicated(part),
+            ForwardError::LinkLost | ForwardError::TimedOut => {
+                !self.origin.command.is_write() && self.is_replicated(part)
+            }
+            ForwardError::Overloaded => false,
+        }
+    }
+
+    /// Whether another node may take over what a part is about.
+    fn is_replicated(&self, part: &Part) -> bool {
+        let mut parser = Parser::new(Limits::default());
+        let args = own_request(&mut parser, &part.request);
+        let first = self.origin.command.first_key(args).map(slot_of);
+        first.is_some_and(|slot| self.view.metadata.of_slot(slot).is_replicated())
+    }
+
+    /// News about who owns what are acted on at once.
+    fn delay(&self) -> Duration {
+        if self.view.epoch() == self.origin.epoch { ASK_AGAIN_EVERY } else { Duration::ZERO }
     }
 
     fn retried(&self) -> Origin {
-        Origin { is_retry: true, epoch: self.view.epoch(), ..self.origin }
+        Origin { epoch: self.view.epoch(), is_shared: self.is_shared(), ..self.origin }
+    }
+
+    fn is_shared(&self) -> bool {
+        self.origin.is_shared || self.parts.len() > 1
     }
 
     fn explain(&self, part: usize, error: ForwardError) -> WireError {
@@ -324,7 +387,7 @@ impl Asked<'_> {
             Some(node) => node.name.clone(),
             None => id.map_or_else(String::new, |id| id.to_string()),
         };
-        let others = if self.parts.len() > 1 { "; other nodes may have run their share" } else { "" };
+        let others = if self.is_shared() { "; other nodes may have run their share" } else { "" };
         match error {
             ForwardError::NotOwner => WireError::TryAgain {
                 reason: format!("Hash slot is changing hands: node {name} did not run the request{others}"),
@@ -337,6 +400,12 @@ impl Asked<'_> {
                     "Hash slot not served: node {name} cannot be reached and did not run the request{others}"
                 ),
             },
+            ForwardError::LinkLost if self.origin.command.is_write() => WireError::NotConfirmed {
+                reason: format!("the link to node {name} broke before its answer came{others}"),
+            },
+            ForwardError::TimedOut if self.origin.command.is_write() => {
+                WireError::NotConfirmed { reason: format!("node {name} did not answer in time{others}") }
+            }
             ForwardError::LinkLost => WireError::ClusterDown {
                 reason: format!("Hash slot not served: the link to node {name} broke, outcome unknown{others}"),
             },
@@ -349,8 +418,8 @@ impl Asked<'_> {
 
 impl Fanout {
     /// A part asked again must not be overtaken by the same client's later requests for the same key.
-    fn with_barrier(self) -> Fanout {
-        Fanout { barrier: true, ..self }
+    fn with_barrier(self, delay: Duration) -> Fanout {
+        Fanout { barrier: true, delay, ..self }
     }
 }
 
@@ -366,7 +435,7 @@ pub(crate) fn split(
     if !(args.len() - 1).is_multiple_of(keys.max(1)) {
         return Err(command::wrong_arity(origin.command));
     }
-    let mut split = Split { origin, parts: Vec::new(), pieces: Vec::new() };
+    let mut split = Split { origin, parts: Vec::new(), pieces: Vec::new(), holds: Vec::new() };
     split.add(node, view, args, &(0..keys).collect::<Vec<usize>>())?;
     Ok(split.into_fanout(merge))
 }
@@ -376,6 +445,7 @@ struct Split {
     origin: Origin,
     parts: Vec<Part>,
     pieces: Vec<Piece>,
+    holds: Vec<Hold>,
 }
 
 impl Split {
@@ -402,7 +472,17 @@ impl Split {
             let of_key = |index: &usize| (1 + index * width..1 + (index + 1) * width).filter_map(|i| args.get(i));
             let request: Vec<&[u8]> = name.chain(indexes.iter().flat_map(of_key)).collect();
             let answer = match target {
-                Target::Here => Answer::Have(self.origin.run_here(node, view, &request)),
+                Target::Here => {
+                    let is_first = self.pieces.iter().all(|piece| piece.answered().is_none());
+                    match self.origin.run_here(node, view, &request, &mut self.holds) {
+                        Ok(reply) => Answer::Have(reply),
+                        Err(error) if is_first => return Err(error),
+                        Err(error) => {
+                            let reason = format!("{}; other nodes may have run their share", brief(&error));
+                            return Err(WireError::TryAgain { reason });
+                        }
+                    }
+                }
                 Target::There(id) => {
                     self.parts.push(self.origin.part(id, &request));
                     Answer::OfPart(self.parts.len() - 1)
@@ -415,7 +495,14 @@ impl Split {
 
     fn into_fanout(self, merge: Merge) -> Fanout {
         let plan = Plan::Split { merge, pieces: self.pieces };
-        Fanout { parts: self.parts, barrier: false, plan, origin: self.origin }
+        Fanout {
+            parts: self.parts,
+            barrier: false,
+            delay: Duration::ZERO,
+            holds: self.holds,
+            plan,
+            origin: self.origin,
+        }
     }
 }
 
@@ -443,12 +530,20 @@ pub(crate) fn everywhere(
     };
     let request: Vec<&[u8]> = args.iter().collect();
     let owns_slots = owners.iter().any(|owner| owner.id == view.me);
-    let here = owns_slots.then(|| origin.run_here(node, view, &request));
+    let mut holds = Vec::new();
+    let here = if owns_slots { Some(origin.run_here(node, view, &request, &mut holds)?) } else { None };
     let others = owners.iter().filter(|owner| owner.id != view.me && owner.is_up);
     let parts = others.map(|owner| origin.part(owner.id, &request)).collect();
-    let fanout = Fanout { parts, barrier: false, plan: Plan::Everywhere { gather, here, unreached }, origin };
-    if fanout.parts.is_empty() {
-        return fanout.settle(node, Vec::new(), out);
+    let fanout = Fanout {
+        parts,
+        barrier: false,
+        delay: Duration::ZERO,
+        holds,
+        plan: Plan::Everywhere { gather, here, unreached },
+        origin,
+    };
+    if fanout.parts.is_empty() && fanout.holds.is_empty() {
+        return fanout.settle(node, Vec::new(), out, &mut Vec::new());
     }
     Ok(Some(fanout))
 }
@@ -484,12 +579,19 @@ fn scan(
     let mut request: Vec<&[u8]> = args.iter().collect();
     request[1] = own_cursor.as_bytes();
     if owner.id == view.me {
-        let reply = origin.run_here(node, view, &request);
+        let reply = origin.run_here(node, view, &request, &mut Vec::new())?;
         merge::scanned(view, owner.tag, &reply, origin.version, out)?;
         return Ok(None);
     }
     let parts = vec![origin.part(owner.id, &request)];
-    Ok(Some(Fanout { parts, barrier: false, plan: Plan::Cursor { tag: owner.tag }, origin }))
+    Ok(Some(Fanout {
+        parts,
+        barrier: false,
+        delay: Duration::ZERO,
+        holds: Vec::new(),
+        plan: Plan::Cursor { tag: owner.tag },
+        origin,
+    }))
 }
 
 /// Where a cluster-wide scan goes on after a node is through; 0 at the end.
@@ -504,7 +606,15 @@ fn own_request<'a>(parser: &'a mut Parser, request: &'a [u8]) -> Args<'a> {
     parser.args(request)
 }
 
-/// Runs one forwarded request, or a piece that stays here, and appends its reply. Nothing runs unless all its keys are ours.
+/// What an error says, without its code word.
+fn brief(error: &WireError) -> String {
+    let text = error.to_string();
+    text.split_once(' ').map_or(text.clone(), |(_, rest)| rest.into())
+}
+
+/// Runs one forwarded request, or a piece that stays here, and appends its reply and what that waits for. Nothing runs unless
+/// all its keys are ours.
+#[allow(clippy::too_many_arguments)]
 pub(crate) fn serve(
     node: &Node,
     view: &View,
@@ -513,15 +623,17 @@ pub(crate) fn serve(
     version: Version,
     request: &[u8],
     out: &mut Vec<u8>,
+    holds: &mut Vec<Hold>,
 ) -> DataStatus {
     let mut parser = node.spare_parser(worker).lock();
     let mut state = ClientState::of_peer(database, version);
+    let mark = out.len();
     let result = match parser.parse(request) {
         Ok(Progress::Request { consumed }) if consumed == request.len() => {
             let args = parser.args(request);
             match command::resolve(args) {
                 Ok(command) if !route::is_all_mine(view, command, args) => return DataStatus::NotOwner,
-                Ok(command) => run_served(node, view, worker, command, args, &mut state, out),
+                Ok(command) => run_served(node, view, worker, command, args, &mut state, out, holds),
                 Err(error) => Err(error),
             }
         }
@@ -533,12 +645,21 @@ pub(crate) fn serve(
             }))
         }
     };
-    if let Err(error) = result {
-        Reply::new(out, version).error(&error);
+    match result {
+        Ok(()) => {}
+        Err(WireError::NotServing | WireError::NoLease) => {
+            out.truncate(mark);
+            return DataStatus::NotOwner;
+        }
+        Err(error) => {
+            out.truncate(mark);
+            Reply::new(out, version).error(&error);
+        }
     }
     DataStatus::Answered
 }
 
+#[allow(clippy::too_many_arguments)]
 fn run_served(
     node: &Node,
     view: &View,
@@ -547,6 +668,7 @@ fn run_served(
     args: Args<'_>,
     state: &mut ClientState,
     out: &mut Vec<u8>,
+    holds: &mut Vec<Hold>,
 ) -> Result<(), WireError> {
     if command.gateway == command::Gateway::Local {
         let text = format!("ERR '{}' is answered by the node it is sent to and is never forwarded", command.name);
@@ -557,6 +679,10 @@ fn run_served(
     if let Some((_, place)) = &first_key {
         node.stats().worker(worker).record_partition(view.partition_of(place.slot).index());
     }
+    let place = first_key.as_ref().map(|(_, place)| *place);
+    let guarded = guard::Request { node, view, now: node.now(), command, args, database, place };
+    let begun = if view.has_copies() { Some(guarded.begin()?) } else { None };
+    let mark = out.len();
     let mut context = Context {
         node,
         view,
@@ -568,7 +694,11 @@ fn run_served(
         first_key: first_key.as_ref().map(|(key, place)| (*key, place)),
         reply: Reply::new(out, version),
     };
-    (command.run)(&mut context)
+    let result = (command.run)(&mut context);
+    match begun {
+        None => result,
+        Some(begun) => guarded.end(&begun, result, mark..out.len(), holds),
+    }
 }
 
 #[cfg(test)]

@@ -8,9 +8,12 @@
 //! | META-01 | critical | no quorum: namespaces and nodes cannot be changed, failures not noticed |
 //! | META-02 | warning | one more lost voter would cost the quorum |
 //! | SLOT-01 | critical | slots that no node owns |
+//! | COPY-01 | critical | partitions of which no copy in sync is up: they wait for one |
+//! | COPY-02 | warning | partitions with fewer copies in sync than the cluster keeps |
 //! | VERS-01 | warning | nodes run different versions |
 //! | MEM-01 | warning | a node refuses writes of a namespace for lack of space |
 
+use dcache_cluster::metadata::Metadata;
 use dcache_protocol::SlotRange;
 use dcache_protocol::control::{Finding, Health, Level, NodeStatus};
 use std::collections::BTreeSet;
@@ -22,6 +25,63 @@ pub struct Sight<'a> {
     pub quorum: bool,
     /// Slots without any owner in the table.
     pub unowned: &'a [SlotRange],
+    pub copies: Copies,
+}
+
+/// How it stands with the partitions' further copies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Copies {
+    /// Partitions that are to have any.
+    pub partitions: u16,
+    /// Of these, how many have all of them in sync.
+    pub in_sync: u16,
+    /// Of these, how many nobody serves.
+    pub waiting: u16,
+}
+
+impl Copies {
+    pub fn of(metadata: &Metadata) -> Copies {
+        let mut copies = Copies::default();
+        for partition in metadata.table.iter().filter(|partition| partition.is_replicated()) {
+            copies.partitions += 1;
+            copies.in_sync +=
+                u16::from(partition.in_sync.len() >= partition.copies.len() && partition.primary.is_some());
+            copies.waiting += u16::from(partition.primary.is_none());
+        }
+        copies
+    }
+
+    fn findings(self) -> impl Iterator<Item = Finding> {
+        let finding = |level, check: &str, message, hint: &str| Finding {
+            level,
+            check: check.into(),
+            message,
+            hint: Some(hint.into()),
+            node: None,
+        };
+        let waiting = (self.waiting > 0).then(|| {
+            let message =
+                format!("{} partitions wait for a copy in sync to come back: nobody serves them", self.waiting);
+            finding(
+                Level::Critical,
+                "COPY-01",
+                message,
+                "start the nodes that are down again, with their data directories",
+            )
+        });
+        let behind = self.partitions - self.in_sync;
+        let behind = (behind > self.waiting).then(|| {
+            let message =
+                format!("{behind} of {} partitions have fewer copies in sync than they should", self.partitions);
+            finding(
+                Level::Warning,
+                "COPY-02",
+                message,
+                "one more lost node may lose keys; bring back the nodes that are down",
+            )
+        });
+        waiting.into_iter().chain(behind)
+    }
 }
 
 /// Findings, worst first, and the health they add up to.
@@ -39,6 +99,7 @@ pub fn assess(sight: Sight<'_>) -> (Health, Vec<Finding>) {
             node: None,
         });
     }
+    findings.extend(sight.copies.findings());
     findings.extend(metadata(sight));
     let versions: BTreeSet<&str> = sight.nodes.iter().map(|node| node.version.as_str()).collect();
     if versions.len() > 1 {
@@ -158,6 +219,8 @@ mod tests {
             leader: false,
             voter: true,
             partitions: 1,
+            backups: 0,
+            backups_in_sync: 0,
             slots,
             slot_ranges: if slots == 0 { vec![] } else { vec![SlotRange { first: slot(0), last: slot(slots - 1) }] },
             memory_limit_bytes: 0,
@@ -167,7 +230,7 @@ mod tests {
     }
 
     fn checks(nodes: &[NodeStatus], quorum: bool) -> (Health, Vec<String>) {
-        let (health, findings) = assess(Sight { nodes, quorum, unowned: &[] });
+        let (health, findings) = assess(Sight { nodes, quorum, unowned: &[], copies: Copies::default() });
         (health, findings.into_iter().map(|f| f.check).collect())
     }
 
@@ -178,12 +241,24 @@ mod tests {
             node("n2", NodeState::Down, false, 100),
             node("n3", NodeState::Up, true, 0),
         ];
-        let (health, findings) = assess(Sight { nodes: &nodes, quorum: true, unowned: &[] });
+        let (health, findings) = assess(Sight { nodes: &nodes, quorum: true, unowned: &[], copies: Copies::default() });
         assert_eq!(health, Health::Critical);
         assert_eq!(findings[0].check, "NODE-01");
         assert_eq!(findings[0].node.as_deref(), Some("n2"));
         assert!(findings[0].message.contains("0-99"), "{}", findings[0].message);
         assert_eq!(findings[1].check, "META-02");
+    }
+
+    #[test]
+    fn missing_copies_are_told_and_partitions_that_wait_are_critical() {
+        let up = [node("n1", NodeState::Up, true, 100)];
+        let found = |copies| {
+            let (health, findings) = assess(Sight { nodes: &up, quorum: true, unowned: &[], copies });
+            (health, findings.into_iter().map(|finding| finding.check).collect::<Vec<_>>())
+        };
+        assert_eq!(found(Copies { partitions: 9, in_sync: 9, waiting: 0 }), (Health::Healthy, vec![]));
+        assert_eq!(found(Copies { partitions: 9, in_sync: 7, waiting: 0 }), (Health::Degraded, vec!["COPY-02".into()]));
+        assert_eq!(found(Copies { partitions: 9, in_sync: 7, waiting: 2 }), (Health::Critical, vec!["COPY-01".into()]));
     }
 
     #[test]

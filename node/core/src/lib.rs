@@ -19,7 +19,9 @@ pub mod command;
 pub mod control;
 pub mod gateway;
 pub mod health;
+pub mod heartbeat;
 pub mod history;
+pub mod replication;
 pub mod route;
 pub mod session;
 pub mod stats;
@@ -39,15 +41,18 @@ pub use session::{Advance, Session, Step};
 pub use view::View;
 
 use clients::Clients;
+use dcache_cluster::failover::Member;
 use dcache_cluster::metadata::Metadata;
 use dcache_engine::{Engine, NamespaceConfig, Policy};
 use dcache_protocol::control::{CommandFigures, NamespaceFigures, NodeReport, PolicyCandidate, PolicyChoice, Traffic};
 use dcache_protocol::peer::{DataHeader, DataStatus};
 use dcache_protocol::resp::parse::{Limits, Parser};
 use dcache_protocol::resp::reply::Version;
-use dcache_protocol::{Eviction, NodeId, SLOTS, Slot};
+use dcache_protocol::{Eviction, Incarnation, NodeId, SLOTS, Slot};
 use history::{History, Totals};
 use parking_lot::{MappedMutexGuard, Mutex};
+use replication::Replication;
+use replication::hold::Hold;
 use stats::{Latencies, Stats};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -68,6 +73,8 @@ pub struct Clock {
 #[derive(Clone, Debug)]
 pub struct Config {
     pub id: NodeId,
+    /// Of this process's life.
+    pub incarnation: Incarnation,
     /// Threads that will drive sessions; their numbers are 0 to `workers - 1`.
     pub workers: usize,
     /// Limit of the cache's memory, keys and overhead included.
@@ -81,12 +88,20 @@ pub struct Config {
     pub process_id: u32,
 }
 
+impl Config {
+    /// This process, as the cluster names it.
+    pub fn member(&self) -> Member {
+        Member { node: self.id, incarnation: self.incarnation }
+    }
+}
+
 /// One node: memory, view, clients and counters. Shared by all workers.
 #[derive(Debug)]
 pub struct Node {
     config: Config,
     started: Duration,
     engine: Engine,
+    replication: Arc<Replication>,
     view: Published,
     namespace_ids: Mutex<NamespaceIds>,
     clients: Clients,
@@ -94,6 +109,8 @@ pub struct Node {
     history: Mutex<History>,
     upkeep: Upkeep,
     random: AtomicU64,
+    /// Nanoseconds of the monotonic clock.
+    lease_until: AtomicU64,
     resident_bytes: AtomicU64,
     buffer_bytes: AtomicU64,
     /// One a worker, for requests of other nodes, so that a warm one allocates nothing.
@@ -121,11 +138,14 @@ impl Node {
         });
         let started = (config.clock.monotonic)();
         let mut namespace_ids = NamespaceIds::new();
-        let view = View::new(metadata.clone(), None, config.id, namespace_ids.assign(metadata.namespaces.keys()));
+        let view = View::new(metadata.clone(), None, config.member(), namespace_ids.assign(metadata.namespaces.keys()));
         configure(&engine, &view);
+        let replication = Arc::new(Replication::new(config.clock));
+        engine.set_journal(replication.clone());
         Node {
             started,
             engine,
+            replication,
             view: Published::new(view, config.workers),
             namespace_ids: Mutex::new(namespace_ids),
             clients: Clients::new(config.clients_max),
@@ -133,6 +153,7 @@ impl Node {
             history: Mutex::new(History::new(started, command::COMMANDS.len())),
             upkeep: Upkeep::default(),
             random: AtomicU64::new(config.seed),
+            lease_until: AtomicU64::new(0),
             resident_bytes: AtomicU64::new(0),
             buffer_bytes: AtomicU64::new(0),
             parsers: (0..config.workers.max(1)).map(|_| Mutex::new(Parser::new(Limits::default()))).collect(),
@@ -149,13 +170,14 @@ impl Node {
         let before = self.view();
         let next = {
             let mut ids = self.namespace_ids.lock();
-            View::new(metadata.clone(), leader, self.config.id, ids.assign(metadata.namespaces.keys()))
+            View::new(metadata.clone(), leader, self.config.member(), ids.assign(metadata.namespaces.keys()))
         };
         if before.metadata.partitions != next.metadata.partitions {
             self.stats.reset_partition_ops();
         }
         configure(&self.engine, &next);
         self.upkeep.about_to_publish(&before, &next, &self.engine);
+        self.configure_copies(&next);
         let next = Arc::new(next);
         self.view.replace(Arc::clone(&next));
         self.upkeep.published(&before, &next, self.now());
@@ -337,10 +359,27 @@ impl Node {
 
     /// Runs one request that another node forwarded, and appends its RESP reply to `out`; nothing when this node does not own
     /// its keys.
-    pub fn serve_peer(&self, worker: usize, header: DataHeader, request: &[u8], out: &mut Vec<u8>) -> DataStatus {
+    pub fn serve_peer(
+        &self,
+        worker: usize,
+        header: DataHeader,
+        request: &[u8],
+        out: &mut Vec<u8>,
+        holds: &mut Vec<Hold>,
+    ) -> DataStatus {
         self.stats.worker(worker).served_for_peers.add(1);
         let version = if header.resp == 3 { Version::Resp3 } else { Version::Resp2 };
-        gateway::serve(self, &self.view_of_worker(worker), worker, header.database, version, request, out)
+        gateway::serve(self, &self.view_of_worker(worker), worker, header.database, version, request, out, holds)
+    }
+
+    /// The metadata leader granted this process a lease; it runs until that moment of the monotonic clock.
+    pub fn renew_lease(&self, until: Duration) {
+        self.lease_until.fetch_max(u64::try_from(until.as_nanos()).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    /// Whether, at that moment, no other node may have taken over what this one serves.
+    pub fn has_lease(&self, now: Duration) -> bool {
+        now.as_nanos() < u128::from(self.lease_until.load(Relaxed))
     }
 
     pub fn config(&self) -> &Config {
@@ -358,6 +397,11 @@ impl Node {
     /// Since the node was made.
     pub fn uptime(&self) -> Duration {
         self.now().saturating_sub(self.started)
+    }
+
+    /// Copies of partitions, and what goes to other nodes for them.
+    pub fn replication(&self) -> &Replication {
+        &self.replication
     }
 
     pub(crate) fn engine(&self) -> &Engine {

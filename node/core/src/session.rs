@@ -18,10 +18,13 @@ use crate::Node;
 use crate::batch::{Ahead, Batch, Next};
 use crate::clients::{Client, Wake, millis};
 use crate::command::{self, Command, Context, Door, Gateway};
-use crate::gateway::{self, Fanout, Origin};
+use crate::gateway::{self, ASK_AGAIN_WITHIN, Fanout, Origin};
+use crate::replication::guard;
+use crate::replication::hold::Hold;
 use crate::route::{self, Route};
 use crate::stats::{Outcome, WorkerStats};
 use crate::view::View;
+use dcache_cluster::membership::LEASE;
 use dcache_protocol::error::WireError;
 use dcache_protocol::resp::parse::Args;
 use dcache_protocol::resp::reply::{Reply, Version};
@@ -107,6 +110,8 @@ pub struct Session {
     batch: Batch,
     state: ClientState,
     client: Arc<Client>,
+    /// Since when the next request finds its slot served by nobody.
+    paused_since: Option<Duration>,
 }
 
 /// What one [`Session::advance`] did.
@@ -115,6 +120,8 @@ pub struct Advance {
     /// Bytes of the input that are done with.
     pub consumed: usize,
     pub step: Step,
+    /// What replies written by it wait for, in order; where they are is counted from the buffer's beginning.
+    pub holds: Vec<Hold>,
 }
 
 /// What the session wants next.
@@ -126,9 +133,14 @@ pub enum Step {
     OutputFull,
     /// The last request is other nodes' to answer; its reply comes after all replies so far and before all later ones.
     Forward(Fanout),
+    /// The next request's slot is changing hands, or this node has no lease at this moment: call again with the same input after [`PAUSE`].
+    Pause,
     /// Write what is there, then close.
     Close,
 }
+
+/// How long to wait after [`Step::Pause`].
+pub const PAUSE: Duration = Duration::from_millis(3);
 
 impl Session {
     /// Registers a client. `worker` is the thread that will call [`Session::advance`]; `wake` is called when another client
@@ -137,7 +149,7 @@ impl Session {
         let client = node.clients().register(remote, local, door, node.now(), wake);
         let state =
             ClientState { id: client.id, client: Some(Arc::clone(&client)), ..ClientState::of_peer(0, Version::Resp2) };
-        Session { node: Arc::clone(node), door, worker, batch: Batch::new(), state, client }
+        Session { node: Arc::clone(node), door, worker, batch: Batch::new(), state, client, paused_since: None }
     }
 
     /// Runs at most what `input` holds; consumes whole requests; stops at a forward. `input` begins at the first byte not
@@ -149,6 +161,7 @@ impl Session {
         let mut span = Span::begin(node, stats);
         self.client.active_ms.store(millis(span.since), Relaxed);
         let mut consumed = 0;
+        let mut holds = Vec::new();
         let step = loop {
             if self.state.closing || self.client.is_killed() {
                 break Step::Close;
@@ -183,17 +196,35 @@ impl Session {
                 started: span.since,
                 now_ms: span.now_ms(),
             };
-            match request.execute(&mut self.state, out) {
+            match request.execute(&mut self.state, out, &mut holds) {
+                Executed::NotServing(why) => {
+                    let since = *self.paused_since.get_or_insert(span.since);
+                    let patience = match self.door {
+                        Door::Cluster => LEASE,
+                        _ => ASK_AGAIN_WITHIN,
+                    };
+                    if span.since.saturating_sub(since) < patience {
+                        consumed -= ahead.bytes();
+                        self.batch.put_back();
+                        break Step::Pause;
+                    }
+                    self.paused_since = None;
+                    request.fail(&why, self.state.version, out);
+                    span.skip();
+                }
                 Executed::Forwarded(fanout) => break Step::Forward(fanout),
                 Executed::Refused => span.skip(),
-                Executed::Answered { command, outcome } => span.after(command, outcome),
+                Executed::Answered { command, outcome } => {
+                    self.paused_since = None;
+                    span.after(command, outcome);
+                }
             }
         };
         span.end();
         self.client.waiting_bytes.store(u32::try_from(input.len() - consumed).unwrap_or(u32::MAX), Relaxed);
         stats.bytes_in.add(consumed as u64);
         stats.bytes_out.add(out.len().saturating_sub(written) as u64);
-        Advance { consumed, step }
+        Advance { consumed, step, holds }
     }
 
     /// Whether another client killed this one: close without waiting for input.
@@ -303,22 +334,30 @@ enum Executed {
     /// It fits no row of the command table.
     Refused,
     Forwarded(Fanout),
+    /// Nothing ran: its slot is changing hands, or this node has no lease.
+    NotServing(WireError),
 }
 
 impl Request<'_> {
     /// Runs the request; what the client does not want to read is taken back.
     #[inline]
-    fn execute(&self, state: &mut ClientState, out: &mut Vec<u8>) -> Executed {
-        let mark = out.len();
-        let executed = self.run(state, out);
+    fn execute(&self, state: &mut ClientState, out: &mut Vec<u8>, holds: &mut Vec<Hold>) -> Executed {
+        let (mark, held) = (out.len(), holds.len());
+        let executed = self.run(state, out, holds);
+        if matches!(executed, Executed::NotServing(_)) {
+            out.truncate(mark);
+            holds.truncate(held);
+            return executed;
+        }
         if state.replies.is_silent() && !matches!(executed, Executed::Forwarded(_)) {
             out.truncate(mark);
+            holds.truncate(held);
         }
         state.replies = state.replies.after_request();
         executed
     }
 
-    fn run(&self, state: &mut ClientState, out: &mut Vec<u8>) -> Executed {
+    fn run(&self, state: &mut ClientState, out: &mut Vec<u8>, holds: &mut Vec<Hold>) -> Executed {
         let Some(command) = self.ahead.command else { return self.refuse(state, out) };
         if let Some(client) = &state.client {
             client.command.store(u32::from(command.id) + 1, Relaxed);
@@ -336,7 +375,10 @@ impl Request<'_> {
                 if let Some(slot) = first {
                     self.stats.record_partition(self.view.partition_of(slot).index());
                 }
-                self.run_here(command, state, out).map(|()| None)
+                match self.view.has_copies() {
+                    false => self.run_here(command, state, out).map(|()| None),
+                    true => self.run_guarded(command, state, out, holds).map(|()| None),
+                }
             }
             Route::There(node) => Ok(Some(Fanout::whole(self.origin(command, state), node, self.args))),
             Route::Split(merge) => {
@@ -352,11 +394,39 @@ impl Request<'_> {
                 self.stats.forwarded.add(fanout.parts.len() as u64);
                 Executed::Forwarded(fanout)
             }
+            Err(why @ (WireError::NotServing | WireError::NoLease)) => Executed::NotServing(why),
             Err(error) => {
                 self.fail(&error, state.version, out);
                 Executed::Answered { command, outcome: Outcome::Failed }
             }
         }
+    }
+
+    /// Runs here what other nodes may hold copies of.
+    fn run_guarded(
+        &self,
+        command: &'static Command,
+        state: &mut ClientState,
+        out: &mut Vec<u8>,
+        holds: &mut Vec<Hold>,
+    ) -> Result<(), WireError> {
+        let guarded = guard::Request {
+            node: self.node,
+            view: self.view,
+            now: self.started,
+            command,
+            args: self.args,
+            database: state.database,
+            place: self.ahead.place,
+        };
+        let begun = guarded.begin()?;
+        let mark = out.len();
+        let result = self.run_here(command, state, out);
+        let ended = guarded.end(&begun, result, mark..out.len(), holds);
+        if ended.is_err() {
+            out.truncate(mark);
+        }
+        ended
     }
 
     /// It fits no row of the command table.
@@ -418,7 +488,7 @@ impl Request<'_> {
             is_silent: state.replies.is_silent(),
             started: self.started,
             epoch: self.view.epoch(),
-            is_retry: false,
+            is_shared: false,
         }
     }
 }

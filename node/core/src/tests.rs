@@ -53,7 +53,7 @@ fn a_slot_that_comes_back_begins_empty() {
     let mut client = cluster.client(0, Door::Gateway);
     client.call(&["SET", &key, "stale"]);
     let mut given_away = fixture::metadata(2);
-    given_away.table.iter_mut().for_each(|assignment| assignment.primary = Some(id(1)));
+    given_away.table.iter_mut().for_each(|partition| *partition = crate::fixture::held_by(1));
     node.publish(Arc::new(given_away), None);
     assert_eq!(node.items(), 1, "not dropped yet");
     node.publish(Arc::new(fixture::metadata(2)), None);

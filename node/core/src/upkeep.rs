@@ -57,15 +57,17 @@ impl Upkeep {
     /// Before `next` is swapped in: slots it gives to this node begin empty, and nothing is going to drop them any more.
     pub fn about_to_publish(&self, before: &View, next: &View, engine: &Engine) {
         let mut lost = self.lost.lock();
-        lost.retain(|slot| Slot::new(*slot).is_some_and(|slot| !next.is_mine(slot)));
-        for slot in Slot::all().filter(|slot| next.is_mine(*slot) && !before.is_mine(*slot)) {
+        lost.retain(|slot| Slot::new(*slot).is_some_and(|slot| !next.holds(slot)));
+        // What has further copies is emptied and filled as those are.
+        let is_gained = |slot: &Slot| next.is_mine(*slot) && !before.is_mine(*slot) && !next.is_replicated_slot(*slot);
+        for slot in Slot::all().filter(is_gained) {
             engine.clear_slot(slot.number());
         }
     }
 
     /// After `next` was swapped in: notes what it leaves to do.
     pub fn published(&self, before: &View, next: &View, now: Duration) {
-        self.lost.lock().extend(Slot::all().filter(|s| before.is_mine(*s) && !next.is_mine(*s)).map(Slot::number));
+        self.lost.lock().extend(Slot::all().filter(|s| before.holds(*s) && !next.holds(*s)).map(Slot::number));
         if !before.classifies_as(next) {
             *self.sorting.lock() = Some(Sorting { next: 0, not_before: now + GRACE });
         }
@@ -74,6 +76,7 @@ impl Upkeep {
     pub fn step(&self, node: &Node, worker: usize, workers: usize) {
         let begun = node.now();
         let is_over = || node.now().saturating_sub(begun) >= STEP_MAX;
+        node.tick_copies(worker, workers);
         self.expire(node, worker, workers.max(1), &is_over);
         self.drop_lost(node, &is_over);
         self.sort(node, begun, &is_over);
@@ -101,7 +104,7 @@ impl Upkeep {
             // LOCK: held while the slot is cleared, or a view that gives the slot back could be swapped in between.
             let mut lost = self.lost.lock();
             let Some(slot) = lost.pop_first() else { return };
-            if Slot::new(slot).is_some_and(|slot| !node.view().is_mine(slot)) {
+            if Slot::new(slot).is_some_and(|slot| !node.view().holds(slot)) {
                 node.engine().clear_slot(slot);
             }
             drop(lost);
@@ -152,7 +155,7 @@ impl Upkeep {
             .engine()
             .slot_figures()
             .into_iter()
-            .filter(|(slot, items, _)| *items > 0 && Slot::new(*slot).is_some_and(|slot| !view.is_mine(slot)));
+            .filter(|(slot, items, _)| *items > 0 && Slot::new(*slot).is_some_and(|slot| !view.holds(slot)));
         self.lost.lock().extend(strays.map(|(slot, ..)| slot));
     }
 

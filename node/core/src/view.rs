@@ -13,6 +13,7 @@
 //! it exists.
 
 use crate::command::cluster::Topology;
+use dcache_cluster::failover::{Configuration, Member};
 use dcache_cluster::metadata::Metadata;
 use dcache_engine::NamespaceId;
 use dcache_protocol::namespace::{self, DATABASES};
@@ -27,6 +28,9 @@ pub const TAG_MAX: u16 = 4095;
 
 const NOBODY: u16 = u16::MAX;
 
+/// Beside an index: that node is waited for, and serves nothing of the partition now.
+const WAITED_FOR: u16 = 1 << 15;
+
 /// What workers act on, from one epoch to the next.
 #[derive(Debug)]
 pub struct View {
@@ -37,8 +41,13 @@ pub struct View {
     pub me: NodeId,
     nodes: Box<[ViewNode]>,
     my_index: u16,
-    /// By partition: an index into `nodes`, or [`NOBODY`].
+    /// By partition: an index into `nodes`, perhaps [`WAITED_FOR`], or [`NOBODY`].
     owners: Box<[u16]>,
+    /// By partition: whether another node could take over.
+    replicated: Box<[bool]>,
+    /// By partition: whether this node holds a copy, of several.
+    held: Box<[bool]>,
+    has_copies: bool,
     slot_shift: u32,
     owns_everything: bool,
     namespaces: Namespaces,
@@ -77,19 +86,33 @@ impl View {
     pub(crate) fn new(
         metadata: Arc<Metadata>,
         leader: Option<NodeId>,
-        me: NodeId,
+        member: Member,
         ids: &BTreeMap<String, NamespaceId>,
     ) -> View {
+        let me = member.node;
         let mut nodes = nodes_of(&metadata);
         let index_of: BTreeMap<NodeId, u16> = nodes.iter().zip(0u16..).map(|(node, index)| (node.id, index)).collect();
-        let owner = |primary: Option<NodeId>| primary.and_then(|id| index_of.get(&id)).copied().unwrap_or(NOBODY);
-        let owners: Box<[u16]> = metadata.table.iter().map(|assignment| owner(assignment.primary)).collect();
+        let owner = |partition: &Configuration| {
+            let Some(index) = partition.holder().and_then(|id| index_of.get(&id)).copied() else { return NOBODY };
+            // What this node held in an earlier life is gone.
+            let serves = partition.primary.is_some_and(|primary| primary.node != me || primary == member);
+            if serves { index } else { index | WAITED_FOR }
+        };
+        let owners: Box<[u16]> = metadata.table.iter().map(owner).collect();
         let slot_shift = (SLOTS / metadata.partitions).trailing_zeros();
         for (node, index) in nodes.iter_mut().zip(0u16..) {
-            node.slots = SlotRange::join(Slot::all().filter(|slot| owners[slot.index() >> slot_shift] == index));
+            let is_its = |slot: &Slot| {
+                let owner = owners[slot.index() >> slot_shift];
+                owner != NOBODY && owner & !WAITED_FOR == index
+            };
+            node.slots = SlotRange::join(Slot::all().filter(is_its));
         }
         let my_index = index_of.get(&me).copied().unwrap_or(NOBODY);
+        let replicated: Box<[bool]> = metadata.table.iter().map(Configuration::is_replicated).collect();
         View {
+            held: metadata.table.iter().map(|agreed| agreed.is_replicated() && agreed.concerns(member)).collect(),
+            has_copies: replicated.contains(&true),
+            replicated,
             leader,
             me,
             my_index,
@@ -111,14 +134,26 @@ impl View {
         PartitionId(slot.number() >> self.slot_shift)
     }
 
+    /// Whether any partition has further copies.
+    #[inline]
+    pub fn has_copies(&self) -> bool {
+        self.has_copies
+    }
+
+    /// Whether another node could take over a partition.
+    #[inline]
+    pub fn is_replicated(&self, partition: PartitionId) -> bool {
+        self.replicated[partition.index()]
+    }
+
     #[inline]
     pub fn owner(&self, slot: Slot) -> Owner<'_> {
         match self.owners[slot.index() >> self.slot_shift] {
             NOBODY => Owner::Nobody,
             index if index == self.my_index => Owner::Me,
             index => {
-                let node = &self.nodes[usize::from(index)];
-                if node.is_up { Owner::Other(node) } else { Owner::Down(node) }
+                let node = &self.nodes[usize::from(index & !WAITED_FOR)];
+                if node.is_up && index & WAITED_FOR == 0 { Owner::Other(node) } else { Owner::Down(node) }
             }
         }
     }
@@ -127,6 +162,16 @@ impl View {
     pub fn is_mine(&self, slot: Slot) -> bool {
         let owner = self.owners[slot.index() >> self.slot_shift];
         owner == self.my_index && owner != NOBODY
+    }
+
+    /// Whether a slot has further copies.
+    pub fn is_replicated_slot(&self, slot: Slot) -> bool {
+        self.is_replicated(self.partition_of(slot))
+    }
+
+    /// Whether this node answers for a slot or holds a copy of it.
+    pub fn holds(&self, slot: Slot) -> bool {
+        self.is_mine(slot) || self.held[slot.index() >> self.slot_shift]
     }
 
     /// Every node of the cluster, by id.
@@ -405,7 +450,7 @@ mod tests {
         metadata.namespaces.extend(specs.iter().map(|s| (s.name.clone(), s.clone())));
         let mut ids = NamespaceIds::new();
         let ids = ids.assign(metadata.namespaces.keys()).clone();
-        View::new(Arc::new(metadata), None, fixture::id(0), &ids)
+        View::new(Arc::new(metadata), None, fixture::member(0), &ids)
     }
 
     fn name_of<'a>(view: &'a View, database: u16, key: &[u8]) -> &'a str {
@@ -487,9 +532,9 @@ mod tests {
         let down = fixture::id(2);
         metadata.nodes.get_mut(&down).expect("third").state = NodeState::Down;
         let ids = NamespaceIds::new().assign(metadata.namespaces.keys()).clone();
-        let view = View::new(Arc::new(metadata.clone()), None, fixture::id(0), &ids);
+        let view = View::new(Arc::new(metadata.clone()), None, fixture::member(0), &ids);
         for slot in Slot::all() {
-            let primary = metadata.primary_of(slot).expect("placed").id;
+            let primary = metadata.holder_of(slot).expect("placed").id;
             match view.owner(slot) {
                 Owner::Me => assert_eq!(primary, fixture::id(0)),
                 Owner::Other(node) => assert_eq!((primary, node.id), (fixture::id(1), fixture::id(1))),
@@ -507,7 +552,7 @@ mod tests {
     #[test]
     fn before_the_first_entry_nobody_owns_anything() {
         let ids = NamespaceIds::new().assign(std::iter::empty()).clone();
-        let view = View::new(Arc::new(Metadata::empty()), None, fixture::id(0), &ids);
+        let view = View::new(Arc::new(Metadata::empty()), None, fixture::member(0), &ids);
         assert!(Slot::all().all(|slot| view.owner(slot) == Owner::Nobody && !view.is_mine(slot)));
         assert_eq!((view.slots_served(), view.my_node(), view.owns_everything()), (0, None, false));
     }

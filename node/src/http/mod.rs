@@ -14,8 +14,8 @@ use axum::routing::{get, post};
 use dcache_cluster::metadata::{Command, Refusal};
 use dcache_protocol::NamespaceSpec;
 use dcache_protocol::control::{
-    ClusterStatus, Envelope, ErrorCode, InitRequest, InitResult, List, Location, NamespaceStatus, NodeIdentity,
-    NodeReport, PartitionTable,
+    ClusterStatus, Envelope, ErrorCode, FailoverResult, InitRequest, InitResult, List, Location, NamespaceStatus,
+    NodeIdentity, NodeReport, PartitionTable,
 };
 use error::{Failure, Json};
 use serde::Deserialize;
@@ -33,6 +33,7 @@ fn router(cluster: Arc<Cluster>) -> Router {
         .route("/v1/cluster", get(cluster_status))
         .route("/v1/cluster/init", post(cluster_init))
         .route("/v1/node", get(node))
+        .route("/v1/nodes/{name}/failover", post(node_failover))
         .route("/v1/report", get(report))
         .route("/v1/partitions", get(partitions))
         .route("/v1/namespaces", get(namespace_list))
@@ -83,6 +84,13 @@ async fn cluster_init(State(cluster): App, Json(request): Json<InitRequest>) -> 
 
 async fn node(State(cluster): App) -> Answer<NodeIdentity> {
     wrap("Node", cluster.node_identity())
+}
+
+async fn node_failover(State(cluster): App, Path(name): Path<String>) -> Answer<FailoverResult> {
+    // In a task of its own, as above.
+    let failing_over = tokio::spawn(async move { cluster.failover(&name).await });
+    let result = failing_over.await.map_err(|error| crate::cluster::internal(error.to_string()))?;
+    wrap("FailoverResult", result?)
 }
 
 async fn report(State(cluster): App) -> Answer<NodeReport> {
@@ -181,7 +189,7 @@ fn decode_base64(text: &str) -> Option<Vec<u8>> {
 /// 200 once the node acts on a table in which every partition has an owner, and metadata has a leader.
 async fn ready(State(cluster): App) -> Response {
     let metadata = cluster.metadata();
-    let why = if metadata.table.iter().any(|assignment| assignment.primary.is_none()) {
+    let why = if metadata.table.iter().any(|partition| partition.holder().is_none()) {
         "no partition table yet"
     } else if cluster.lead().leader.is_none() {
         "no metadata leader"

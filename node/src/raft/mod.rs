@@ -292,6 +292,11 @@ impl MetadataLog {
         known.is_me && known.quorum
     }
 
+    /// Whether a majority of the voters takes this node for the leader still, at some moment after the call.
+    pub async fn is_confirmed_leader(&self) -> bool {
+        self.raft.get_read_log_id().await.is_ok()
+    }
+
     /// Answers another node's log.
     pub async fn handle(&self, rpc: &[u8]) -> Vec<u8> {
         let (answer, leader) = network::answer(&self.raft, self.id, rpc).await;

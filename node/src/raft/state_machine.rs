@@ -325,7 +325,7 @@ mod tests {
             let text = String::from_utf8(good.snapshot.into_inner()).expect("JSON");
             State::read(text.as_bytes()).expect("is good");
             State::read(text.replace("\"partitions\":1,", "\"partitions\":2,").as_bytes()).expect_err("no such table");
-            State::read(text.replace("\"format\":1,", "\"format\":9,").as_bytes()).expect_err("another format");
+            State::read(text.replace("\"format\":2,", "\"format\":9,").as_bytes()).expect_err("another format");
             State::read(&text.as_bytes()[1..]).expect_err("no JSON");
         });
     }

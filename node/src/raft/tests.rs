@@ -400,7 +400,13 @@ fn the_largest_clusters_first_entry_reaches_everyone() {
         let candidates: Vec<Candidate> =
             records.iter().map(|node| Candidate { id: node.id, weight: 100, zone: node.zone.clone() }).collect();
         let table: Vec<Assignment> = place(16384, &candidates, &[]);
-        let spec = ClusterSpec { name: "large".into(), partitions: 16384, nodes: Vec::new(), namespaces: Vec::new() };
+        let spec = ClusterSpec {
+            name: "large".into(),
+            partitions: 16384,
+            copies: 0,
+            nodes: Vec::new(),
+            namespaces: Vec::new(),
+        };
         let form = Command::Form { cluster_id: NodeId(99), spec, nodes: records, table, namespaces: Vec::new() };
         // Slow machines may see it agreed only after the first try was given up.
         let result = nodes.propose(form).await;

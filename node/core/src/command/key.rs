@@ -4,10 +4,10 @@
 //! that this node lost and has not dropped yet. RENAME and COPY lock source and destination one after the other when they
 //! are in different slots, so another client may come between.
 
-use super::{Context, Door, string_of};
+use super::{Context, Door, refused, string_of};
 use crate::glob::{self, Case};
 use crate::number::parse_integer;
-use dcache_engine::{Guard, NamespaceId, OutOfMemory, Value, ValueRef};
+use dcache_engine::{Guard, NamespaceId, Value, ValueRef};
 use dcache_protocol::error::WireError;
 use dcache_protocol::namespace::DATABASES;
 use dcache_protocol::{Eviction, slot_of};
@@ -27,13 +27,11 @@ const DRAWS_MAX: u64 = 32;
 const EMBEDDED_BYTES_MAX: usize = 44;
 
 pub fn del(context: &mut Context<'_>) -> Result<(), WireError> {
-    let remove = |key: &[u8]| {
-        let removed = context.lock(key).remove(context.database, key, context.now_ms);
-        // Freed here, with the lock released.
-        removed
-    };
-    let count = context.args.iter().skip(1).filter(|key| remove(key)).count();
-    context.reply.integer(count as i64);
+    let mut count = 0;
+    for key in context.args.iter().skip(1) {
+        count += i64::from(context.remove(&mut context.lock(key), key)?);
+    }
+    context.reply.integer(count);
     Ok(())
 }
 
@@ -94,7 +92,7 @@ fn expire_at(context: &mut Context<'_>, unit_ms: i64, base_ms: u64, command: &'s
     let now = guard.peek(context.database, key, context.now_ms).map(|entry| entry.expires_at_ms());
     let is_set = now.is_some_and(|now| only.allows(now, at_ms));
     if is_set {
-        context.expire(&mut guard, key, Some(at_ms));
+        context.expire(&mut guard, key, Some(at_ms))?;
     }
     context.reply.integer(i64::from(is_set));
     Ok(())
@@ -182,7 +180,7 @@ pub fn persist(context: &mut Context<'_>) -> Result<(), WireError> {
     let had_expiry =
         guard.peek(context.database, key, context.now_ms).is_some_and(|entry| entry.expires_at_ms().is_some());
     if had_expiry {
-        context.expire(&mut guard, key, longest);
+        context.expire(&mut guard, key, longest)?;
     }
     context.reply.integer(i64::from(had_expiry));
     Ok(())
@@ -311,7 +309,7 @@ fn rename_to(context: &Context<'_>, replaces: bool) -> Result<bool, WireError> {
     // Written before the old name goes, so that a refusal loses nothing.
     let expires_at_ms = context.expiry_within(namespace, expires_at_ms);
     context.put(&mut guard, target, (&value).into(), expires_at_ms, namespace)?;
-    guard.remove(context.database, source, context.now_ms);
+    context.remove(&mut guard, source)?;
     Ok(true)
 }
 
@@ -344,7 +342,7 @@ fn look(context: &Context<'_>, guard: &mut Guard<'_>, key: &[u8]) -> Result<(Val
 /// Takes out a key's value and expiry.
 fn take(context: &Context<'_>, guard: &mut Guard<'_>, key: &[u8]) -> Result<(Value, Option<u64>), WireError> {
     let taken = look(context, guard, key)?;
-    guard.remove(context.database, key, context.now_ms);
+    context.remove(guard, key)?;
     Ok(taken)
 }
 
@@ -394,7 +392,7 @@ fn put_copy(
     }
     let expires_at_ms = context.expiry_within(namespace, expires_at_ms);
     let set = guard.set(database, target, (&value).into(), expires_at_ms, namespace, context.now_ms);
-    set.map(|()| true).map_err(|OutOfMemory| WireError::OutOfMemory)
+    set.map(|()| true).map_err(refused)
 }
 
 /// What Redis would say of a value it was given whole; it says `raw` of one that was ever changed in place.

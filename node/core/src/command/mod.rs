@@ -20,7 +20,7 @@ use crate::Node;
 use crate::batch::KeyPlace;
 use crate::session::ClientState;
 use crate::view::View;
-use dcache_engine::{EntryRef, Guard, NamespaceId, OutOfMemory, ValueRef, charge};
+use dcache_engine::{EntryRef, Guard, NamespaceId, OutOfMemory, Refused, ValueRef, charge};
 use dcache_protocol::error::WireError;
 use dcache_protocol::resp::parse::Args;
 use dcache_protocol::resp::reply::Reply;
@@ -436,6 +436,14 @@ pub fn string_of(value: ValueRef<'_>) -> Result<&[u8], WireError> {
     value.as_string().ok_or(WireError::WrongType)
 }
 
+/// Why the engine did not make a change, as a client is told.
+pub(crate) fn refused(refused: Refused) -> WireError {
+    match refused {
+        Refused::OutOfMemory(_) => WireError::OutOfMemory,
+        Refused::Journal => WireError::NotServing,
+    }
+}
+
 impl<'a> Context<'a> {
     /// The argument at `index`; empty when there is none, which an arity check rules out.
     pub fn arg(&self, index: usize) -> &'a [u8] {
@@ -501,20 +509,25 @@ impl<'a> Context<'a> {
         namespace: NamespaceId,
     ) -> Result<(), WireError> {
         if expires_at_ms.is_some_and(|at| at <= self.now_ms) {
-            guard.remove(self.database, key, self.now_ms);
-            return Ok(());
+            return self.remove(guard, key).map(|_| ());
         }
         let set = guard.set(self.database, key, value, expires_at_ms, namespace, self.now_ms);
-        set.map_err(|OutOfMemory| WireError::OutOfMemory)
+        set.map_err(refused)
     }
 
     /// Gives an existing key this expiry, or none. One in the past deletes the key.
-    pub fn expire(&self, guard: &mut Guard<'_>, key: &[u8], expires_at_ms: Option<u64>) {
+    pub fn expire(&self, guard: &mut Guard<'_>, key: &[u8], expires_at_ms: Option<u64>) -> Result<(), WireError> {
         if expires_at_ms.is_some_and(|at| at <= self.now_ms) {
-            guard.remove(self.database, key, self.now_ms);
+            self.remove(guard, key)?;
         } else {
-            guard.set_expiry(self.database, key, expires_at_ms, self.now_ms);
+            guard.set_expiry(self.database, key, expires_at_ms, self.now_ms).map_err(refused)?;
         }
+        Ok(())
+    }
+
+    /// Whether there was one to delete.
+    pub fn remove(&self, guard: &mut Guard<'_>, key: &[u8]) -> Result<bool, WireError> {
+        guard.remove(self.database, key, self.now_ms).map_err(refused)
     }
 
     /// Whether this node serves the slot; it may still hold entries of slots it lost.

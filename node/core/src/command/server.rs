@@ -13,7 +13,7 @@ use dcache_protocol::error::WireError;
 use dcache_protocol::namespace::DATABASES;
 use dcache_protocol::resp::parse::Limits;
 use dcache_protocol::size::parse_size;
-use dcache_protocol::{NodeRecord, REDIS_VERSION, VERSION};
+use dcache_protocol::{NodeRecord, REDIS_VERSION, Slot, VERSION};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -393,21 +393,40 @@ pub(super) fn help(context: &mut Context<'_>, container: &str, subcommands: &[(&
 }
 
 pub fn dbsize(context: &mut Context<'_>) -> Result<(), WireError> {
-    let count = context.node.engine().count(context.database);
+    let count = match context.view.has_copies() {
+        false => context.node.engine().count(context.database),
+        // Copies of other nodes' keys are theirs to count.
+        true => context.node.engine().count_where(context.database, &|slot| context.is_mine(slot)),
+    };
     context.reply.integer(i64::try_from(count).unwrap_or(i64::MAX));
     Ok(())
 }
 
 pub fn flushdb(context: &mut Context<'_>) -> Result<(), WireError> {
     check_flush_type(context)?;
-    context.node.engine().clear_database(context.database);
+    match context.view.has_copies() {
+        false => drop(context.node.engine().clear_database(context.database)),
+        true => clear_own(context, Some(context.database))?,
+    }
     context.reply.ok();
     Ok(())
 }
 
+/// Drops what this node serves, and with it the further copies of it, but no copy of what others serve.
+fn clear_own(context: &Context<'_>, database: Option<u16>) -> Result<(), WireError> {
+    let is_alone =
+        |slot: &Slot| context.view.is_mine(*slot) && !context.view.is_replicated(context.view.partition_of(*slot));
+    let clears = |slot: u16| Slot::new(slot).is_some_and(|slot| is_alone(&slot));
+    context.node.engine().clear_slots_where(database, &clears);
+    context.node.clear_copied(context.view, database)
+}
+
 pub fn flushall(context: &mut Context<'_>) -> Result<(), WireError> {
     check_flush_type(context)?;
-    context.node.engine().clear();
+    match context.view.has_copies() {
+        false => context.node.engine().clear(),
+        true => clear_own(context, None)?,
+    }
     context.reply.ok();
     Ok(())
 }

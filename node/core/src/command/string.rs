@@ -224,7 +224,7 @@ pub fn getdel(context: &mut Context<'_>) -> Result<(), WireError> {
             return Ok(());
         }
     }
-    guard.remove(context.database, key, context.now_ms);
+    context.remove(&mut guard, key)?;
     Ok(())
 }
 
@@ -243,7 +243,7 @@ pub fn getex(context: &mut Context<'_>) -> Result<(), WireError> {
     context.reply.bulk(value);
     if !matches!(options.expiry, Expiry::None) {
         let expires_at_ms = context.expiry_within(namespace, asked_ms);
-        context.expire(&mut guard, key, expires_at_ms);
+        context.expire(&mut guard, key, expires_at_ms)?;
     }
     Ok(())
 }
@@ -256,7 +256,7 @@ pub fn delifeq(context: &mut Context<'_>) -> Result<(), WireError> {
         None => false,
     };
     if is_equal {
-        guard.remove(context.database, key, context.now_ms);
+        context.remove(&mut guard, key)?;
     }
     context.reply.integer(i64::from(is_equal));
     Ok(())

@@ -325,7 +325,14 @@ fn every_failure_to_answer_says_what_is_known() {
         (ForwardError::NotOwner, "-TRYAGAIN Hash slot is changing hands: node n2 did not run the request".into()),
     ] {
         cluster.broken.borrow_mut().insert(id(1), error);
-        assert_eq!(client.call(&["SET", &there, "v"]), format!("{text}\r\n"));
+        let of_write = match error {
+            ForwardError::LinkLost => {
+                "-TIMEOUT the write is not confirmed: the link to node n2 broke before its answer came"
+            }
+            ForwardError::TimedOut => "-TIMEOUT the write is not confirmed: node n2 did not answer in time",
+            _ => &text,
+        };
+        assert_eq!(client.call(&["SET", &there, "v"]), format!("{of_write}\r\n"));
         assert_eq!(client.call(&["MGET", &mine, &there]), format!("{text}\r\n"));
         let among_others = format!("{text}; other nodes may have run their share\r\n");
         assert_eq!(client.call(&["MGET", &mine, &there, &other]), among_others);
@@ -351,8 +358,8 @@ fn open(client: &mut Caller<'_>, args: &[&str]) -> Fanout {
 fn moved(to: usize) -> dcache_cluster::metadata::Metadata {
     let mut metadata = fixture::metadata(3);
     metadata.epoch = Epoch(metadata.epoch.0 + 1);
-    for assignment in metadata.table.iter_mut().filter(|assignment| assignment.primary == Some(id(1))) {
-        assignment.primary = Some(id(to));
+    for partition in metadata.table.iter_mut().filter(|partition| partition.holder() == Some(id(1))) {
+        *partition = fixture::held_by(to);
     }
     metadata
 }
@@ -370,7 +377,7 @@ fn a_request_that_found_its_slot_moved_follows_it_once() {
         assert_eq!(replies, [Err(ForwardError::NotOwner)]);
         let mut out = Vec::new();
         match fanout.finish(&client.node, replies, &mut out) {
-            Outcome::Done => assert_eq!(to, 0, "it runs here if it is this node's now"),
+            Outcome::Done(_) => assert_eq!(to, 0, "it runs here if it is this node's now"),
             Outcome::Again(again) => {
                 assert!(again.barrier);
                 assert_eq!(again.parts[0].to, id(2));
@@ -383,27 +390,65 @@ fn a_request_that_found_its_slot_moved_follows_it_once() {
 }
 
 #[test]
-fn a_request_is_not_asked_again_without_news_nor_twice() {
+fn a_request_that_did_not_run_is_asked_again_for_as_long_as_a_failover_takes() {
     let cluster = Cluster::new(3);
-    let mut client = gateway(&cluster);
+    let client = gateway(&cluster);
     let key = key_of(1, 3, 0);
     let text = |out: &[u8]| String::from_utf8_lossy(out).into_owned();
     let mut out = Vec::new();
-    let fanout = open(&mut client, &["SET", &key, "v"]);
-    assert!(matches!(fanout.finish(&client.node, vec![Err(ForwardError::NotOwner)], &mut out), Outcome::Done));
-    assert_eq!(text(&out), "-TRYAGAIN Hash slot is changing hands: node n2 did not run the request\r\n");
-
-    let fanout = open(&mut client, &["SET", &key, "v"]);
-    cluster.publish(&moved(2));
-    out.clear();
-    let Outcome::Again(again) = fanout.finish(&client.node, vec![Err(ForwardError::NotOwner)], &mut out) else {
-        panic!()
+    let again = |fanout: Fanout, error: ForwardError, out: &mut Vec<u8>| match fanout.finish(
+        &client.node,
+        vec![Err(error)],
+        out,
+    ) {
+        Outcome::Again(again) => Some(again),
+        Outcome::Done(_) => None,
     };
-    let mut next = moved(1);
-    next.epoch = Epoch(99);
-    cluster.publish(&next);
-    assert!(matches!(again.finish(&client.node, vec![Err(ForwardError::NotOwner)], &mut out), Outcome::Done));
+    let fanout = open(&mut cluster.client(0, Door::Gateway), &["SET", &key, "v"]);
+    let fanout = again(fanout, ForwardError::NotOwner, &mut out).expect("it certainly did not run");
+    assert_eq!((fanout.delay, fanout.barrier), (ASK_AGAIN_EVERY, true));
+    cluster.publish(&moved(2));
+    let fanout = again(fanout, ForwardError::NotOwner, &mut out).expect("once more");
+    assert_eq!((fanout.delay, fanout.parts[0].to), (std::time::Duration::ZERO, id(2)), "there is news");
+    fixture::pass(ASK_AGAIN_WITHIN);
+    assert!(again(fanout, ForwardError::NotOwner, &mut out).is_none());
     assert_eq!(text(&out), "-TRYAGAIN Hash slot is changing hands: node n3 did not run the request\r\n");
+}
+
+/// The metadata in which every partition has a second copy on the next node.
+fn replicated() -> dcache_cluster::metadata::Metadata {
+    let mut metadata = fixture::metadata(3);
+    metadata.epoch = Epoch(metadata.epoch.0 + 1);
+    for partition in &mut metadata.table {
+        let next = (0..3).find(|number| partition.holder() == Some(id(*number))).map(|number| id((number + 1) % 3));
+        partition.copies.extend(next);
+    }
+    metadata
+}
+
+#[test]
+fn what_another_node_may_take_over_is_waited_for_unless_a_write_may_have_run() {
+    for copies in [false, true] {
+        let cluster = Cluster::new(3);
+        if copies {
+            cluster.publish(&replicated());
+        }
+        let client = gateway(&cluster);
+        let key = key_of(1, 3, 0);
+        let asks_again = |command: &str, error: ForwardError| {
+            let args = if command == "SET" { vec!["SET", &key, "v"] } else { vec!["GET", &key] };
+            let fanout = open(&mut cluster.client(0, Door::Gateway), &args);
+            matches!(fanout.finish(&client.node, vec![Err(error)], &mut Vec::new()), Outcome::Again(_))
+        };
+        for command in ["GET", "SET"] {
+            assert_eq!(asks_again(command, ForwardError::Unreachable), copies);
+            assert!(!asks_again(command, ForwardError::Overloaded));
+        }
+        for error in [ForwardError::LinkLost, ForwardError::TimedOut] {
+            assert_eq!(asks_again("GET", error), copies);
+            assert!(!asks_again("SET", error));
+        }
+    }
 }
 
 #[test]
@@ -420,7 +465,7 @@ fn a_split_request_asks_again_only_for_what_moved() {
         assert_eq!(replies.iter().filter(|reply| reply.is_err()).count(), 1);
         let mut out = Vec::new();
         match fanout.finish(&client.node, replies, &mut out) {
-            Outcome::Done => assert_eq!(to, 0),
+            Outcome::Done(_) => assert_eq!(to, 0),
             Outcome::Again(again) => {
                 assert_eq!(again.parts.len(), 1);
                 cluster.finish(&client.node, again, &mut out);
@@ -442,7 +487,8 @@ fn a_peer_s_request_runs_only_if_all_its_keys_are_here() {
         let mut request = Vec::new();
         encode_request(args, &mut request);
         let mut out = Vec::new();
-        let status = node.serve_peer(0, DataHeader { id: 1, database: 0, resp: 2 }, &request, &mut out);
+        let status =
+            node.serve_peer(0, DataHeader { id: 1, database: 0, resp: 2 }, &request, &mut out, &mut Vec::new());
         (status, String::from_utf8(out).expect("text"))
     };
     assert_eq!(serve(&["MSET", &mine, "1", &other, "2"]), (DataStatus::NotOwner, String::new()));
@@ -460,7 +506,7 @@ fn a_malformed_frame_is_an_error_and_the_next_one_is_served() {
     let node = &cluster.nodes[0];
     let serve = |request: &[u8]| {
         let mut out = Vec::new();
-        let status = node.serve_peer(0, DataHeader { id: 1, database: 0, resp: 2 }, request, &mut out);
+        let status = node.serve_peer(0, DataHeader { id: 1, database: 0, resp: 2 }, request, &mut out, &mut Vec::new());
         assert_eq!(status, DataStatus::Answered);
         String::from_utf8(out).expect("text")
     };
@@ -486,7 +532,7 @@ fn an_answer_in_another_form_is_an_error_not_a_panic() {
             let fanout = open(&mut client, &args);
             let replies = fanout.parts.iter().map(|_| Ok(answer.to_vec())).collect();
             let mut out = Vec::new();
-            assert!(matches!(fanout.finish(&client.node, replies, &mut out), Outcome::Done));
+            assert!(matches!(fanout.finish(&client.node, replies, &mut out), Outcome::Done(_)));
             assert!(out.starts_with(b"-ERR another node answered"), "{args:?} {answer:?}");
         }
     }
@@ -501,12 +547,12 @@ fn an_answer_in_another_form_is_an_error_not_a_panic() {
     ] {
         let fanout = open(&mut client, &["SCAN", &cursor]);
         let mut out = Vec::new();
-        assert!(matches!(fanout.finish(&client.node, vec![Ok(answer.to_vec())], &mut out), Outcome::Done));
+        assert!(matches!(fanout.finish(&client.node, vec![Ok(answer.to_vec())], &mut out), Outcome::Done(_)));
         assert!(out.starts_with(b"-ERR another node answered"), "{answer:?}");
     }
     let fanout = open(&mut client, &["MGET", &mine, &there]);
     let mut out = Vec::new();
-    assert!(matches!(fanout.finish(&client.node, Vec::new(), &mut out), Outcome::Done), "too few answers");
+    assert!(matches!(fanout.finish(&client.node, Vec::new(), &mut out), Outcome::Done(_)), "too few answers");
     assert!(out.starts_with(b"-CLUSTERDOWN"));
 }
 

@@ -101,7 +101,7 @@ fn walks_pass_over_slots_that_went_to_another_node() {
     play(client, &format!("SET {key} 1 => +OK\nKEYS * => *1 ${} {key}", key.len()));
     let mut metadata = fixture::metadata(2);
     metadata.epoch.0 += 1;
-    metadata.table.iter_mut().for_each(|assignment| assignment.primary = Some(fixture::id(1)));
+    metadata.table.iter_mut().for_each(|partition| *partition = fixture::held_by(1));
     cluster.publish(&metadata);
     play(client, "KEYS * => *0\nRANDOMKEY => $-1");
     assert_eq!(scan(client, "").0, [""; 0]);

@@ -1,0 +1,693 @@
+//! Copies of partitions on this node: each partition's replication machine, between the engine and the other nodes.
+//!
+//! ```text
+//!  command ─► engine ─ before each change ─► record ─► the partition's log
+//!                                                         │ flush, after a batch
+//!  other node ◄─ its Queue ◄─────────────────────────── Append
+//!  other node ─► receive ─► Ack ─► committed ─► held replies go out
+//!                       └─► Append ─► log ─► applied to the engine once committed
+//! ```
+//!
+//! The engine tells what it is about to change, under its stripe's lock; so a partition's log has its changes in the order they
+//! were made, expiry and eviction included. What the log is for and how it is kept is in [`dcache_cluster::replication`];
+//! here its outputs are carried out.
+//!
+//! | lock | held while | taken before |
+//! |---|---|---|
+//! | `order`, of a partition | a message or a new configuration is worked off | the stripes' |
+//! | the stripes', in the engine | a change is made | `state` |
+//! | `state`, of a partition | its machine is stepped | the queues' |
+//!
+//! Left out: sockets, and when it is decided who serves what (`failover` in `cluster`).
+
+pub mod effect;
+pub(crate) mod guard;
+pub mod hold;
+pub mod queue;
+mod wire;
+
+use crate::clients::Wake;
+use crate::view::View;
+use crate::{Clock, Node};
+use dcache_cluster::failover::{Change as Proposal, Configuration, Member, Registry};
+use dcache_cluster::replication::{Output, Replica};
+use dcache_engine::{Cause, Change, Engine, Journal, NamespaceId, SlotRole, ValueRef, charge};
+use dcache_protocol::error::WireError;
+use dcache_protocol::{Consistency, PartitionId, SLOTS, Slot, SlotRange, slot_of};
+use effect::Effect;
+use hold::{Hold, Standing};
+use parking_lot::Mutex;
+use queue::Queues;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use std::time::Duration;
+
+/// Bytes of log a partition keeps for copies that come back; all partitions together keep this much, about.
+const BACKLOG_BYTES: u64 = 64 << 20;
+
+/// Bytes of log at which a copy that does not keep up is not waited for any more: of all partitions together, about, and of
+/// one alone.
+const LOG_BYTES_MAX: u64 = 256 << 20;
+const LOG_BYTES_LEAST: u64 = 4 << 20;
+
+/// Bytes of entries in one piece of a full sync, about.
+const PIECE_BYTES: usize = 64 << 10;
+
+/// Pieces of full syncs read in one go.
+const PIECES_A_STEP: usize = 4;
+
+/// Bits of a namespace's kind.
+const REPLICATED: u8 = 1;
+const STRONG: u8 = 2;
+
+/// What this node is to a partition.
+const NOTHING: u8 = 0;
+const BACKUP: u8 = 1;
+const PRIMARY: u8 = 2;
+
+/// All partitions' copies on this node.
+#[derive(Debug)]
+pub struct Replication {
+    clock: Clock,
+    /// Made when the cluster is known: the number of partitions never changes.
+    partitions: OnceLock<Partitions>,
+    /// By namespace id.
+    kinds: [AtomicU8; 256],
+    /// Partitions with something to send.
+    changed: Mutex<Vec<PartitionId>>,
+    has_changed: AtomicBool,
+    /// The newest of each partition.
+    proposals: Mutex<BTreeMap<PartitionId, (u64, Proposal)>>,
+    pieces: Mutex<VecDeque<Piece>>,
+    /// What is to go to other nodes.
+    pub queues: Queues,
+}
+
+#[derive(Debug)]
+struct Partitions {
+    slots_each: u16,
+    list: Box<[Partition]>,
+}
+
+/// A piece of a full sync that somebody waits for.
+#[derive(Clone, Copy, Debug)]
+struct Piece {
+    partition: PartitionId,
+    to: Member,
+    attempt: u64,
+    cursor: Option<u64>,
+}
+
+/// One partition's copy here, if there is one.
+#[derive(Debug)]
+struct Partition {
+    slots: SlotRange,
+    /// The term in which this node serves it; 0: it does not, or not now.
+    serving: AtomicU64,
+    role: AtomicU8,
+    /// Members in sync, this one included.
+    in_sync: AtomicU8,
+    /// An entry of the log may be uncommitted.
+    is_unsettled: AtomicBool,
+    /// It is in the list of those with something to send.
+    is_changed: AtomicBool,
+    /// A tick may have something to do.
+    is_busy: AtomicBool,
+    order: Mutex<()>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    replica: Option<Replica>,
+    /// Whom to wake when a seq is committed.
+    waiters: Vec<(u64, Wake)>,
+    /// The term that ended last here, and how far it was committed.
+    ended: (u64, u64),
+    outputs: Vec<Output>,
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State").field("replica", &self.replica).finish_non_exhaustive()
+    }
+}
+
+thread_local! {
+    /// What the command that runs on this thread had recorded in strong namespaces.
+    static RECORDED: RefCell<Vec<(PartitionId, u64)>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Journal for Replication {
+    /// Called by the engine before it changes an entry of a slot of which this node holds a copy.
+    fn record(&self, slot: u16, change: Change<'_>) -> bool {
+        let Some((number, partition)) = self.of_slot(slot) else { return true };
+        let (namespace, key, effect, is_asked_for) = match change {
+            Change::Set { database, key, hash, value, expires_at_ms, namespace } => {
+                (namespace, hash, Effect::set(database, key, value, expires_at_ms), true)
+            }
+            Change::Expiry { database, key, hash, expires_at_ms, namespace } => {
+                (namespace, hash, Effect::Expiry { database, key, expires_at_ms }, true)
+            }
+            Change::Remove { database, key, hash, namespace, cause } => {
+                (namespace, hash, Effect::Remove { database, key }, cause != Cause::Evicted)
+            }
+        };
+        if partition.role.load(Relaxed) == BACKUP {
+            // There was no room for anything else.
+            partition.state.lock().replica.iter_mut().for_each(Replica::note_lossy);
+            return true;
+        }
+        let kind = self.kinds[usize::from(namespace.0)].load(Relaxed);
+        if kind & REPLICATED == 0 {
+            return partition.serving.load(Acquire) != 0;
+        }
+        let is_strong = kind & STRONG != 0;
+        let Some(seq) = self.append(number, partition, is_strong.then_some(key), effect) else { return false };
+        if is_strong && is_asked_for {
+            RECORDED.with_borrow_mut(|recorded| recorded.push((number, seq)));
+        }
+        true
+    }
+}
+
+impl Replication {
+    pub(crate) fn new(clock: Clock) -> Replication {
+        Replication {
+            clock,
+            partitions: OnceLock::new(),
+            kinds: [const { AtomicU8::new(0) }; 256],
+            changed: Mutex::default(),
+            has_changed: AtomicBool::new(false),
+            proposals: Mutex::default(),
+            pieces: Mutex::default(),
+            queues: Queues::default(),
+        }
+    }
+
+    fn of_slot(&self, slot: u16) -> Option<(PartitionId, &Partition)> {
+        let partitions = self.partitions.get()?;
+        let number = slot / partitions.slots_each;
+        Some((PartitionId(number), partitions.list.get(usize::from(number))?))
+    }
+
+    fn of(&self, number: PartitionId) -> Option<&Partition> {
+        self.partitions.get()?.list.get(number.index())
+    }
+
+    /// Appends to the log of a partition this node serves; none: it does not, and nothing may be changed.
+    fn append(&self, number: PartitionId, partition: &Partition, key: Option<u64>, effect: Effect<'_>) -> Option<u64> {
+        let mut bytes = Vec::new();
+        effect.encode(&mut bytes);
+        let mut state = partition.state.lock();
+        if partition.serving.load(Relaxed) == 0 {
+            return None;
+        }
+        // The lease is looked at once a batch, by the session.
+        let seq = state.replica.as_mut()?.write(Duration::ZERO, key, bytes.into()).ok()?;
+        partition.is_unsettled.store(true, Relaxed);
+        drop(state);
+        partition.is_busy.store(true, Relaxed);
+        self.note_changed(number, partition);
+        Some(seq)
+    }
+
+    fn note_changed(&self, number: PartitionId, partition: &Partition) {
+        if !partition.is_changed.swap(true, Relaxed) {
+            self.changed.lock().push(number);
+            self.has_changed.store(true, Release);
+        }
+    }
+
+    /// Whether anything was recorded that is not sent yet.
+    pub fn has_changed(&self) -> bool {
+        self.has_changed.load(Acquire)
+    }
+
+    /// Puts what was recorded into the queues of the nodes it is for.
+    pub fn flush(&self) {
+        if !self.has_changed() {
+            return;
+        }
+        let changed = {
+            let mut changed = self.changed.lock();
+            self.has_changed.store(false, Relaxed);
+            std::mem::take(&mut *changed)
+        };
+        let now = (self.clock.monotonic)();
+        for number in changed {
+            let Some(partition) = self.of(number) else { continue };
+            partition.is_changed.store(false, Relaxed);
+            let mut state = partition.state.lock();
+            let State { replica: Some(replica), waiters, outputs, .. } = &mut *state else { continue };
+            replica.flush(now, outputs);
+            self.hand_out(number, outputs, |_| unreachable!("a flush only sends"));
+            // With no other copy in sync all of it is committed now.
+            wake_committed(waiters, replica.commit());
+            partition.is_unsettled.store(!is_settled(replica), Release);
+        }
+    }
+
+    /// Forgets what earlier commands of this thread recorded.
+    pub(crate) fn begin_command() {
+        RECORDED.with_borrow_mut(Vec::clear);
+    }
+
+    /// What the command that ran on this thread recorded in strong namespaces, as holds for its reply.
+    pub(crate) fn recorded(&self, range: std::ops::Range<usize>, holds: &mut Vec<Hold>) -> bool {
+        RECORDED.with_borrow_mut(|recorded| {
+            let any = !recorded.is_empty();
+            for (partition, seq) in recorded.drain(..) {
+                let term = self.of(partition).map_or(0, |partition| partition.term());
+                holds.push(Hold { partition, term, seq, start: range.start, end: range.end });
+            }
+            any
+        })
+    }
+
+    /// Sends to the queues, keeps proposals and wanted pieces, and hands everything else to `rest`, in order.
+    fn hand_out(&self, number: PartitionId, outputs: &mut Vec<Output>, mut rest: impl FnMut(Output)) {
+        for output in outputs.drain(..) {
+            match output {
+                Output::Send(to, message) => {
+                    self.queues.of(to.node).push(|out| wire::encode(number, &message, out));
+                }
+                Output::Propose { version, change } => {
+                    self.proposals.lock().insert(number, (version, change));
+                }
+                Output::ReadChunk { to, attempt, cursor } => {
+                    self.pieces.lock().push_back(Piece { partition: number, to, attempt, cursor });
+                }
+                // The metadata log brings it by itself.
+                Output::FetchConfiguration => {}
+                other => rest(other),
+            }
+        }
+    }
+
+    /// Changes of partitions' copies that this node asks the metadata leader for.
+    pub fn take_proposals(&self) -> Vec<(PartitionId, u64, Proposal)> {
+        let proposals = std::mem::take(&mut *self.proposals.lock());
+        proposals.into_iter().map(|(number, (version, change))| (number, version, change)).collect()
+    }
+
+    pub fn has_proposals(&self) -> bool {
+        !self.proposals.lock().is_empty()
+    }
+
+    pub(crate) fn is_replicated(&self, namespace: NamespaceId) -> bool {
+        self.kinds[usize::from(namespace.0)].load(Relaxed) & REPLICATED != 0
+    }
+
+    pub(crate) fn kind(&self, namespace: NamespaceId) -> u8 {
+        self.kinds[usize::from(namespace.0)].load(Relaxed)
+    }
+
+    /// The term in which this node serves a partition now; 0: it does not.
+    pub(crate) fn serving(&self, number: PartitionId) -> u64 {
+        self.of(number).map_or(0, |partition| partition.serving.load(Acquire))
+    }
+
+    /// Members in sync of a partition this node serves.
+    pub(crate) fn in_sync(&self, number: PartitionId) -> u8 {
+        self.of(number).map_or(0, |partition| partition.in_sync.load(Relaxed))
+    }
+
+    /// What a key's present value waits for, told after it was read in that term.
+    pub(crate) fn standing_of_key(&self, number: PartitionId, term: u64, key: u64) -> Standing {
+        let Some(partition) = self.of(number) else { return Standing::Lost };
+        // Looked at after the read: whoever took over did so after this node had stopped serving.
+        if partition.serving.load(Acquire) == term && !partition.is_unsettled.load(Acquire) {
+            return Standing::Ready;
+        }
+        let state = partition.state.lock();
+        let Some(replica) = state.replica.as_ref().filter(|_| partition.serving.load(Relaxed) == term) else {
+            return Standing::Lost;
+        };
+        match replica.read(Duration::ZERO, key) {
+            Ok(seq) if seq <= replica.commit() => Standing::Ready,
+            Ok(seq) => Standing::Waiting(seq),
+            Err(_) => Standing::Lost,
+        }
+    }
+
+    /// How it stands with what a reply waits for.
+    pub fn standing(&self, hold: &Hold) -> Standing {
+        let Some(partition) = self.of(hold.partition) else { return Standing::Lost };
+        let state = partition.state.lock();
+        let Some(replica) = &state.replica else { return Standing::Lost };
+        if replica.configuration().term == hold.term && replica.is_primary() {
+            return if hold.seq <= replica.commit() { Standing::Ready } else { Standing::Waiting(hold.seq) };
+        }
+        // What every copy in sync had before the term ended is in the next one.
+        if state.ended.0 == hold.term && hold.seq <= state.ended.1 { Standing::Ready } else { Standing::Lost }
+    }
+
+    /// Calls `wake` when it stands otherwise with a hold.
+    pub fn wait_for(&self, hold: &Hold, wake: Wake) {
+        if let Some(partition) = self.of(hold.partition) {
+            let mut state = partition.state.lock();
+            let waits = state.replica.as_ref().is_some_and(|replica| {
+                replica.is_primary() && replica.configuration().term == hold.term && replica.commit() < hold.seq
+            });
+            if waits {
+                state.waiters.push((hold.seq, wake));
+                return;
+            }
+        }
+        wake();
+    }
+}
+
+impl Partition {
+    fn new(slots: SlotRange) -> Partition {
+        Partition {
+            slots,
+            serving: AtomicU64::new(0),
+            role: AtomicU8::new(NOTHING),
+            in_sync: AtomicU8::new(0),
+            is_unsettled: AtomicBool::new(false),
+            is_changed: AtomicBool::new(false),
+            is_busy: AtomicBool::new(false),
+            order: Mutex::default(),
+            state: Mutex::default(),
+        }
+    }
+
+    fn term(&self) -> u64 {
+        self.state.lock().replica.as_ref().map_or(0, |replica| replica.configuration().term)
+    }
+
+    fn slots(&self) -> impl Iterator<Item = u16> + use<> {
+        self.slots.first.number()..=self.slots.last.number()
+    }
+}
+
+fn wake_committed(waiters: &mut Vec<(u64, Wake)>, commit: u64) {
+    waiters.retain(|(seq, wake)| {
+        let waits = *seq > commit;
+        if !waits {
+            wake();
+        }
+        waits
+    });
+}
+
+/// Whether all that the store says may be told.
+fn is_settled(replica: &Replica) -> bool {
+    replica.is_primary() && replica.commit() == replica.last().seq
+}
+
+/// Steps that reach into the engine.
+impl Node {
+    /// What the cluster agreed on about copies, before workers act on it.
+    pub(crate) fn configure_copies(&self, view: &View) {
+        let metadata = &view.metadata;
+        for id in 0..=u8::MAX {
+            let spec = view.namespace(NamespaceId(id));
+            let is_replicated = spec.replicas != Some(0);
+            let strong = if spec.consistency == Consistency::Strong { STRONG } else { 0 };
+            let kind = if is_replicated { REPLICATED | strong } else { 0 };
+            self.replication.kinds[usize::from(id)].store(kind, Relaxed);
+        }
+        if !metadata.is_formed() {
+            return;
+        }
+        let partitions = self.replication.partitions.get_or_init(|| Partitions {
+            slots_each: SLOTS / metadata.partitions,
+            list: (0..metadata.partitions)
+                .map(|number| Partition::new(PartitionId(number).slots(metadata.partitions)))
+                .collect(),
+        });
+        let registry = metadata.registry();
+        for (number, (partition, agreed)) in partitions.list.iter().zip(&metadata.table).enumerate() {
+            self.configure_copy(PartitionId(number as u16), partition, agreed, &registry);
+        }
+    }
+
+    fn configure_copy(&self, number: PartitionId, partition: &Partition, agreed: &Configuration, registry: &Registry) {
+        let me = self.config.member();
+        if !agreed.is_replicated() || !agreed.concerns(me) {
+            self.give_up_copy(partition);
+            return;
+        }
+        {
+            let mut state = partition.state.lock();
+            if state.replica.is_none() {
+                // The lease is looked at by whoever asks this node for something, not by each partition.
+                let mut replica = Replica::new(me, agreed.clone(), 1);
+                replica.renew(Duration::MAX);
+                state.replica = Some(replica);
+                self.set_role(partition, BACKUP);
+            }
+        }
+        self.step(number, partition, |replica, now, out| {
+            replica.configure(now, agreed, agreed.learners(registry), out);
+        });
+    }
+
+    fn give_up_copy(&self, partition: &Partition) {
+        let _order = partition.order.lock();
+        let mut state = partition.state.lock();
+        if state.replica.take().is_some() {
+            partition.serving.store(0, Release);
+            std::mem::take(&mut state.waiters).into_iter().for_each(|(_, wake)| wake());
+            drop(state);
+            self.set_role(partition, NOTHING);
+        }
+    }
+
+    fn set_role(&self, partition: &Partition, role: u8) {
+        if partition.role.swap(role, Relaxed) != role {
+            let of_slots = match role {
+                PRIMARY => SlotRole::Journaled,
+                BACKUP => SlotRole::Kept,
+                _ => SlotRole::Own,
+            };
+            partition.slots().for_each(|slot| self.engine.set_role(slot, of_slots));
+        }
+    }
+
+    /// One step of a partition's machine, and everything that follows from it.
+    fn step<R>(
+        &self,
+        number: PartitionId,
+        partition: &Partition,
+        step: impl FnOnce(&mut Replica, Duration, &mut Vec<Output>) -> R,
+    ) -> Option<R> {
+        let _order = partition.order.lock();
+        let mut state = partition.state.lock();
+        let State { replica, waiters, ended, outputs } = &mut *state;
+        let replica = replica.as_mut()?;
+        let before = (replica.configuration().term, replica.is_primary(), replica.commit());
+        let result = step(replica, self.now(), outputs);
+        let term = replica.configuration().term;
+        let serves = replica.serves(Duration::ZERO);
+        let is_same = before.0 == term && before.1 == replica.is_primary();
+        if !is_same || !serves {
+            // From here on nothing is recorded; what was is in the log, and above in what the machine did.
+            partition.serving.store(0, Release);
+        }
+        if !is_same && before.1 {
+            *ended = (before.0, before.2);
+        }
+        if !is_same {
+            std::mem::take(waiters).into_iter().for_each(|(_, wake)| wake());
+        } else if replica.commit() != before.2 {
+            wake_committed(waiters, replica.commit());
+        }
+        let mut changes = Vec::new();
+        self.replication.hand_out(number, outputs, |output| changes.push(output));
+        let is_primary = replica.is_primary();
+        partition.is_unsettled.store(!is_settled(replica), Release);
+        partition.in_sync.store(replica.configuration().in_sync.len().min(255) as u8, Relaxed);
+        partition.is_busy.store(!replica.is_idle(), Relaxed);
+        let partitions = self.replication.partitions.get().map_or(1, |all| all.list.len() as u64);
+        replica.trim(BACKLOG_BYTES / partitions, (LOG_BYTES_MAX / partitions).max(LOG_BYTES_LEAST));
+        let role = if is_primary { PRIMARY } else { BACKUP };
+        let is_new_role = partition.role.load(Relaxed) != role;
+        if changes.is_empty() && !is_new_role && (!serves || partition.serving.load(Relaxed) == term) {
+            return Some(result);
+        }
+        drop(state);
+        if is_new_role && role == BACKUP {
+            self.set_role(partition, BACKUP);
+            self.drop_unreplicated(partition);
+        }
+        let mut lossy = false;
+        for change in changes {
+            lossy |= !self.carry_out(partition, change);
+        }
+        if is_new_role && role == PRIMARY {
+            self.set_role(partition, PRIMARY);
+        }
+        let mut state = partition.state.lock();
+        if let Some(replica) = state.replica.as_mut() {
+            if lossy {
+                replica.note_lossy();
+            }
+            if replica.serves(Duration::ZERO) {
+                partition.serving.store(replica.configuration().term, Release);
+            }
+        }
+        Some(result)
+    }
+
+    /// What was never copied is not what whoever serves now has.
+    fn drop_unreplicated(&self, partition: &Partition) {
+        for slot in partition.slots() {
+            self.engine.clear_slot_where(slot, &|namespace| !self.replication.is_replicated(namespace));
+        }
+    }
+
+    /// False: there was no room.
+    fn carry_out(&self, partition: &Partition, output: Output) -> bool {
+        match output {
+            Output::Apply(effect) => match Effect::decode(&effect) {
+                Some(effect) => apply(&self.engine, &self.view(), self.unix_ms(), partition, effect),
+                None => true,
+            },
+            Output::Clear => {
+                partition.slots().for_each(|slot| {
+                    self.engine.clear_slot(slot);
+                });
+                true
+            }
+            Output::Load(piece) => {
+                let (view, now_ms) = (self.view(), self.unix_ms());
+                let mut all_fit = true;
+                for effect in effect::of_piece(&piece) {
+                    all_fit &= apply(&self.engine, &view, now_ms, partition, effect);
+                }
+                all_fit
+            }
+            _ => true,
+        }
+    }
+
+    /// A message of another node, as its queue framed it. False: it is not one.
+    pub fn receive_copy(&self, from: Member, frame: &[u8]) -> bool {
+        let Some((number, message)) = wire::decode(from, frame) else { return false };
+        if let Some(partition) = self.replication.of(number) {
+            self.step(number, partition, |replica, now, out| replica.receive(now, message, out));
+        }
+        true
+    }
+
+    /// Time passes for this worker's share of the partitions.
+    pub(crate) fn tick_copies(&self, worker: usize, workers: usize) {
+        let Some(partitions) = self.replication.partitions.get() else { return };
+        let own = partitions.list.iter().enumerate().skip(worker).step_by(workers.max(1));
+        for (number, partition) in own.filter(|(_, partition)| partition.is_busy.load(Relaxed)) {
+            self.step(PartitionId(number as u16), partition, |replica, now, out| replica.tick(now, out));
+        }
+        self.read_pieces();
+    }
+
+    /// Lets another copy in sync take a partition over, if there is one: it stops being written to, and once all of it is
+    /// committed the other one serves it.
+    pub fn hand_over(&self, number: PartitionId) {
+        let Some(partition) = self.replication.of(number) else { return };
+        let me = self.config.member();
+        self.step(number, partition, |replica, now, out| {
+            let successor = replica.configuration().in_sync.iter().copied().find(|member| *member != me);
+            if successor.is_some_and(|successor| replica.park(Duration::ZERO, successor)) {
+                replica.tick(now, out);
+            }
+        });
+    }
+
+    /// Reads what full syncs wait for, as far as their nodes take it.
+    pub fn read_pieces(&self) {
+        for _ in 0..PIECES_A_STEP {
+            let Some(piece) = self.replication.pieces.lock().pop_front() else { return };
+            if self.replication.queues.of(piece.to.node).is_busy() {
+                self.replication.pieces.lock().push_back(piece);
+                return;
+            }
+            self.read_piece(piece);
+        }
+    }
+
+    fn read_piece(&self, piece: Piece) {
+        let Some(partition) = self.replication.of(piece.partition) else { return };
+        let wants = |replica: &Replica| replica.wants_chunk(piece.to, piece.attempt);
+        if !partition.state.lock().replica.as_ref().is_some_and(wants) {
+            return;
+        }
+        let mut bytes = Vec::new();
+        let cursor = piece.cursor.unwrap_or_else(|| Engine::cursor_of(partition.slots.first.number()));
+        let next = self.engine.copy_slots(cursor, partition.slots.last.number() + 1, PIECE_BYTES, &mut |entry| {
+            if self.replication.is_replicated(entry.namespace) {
+                effect::push_to_piece(
+                    Effect::set(entry.database, entry.key, entry.value, entry.expires_at_ms),
+                    &mut bytes,
+                );
+            }
+        });
+        self.step(piece.partition, partition, |replica, now, out| {
+            replica.send_chunk(now, piece.to, piece.attempt, bytes.into(), next, out);
+        });
+    }
+
+    /// Empties the copied partitions this node serves, of one database or of all, here and on their other copies. While one is
+    /// being emptied nothing else is written to it.
+    pub(crate) fn clear_copied(&self, view: &View, database: Option<u16>) -> Result<(), WireError> {
+        for number in view.metadata.partitions_of(self.config.id).filter(|number| view.is_replicated(*number)) {
+            let Some(partition) = self.replication.of(number) else { continue };
+            let _order = partition.order.lock();
+            let Some(seq) = self.replication.append(number, partition, None, Effect::Clear { database }) else {
+                return Err(WireError::NotServing);
+            };
+            partition.serving.store(0, Release);
+            apply(&self.engine, view, self.unix_ms(), partition, Effect::Clear { database });
+            let state = partition.state.lock();
+            if let Some(replica) = state.replica.as_ref().filter(|replica| replica.serves(Duration::ZERO)) {
+                partition.serving.store(replica.configuration().term, Release);
+            }
+            RECORDED.with_borrow_mut(|recorded| recorded.push((number, seq)));
+        }
+        Ok(())
+    }
+}
+
+/// Does what another copy did. False: there was no room, and the key has no value here now.
+fn apply(engine: &Engine, view: &View, now_ms: u64, partition: &Partition, effect: Effect<'_>) -> bool {
+    let slot_for = |key: &[u8]| Some(slot_of(key)).filter(|slot| partition.slots.contains(*slot)).map(Slot::number);
+    match effect {
+        Effect::Set { database, key, value, expires_at_ms } => {
+            let Some(slot) = slot_for(key) else { return true };
+            let namespace = view.namespace_of(database, key);
+            let bytes = charge(key.len(), value.len() as u64);
+            let stored = engine.lock_with_room(slot, namespace, bytes, now_ms).is_ok_and(|mut guard| {
+                guard.set(database, key, ValueRef::String(value), expires_at_ms, namespace, now_ms).is_ok()
+            });
+            if !stored {
+                // An older value must not stay in its place.
+                let _ = engine.lock(slot).remove(database, key, now_ms);
+            }
+            stored
+        }
+        Effect::Remove { database, key } => {
+            if let Some(slot) = slot_for(key) {
+                // There may be none: an effect is also done on what has it already.
+                let _ = engine.lock(slot).remove(database, key, now_ms);
+            }
+            true
+        }
+        Effect::Expiry { database, key, expires_at_ms } => {
+            if let Some(slot) = slot_for(key) {
+                // As above.
+                let _ = engine.lock(slot).set_expiry(database, key, expires_at_ms, now_ms);
+            }
+            true
+        }
+        Effect::Clear { database } => {
+            let slots = partition.slots;
+            engine.clear_slots_where(database, &move |slot| Slot::new(slot).is_some_and(|slot| slots.contains(slot)));
+            true
+        }
+    }
+}

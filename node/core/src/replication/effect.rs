@@ -1,0 +1,168 @@
+//! What writes did, as bytes: the entries of a partition's log and of a full sync.
+//!
+//! ```text
+//!  set      1 │ database u16 │ expires at ms u64, 0 never │ key length u32 │ key │ value
+//!  remove   2 │ database u16 │ key
+//!  expiry   3 │ database u16 │ expires at ms u64, 0 never │ key
+//!  clear    4 │ database u16, 0xffff all
+//! ```
+//!
+//! Integers are little-endian. Every effect is absolute: done twice, or after what it already contains, it changes nothing
+//! more. Which namespace a key is in is not said: that follows from the key wherever it arrives.
+
+use dcache_engine::ValueRef;
+
+/// All databases, in [`Effect::Clear`].
+const ALL: u16 = u16::MAX;
+
+/// Never, as an expiry.
+const NEVER: u64 = 0;
+
+/// One effect, borrowed from its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect<'a> {
+    Set {
+        database: u16,
+        key: &'a [u8],
+        value: &'a [u8],
+        expires_at_ms: Option<u64>,
+    },
+    Remove {
+        database: u16,
+        key: &'a [u8],
+    },
+    Expiry {
+        database: u16,
+        key: &'a [u8],
+        expires_at_ms: Option<u64>,
+    },
+    /// Everything of the partition goes, or of one database in it.
+    Clear {
+        database: Option<u16>,
+    },
+}
+
+impl<'a> Effect<'a> {
+    pub fn set(database: u16, key: &'a [u8], value: ValueRef<'a>, expires_at_ms: Option<u64>) -> Effect<'a> {
+        // Every type has bytes to be written from; strings are theirs.
+        let value = value.as_string().unwrap_or_default();
+        Effect::Set { database, key, value, expires_at_ms }
+    }
+
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let expiry = |at: &Option<u64>| at.unwrap_or(NEVER).to_le_bytes();
+        match self {
+            Effect::Set { database, key, value, expires_at_ms } => {
+                out.reserve(15 + key.len() + value.len());
+                out.push(1);
+                out.extend_from_slice(&database.to_le_bytes());
+                out.extend_from_slice(&expiry(expires_at_ms));
+                out.extend_from_slice(&(key.len() as u32).to_le_bytes());
+                out.extend_from_slice(key);
+                out.extend_from_slice(value);
+            }
+            Effect::Remove { database, key } => {
+                out.push(2);
+                out.extend_from_slice(&database.to_le_bytes());
+                out.extend_from_slice(key);
+            }
+            Effect::Expiry { database, key, expires_at_ms } => {
+                out.push(3);
+                out.extend_from_slice(&database.to_le_bytes());
+                out.extend_from_slice(&expiry(expires_at_ms));
+                out.extend_from_slice(key);
+            }
+            Effect::Clear { database } => {
+                out.push(4);
+                out.extend_from_slice(&database.unwrap_or(ALL).to_le_bytes());
+            }
+        }
+    }
+
+    /// None: these are not the bytes of an effect.
+    pub fn decode(bytes: &'a [u8]) -> Option<Effect<'a>> {
+        let (kind, rest) = bytes.split_first()?;
+        let (database, rest) = rest.split_first_chunk::<2>()?;
+        let database = u16::from_le_bytes(*database);
+        match kind {
+            1 => {
+                let (expires_at_ms, rest) = expiry_of(rest)?;
+                let (length, rest) = rest.split_first_chunk::<4>()?;
+                let (key, value) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+                Some(Effect::Set { database, key, value, expires_at_ms })
+            }
+            2 => Some(Effect::Remove { database, key: rest }),
+            3 => {
+                let (expires_at_ms, key) = expiry_of(rest)?;
+                Some(Effect::Expiry { database, key, expires_at_ms })
+            }
+            4 if rest.is_empty() => {
+                Some(Effect::Clear { database: Some(database).filter(|database| *database != ALL) })
+            }
+            _ => None,
+        }
+    }
+}
+
+fn expiry_of(bytes: &[u8]) -> Option<(Option<u64>, &[u8])> {
+    let (at, rest) = bytes.split_first_chunk::<8>()?;
+    Some((Some(u64::from_le_bytes(*at)).filter(|at| *at != NEVER), rest))
+}
+
+/// Appends an effect to a piece of a full sync.
+pub fn push_to_piece(effect: Effect<'_>, piece: &mut Vec<u8>) {
+    let mark = piece.len();
+    piece.extend_from_slice(&[0; 4]);
+    effect.encode(piece);
+    let length = (piece.len() - mark - 4) as u32;
+    piece[mark..mark + 4].copy_from_slice(&length.to_le_bytes());
+}
+
+/// The effects of a piece, as far as they are whole.
+pub fn of_piece(mut piece: &[u8]) -> impl Iterator<Item = Effect<'_>> {
+    std::iter::from_fn(move || {
+        let (length, rest) = piece.split_first_chunk::<4>()?;
+        let (bytes, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+        piece = rest;
+        Effect::decode(bytes)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn some() -> [Effect<'static>; 7] {
+        [
+            Effect::Set { database: 0, key: b"k", value: b"", expires_at_ms: None },
+            Effect::Set { database: 15, key: b"", value: b"value", expires_at_ms: Some(u64::MAX) },
+            Effect::Remove { database: 3, key: b"k" },
+            Effect::Expiry { database: 1, key: b"key", expires_at_ms: Some(1) },
+            Effect::Expiry { database: 1, key: b"key", expires_at_ms: None },
+            Effect::Clear { database: None },
+            Effect::Clear { database: Some(2) },
+        ]
+    }
+
+    #[test]
+    fn effects_read_back_alone_and_in_pieces() {
+        let mut piece = Vec::new();
+        for effect in some() {
+            let mut bytes = Vec::new();
+            effect.encode(&mut bytes);
+            assert_eq!(Effect::decode(&bytes), Some(effect));
+            push_to_piece(effect, &mut piece);
+        }
+        assert_eq!(of_piece(&piece).collect::<Vec<_>>(), some());
+    }
+
+    #[test]
+    fn other_bytes_are_no_effects() {
+        let mut bytes = Vec::new();
+        some()[1].encode(&mut bytes);
+        for bytes in [&b""[..], b"\x09\0\0", b"\x01\0", &bytes[..14], b"\x04\0\0\0"] {
+            assert_eq!(Effect::decode(bytes), None, "{bytes:?}");
+        }
+        assert_eq!(of_piece(b"\xff\xff\xff\xffx").count(), 0);
+    }
+}

@@ -1,0 +1,125 @@
+//! What holds for one command on copied partitions, before it runs and after.
+//!
+//! *Before*: this node must serve what is asked for. Strong namespaces and all writes rest on its lease, since another node may
+//! take over when it ends. *After*: what was read in a strong namespace must have been this node's to tell at some moment after
+//! it was read, and the reply waits until everything it says is committed; so does the reply of what was recorded.
+//!
+//! Reads of eventual namespaces go on without a lease: they promise nothing about the newest write.
+
+use super::hold::{Hold, Standing};
+use super::{Replication, STRONG};
+use crate::Node;
+use crate::batch::KeyPlace;
+use crate::command::{self, Command};
+use crate::view::View;
+use dcache_protocol::PartitionId;
+use dcache_protocol::error::WireError;
+use dcache_protocol::resp::parse::Args;
+use std::ops::Range;
+use std::time::Duration;
+
+/// A command's keys in strong namespaces, and the terms in which their partitions were served when it began.
+#[derive(Debug, Default)]
+pub(crate) struct Begun {
+    first: Option<Key>,
+    more: Vec<Key>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Key {
+    partition: PartitionId,
+    term: u64,
+    hash: u64,
+}
+
+/// A request about to run here: what is known of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Request<'a> {
+    pub node: &'a Node,
+    pub view: &'a View,
+    /// When it came, or later: not after it began.
+    pub now: Duration,
+    pub command: &'static Command,
+    pub args: Args<'a>,
+    pub database: u16,
+    /// Of the first key.
+    pub place: Option<KeyPlace>,
+}
+
+impl Request<'_> {
+    /// Whether it may run. To be called just before, on the same thread.
+    pub fn begin(&self) -> Result<Begun, WireError> {
+        Replication::begin_command();
+        let mut begun = Begun::default();
+        for (index, key) in command::keys_of(self.command, self.args).enumerate() {
+            let known = self.place.filter(|place| index == 0 && place.database == self.database);
+            let place = known.unwrap_or_else(|| KeyPlace::new(self.node, self.database, key));
+            let partition = self.view.partition_of(place.slot);
+            if !self.view.is_replicated(partition) {
+                continue;
+            }
+            let namespace = self.view.namespace_of(self.database, key);
+            let is_strong = self.node.replication().kind(namespace) & STRONG != 0;
+            if !is_strong && !self.command.is_write() {
+                continue;
+            }
+            if !self.node.has_lease(self.now) {
+                return Err(WireError::NoLease);
+            }
+            let term = self.node.replication().serving(partition);
+            if term == 0 {
+                return Err(WireError::NotServing);
+            }
+            if self.command.is_write()
+                && let Some(least) = self.view.namespace(namespace).min_in_sync
+                && self.node.replication().in_sync(partition) < least
+            {
+                return Err(WireError::TooFewCopies);
+            }
+            if is_strong {
+                let key = Key { partition, term, hash: place.hash };
+                match begun.first {
+                    None => begun.first = Some(key),
+                    Some(_) => begun.more.push(key),
+                }
+            }
+        }
+        Ok(begun)
+    }
+
+    /// What came of it; its reply is at `range`. An error [`WireError::NotServing`] says that it may be run again as a whole.
+    pub fn end(
+        &self,
+        begun: &Begun,
+        result: Result<(), WireError>,
+        range: Range<usize>,
+        holds: &mut Vec<Hold>,
+    ) -> Result<(), WireError> {
+        let replication = self.node.replication();
+        let has_recorded = replication.recorded(range.clone(), holds);
+        match result {
+            Err(WireError::NotServing) if has_recorded => {
+                let reason = "Hash slot is changing hands: a part of the request ran";
+                return Err(WireError::TryAgain { reason: reason.into() });
+            }
+            Err(error) => return Err(error),
+            Ok(()) => {}
+        }
+        for key in begun.first.iter().chain(&begun.more) {
+            match replication.standing_of_key(key.partition, key.term, key.hash) {
+                Standing::Ready => {}
+                Standing::Waiting(seq) => {
+                    let hold =
+                        Hold { partition: key.partition, term: key.term, seq, start: range.start, end: range.end };
+                    if !holds.contains(&hold) {
+                        holds.push(hold);
+                    }
+                }
+                // What was recorded says itself how it stands.
+                Standing::Lost if has_recorded => {}
+                Standing::Lost => return Err(WireError::NotServing),
+            }
+        }
+        Ok(())
+    }
+}

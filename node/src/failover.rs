@@ -1,0 +1,76 @@
+//! Planned failover: a node hands over what it serves to copies in sync, some partitions at a time, so that each is without a
+//! primary only for a moment. Unplanned failover needs nobody here: it follows from a lease that ran out.
+
+use crate::cluster::{Cluster, unavailable};
+use crate::peer::{Answer, Call};
+use dcache_cluster::failover::Configuration;
+use dcache_cluster::metadata::Metadata;
+use dcache_protocol::PartitionId;
+use dcache_protocol::control::{ApiError, ErrorCode, FailoverResult};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long handing over may take.
+const HAND_OVER_WITHIN: Duration = Duration::from_secs(20);
+
+/// Partitions that are being handed over at once: while one is, its writes wait.
+const AT_ONCE: usize = 64;
+
+/// How often it is looked how far it came.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+impl Cluster {
+    /// `POST /v1/nodes/{name}/failover`, asked of any node.
+    pub async fn failover(self: &Arc<Cluster>, name: &str) -> Result<FailoverResult, ApiError> {
+        let metadata = self.metadata();
+        let Some(node) = metadata.nodes.values().find(|node| node.name == name) else {
+            return Err(ApiError {
+                code: ErrorCode::NotFound,
+                message: format!("no node named {name:?}"),
+                why: None,
+                hints: vec!["see them all: dcache node list".into()],
+            });
+        };
+        if node.id == self.shared.id {
+            return Ok(self.hand_over().await);
+        }
+        match self.call(node.id, &Call::HandOver, HAND_OVER_WITHIN * 2).await {
+            Ok(Answer::HandedOver(result)) => Ok(result),
+            Ok(Answer::Failed(error)) => Err(error),
+            Ok(_) => Err(unavailable(format!("{name} gave no answer to the request"))),
+            Err(error) => Err(error.to_api()),
+        }
+    }
+
+    /// Hands over all that this node serves and another one can take over without losing a write.
+    pub async fn hand_over(self: &Arc<Cluster>) -> FailoverResult {
+        let begun = Instant::now();
+        let me = self.shared.core.config().member();
+        let mut acting = self.watch_metadata();
+        let served = |metadata: &Metadata| -> Vec<PartitionId> {
+            let is_mine = |partition: &Configuration| partition.primary == Some(me);
+            let all = metadata.table.iter().enumerate().filter(|(_, partition)| is_mine(partition));
+            all.map(|(number, _)| PartitionId(number as u16)).collect()
+        };
+        let at_first = served(&acting.borrow_and_update()).len();
+        loop {
+            let metadata = acting.borrow_and_update().clone();
+            let may_go = |number: &PartitionId| metadata.table[number.index()].in_sync.len() > 1;
+            let going: Vec<PartitionId> = served(&metadata).into_iter().filter(may_go).take(AT_ONCE).collect();
+            if going.is_empty() || begun.elapsed() >= HAND_OVER_WITHIN {
+                break;
+            }
+            going.iter().for_each(|number| self.shared.core.hand_over(*number));
+            self.shared.copies.flush(&self.shared.core);
+            // Either way it is looked again.
+            let _ = tokio::time::timeout(LOOK_EVERY, acting.changed()).await;
+        }
+        let kept = served(&acting.borrow()).len();
+        FailoverResult {
+            node: self.me.read().name.clone(),
+            moved: at_first.saturating_sub(kept) as u16,
+            kept: kept as u16,
+            took_ms: begun.elapsed().as_millis() as u64,
+        }
+    }
+}
