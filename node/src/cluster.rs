@@ -240,19 +240,19 @@ impl Cluster {
     }
 
     async fn heard(&self, cluster_id: NodeId, node: NodeRecord) -> Answer {
-        let mut has_lease = false;
+        let mut lease = None;
         if self.cluster_id() == Some(cluster_id) {
             self.shared.book.learn(node.id, &node.addresses);
             let (answer, answered) = oneshot::channel();
             // The heartbeat thread ends only with the process.
             let _ = self.beats.send(heartbeat::Message::Heard { cluster_id, node, answer });
-            has_lease = answered.await.unwrap_or(false);
+            lease = answered.await.unwrap_or(None);
         }
         let lead = self.lead();
         let leader = lead.leader.filter(|_| lead.quorum);
         let mut known = self.known();
         known.retain(|node, _| *node == self.shared.id || Some(*node) == leader);
-        Answer::Heartbeat { leader, known, has_lease }
+        Answer::Heartbeat { leader, known, lease }
     }
 
     /// Tells the heartbeat thread.

@@ -5,7 +5,7 @@ use crate::cluster::Cluster;
 use crate::peer::{Answer, Call, Peers};
 use crate::process;
 use dcache_core::heartbeat::{Heartbeats, Input, Output, TICK};
-use dcache_protocol::{NodeId, NodeRecord};
+use dcache_protocol::{Epoch, NodeId, NodeRecord};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,6 +18,9 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 /// How long a leader may take to find out whether it still leads.
 const CONFIRM_WITHIN: Duration = Duration::from_secs(1);
 
+/// How long the log may take to agree on a change before the machine asks for it anew.
+const PROPOSE_WITHIN: Duration = Duration::from_millis(500);
+
 /// What other threads have for the heartbeat thread.
 pub enum Message {
     Machine(Input),
@@ -25,7 +28,7 @@ pub enum Message {
     Heard {
         cluster_id: NodeId,
         node: NodeRecord,
-        answer: oneshot::Sender<bool>,
+        answer: oneshot::Sender<Option<Epoch>>,
     },
 }
 
@@ -34,7 +37,7 @@ pub async fn run(cluster: Arc<Cluster>, mut messages: mpsc::UnboundedReceiver<Me
     let mut acting = cluster.watch_metadata();
     let me = cluster.me.read().clone();
     let mut machine = Heartbeats::new(me, acting.borrow_and_update().clone());
-    let asked = RefCell::new(BTreeMap::<u64, oneshot::Sender<bool>>::new());
+    let asked = RefCell::new(BTreeMap::<u64, oneshot::Sender<Option<Epoch>>>::new());
     let (mut next_ask, mut outputs) = (0, Vec::new());
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -56,10 +59,10 @@ pub async fn run(cluster: Arc<Cluster>, mut messages: mpsc::UnboundedReceiver<Me
         machine.step(process::monotonic(), input, &mut outputs);
         for output in outputs.drain(..) {
             match output {
-                Output::Answer { ask, has_lease } => {
+                Output::Answer { ask, lease } => {
                     if let Some(answer) = asked.borrow_mut().remove(&ask) {
                         // Who asked may be gone; it asks again.
-                        let _ = answer.send(has_lease);
+                        let _ = answer.send(lease);
                     }
                 }
                 Output::Lease { until } => cluster.shared.core.renew_lease(until),
@@ -68,8 +71,10 @@ pub async fn run(cluster: Arc<Cluster>, mut messages: mpsc::UnboundedReceiver<Me
                 Output::Propose(command) => {
                     let cluster = cluster.clone();
                     tokio::spawn(async move {
-                        if let Err(error) = cluster.propose(command).await {
-                            tracing::debug!("a membership change was not agreed: {}", error.message);
+                        // Never through another leader: what this one judged is not for another to say, who granted leases since.
+                        let Some(log) = cluster.log() else { return };
+                        if let Err(error) = log.propose(command, PROPOSE_WITHIN).await {
+                            tracing::debug!("a membership change was not agreed: {error}");
                         }
                     });
                 }
@@ -96,18 +101,18 @@ async fn send(cluster: Arc<Cluster>, peers: Arc<Peers>, to: NodeId) {
     let call = Call::Heartbeat { cluster_id, node: cluster.me.read().clone() };
     // The lease counts from before the heartbeat is on its way.
     let sent = process::monotonic();
-    if let Ok(Answer::Heartbeat { leader, known, has_lease }) = peers.call(&address, &call, ANSWER_WITHIN).await {
+    if let Ok(Answer::Heartbeat { leader, known, lease }) = peers.call(&address, &call, ANSWER_WITHIN).await {
         for (node, addresses) in known.iter().filter(|(node, _)| **node != cluster.shared.id) {
             cluster.shared.book.learn(*node, addresses);
         }
-        cluster.beat(Input::Answered { sent, leads: leader == Some(to), has_lease });
+        cluster.beat(Input::Answered { sent, leads: leader == Some(to), lease });
     }
 }
 
 async fn confirm(cluster: Arc<Cluster>, round: u64) {
-    let leads = match cluster.log() {
-        Some(log) => tokio::time::timeout(CONFIRM_WITHIN, log.is_confirmed_leader()).await.unwrap_or(false),
-        None => false,
+    let upon = match cluster.log() {
+        Some(log) => tokio::time::timeout(CONFIRM_WITHIN, log.as_confirmed_leader()).await.unwrap_or(None),
+        None => None,
     };
-    cluster.beat(Input::Confirmed { round, leads });
+    cluster.beat(Input::Confirmed { round, upon });
 }

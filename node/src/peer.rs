@@ -69,8 +69,8 @@ pub enum Answer {
         leader: Option<NodeId>,
         /// Where the one who answers and the leader are.
         known: BTreeMap<NodeId, Addresses>,
-        /// The sender has a lease, from the moment it sent the heartbeat.
-        has_lease: bool,
+        /// The sender has a lease, from the moment it sent the heartbeat, once it acts on this epoch.
+        lease: Option<Epoch>,
     },
     Proposed {
         epoch: Epoch,

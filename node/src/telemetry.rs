@@ -8,7 +8,7 @@ use tracing_subscriber::EnvFilter;
 /// Installs the process's log. Only the first call does anything.
 pub fn start(format: LogFormat) {
     // openraft logs its own workings at info; an operator's log is about the node.
-    let filter = EnvFilter::try_from_env("DCACHE_LOG").unwrap_or_else(|_| EnvFilter::new("info,openraft=error"));
+    let filter = EnvFilter::try_from_env("DCACHE_LOG").unwrap_or_else(|_| EnvFilter::new("info,openraft=off"));
     let terminal = std::io::stderr().is_terminal();
     let json = match format {
         LogFormat::Auto => !terminal,

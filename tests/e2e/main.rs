@@ -13,4 +13,5 @@ mod cli_data;
 mod cli_exit;
 mod cli_output;
 mod cluster;
+mod copies;
 mod http;

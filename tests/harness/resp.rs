@@ -33,13 +33,25 @@ impl Wire {
 
     /// One whole reply.
     pub fn reply(&mut self) -> Vec<u8> {
+        self.try_reply().unwrap()
+    }
+
+    /// As `ask`, of a node that may be gone, which is an error.
+    pub fn try_ask(&mut self, words: &[&str]) -> std::io::Result<String> {
+        self.stream.write_all(&request(words))?;
+        Ok(String::from_utf8_lossy(&self.try_reply()?).into_owned())
+    }
+
+    fn try_reply(&mut self) -> std::io::Result<Vec<u8>> {
         loop {
             if let Some(length) = dcache_protocol::resp::value::skip_value(&self.buffer).unwrap() {
-                return self.buffer.drain(..length).collect();
+                return Ok(self.buffer.drain(..length).collect());
             }
             let mut bytes = [0; 64 << 10];
-            let length = self.stream.read(&mut bytes).unwrap();
-            assert!(length > 0, "the node closed the connection");
+            let length = self.stream.read(&mut bytes)?;
+            if length == 0 {
+                return Err(std::io::Error::other("the node closed the connection"));
+            }
             self.buffer.extend_from_slice(&bytes[..length]);
         }
     }

@@ -7,13 +7,18 @@
 //! ```
 //!
 //! One confirmation answers every heartbeat that came before it began, so a leader that was deposed without knowing it grants
-//! nothing that a new one does not wait for. The machine has a thread of its own, apart from the control path, since a node
+//! nothing that a new one does not wait for.
+//!
+//! A lease is granted upon a state of the metadata, and counts once this node acts on that state or a later one: a node that
+//! was silent for long may have been replaced and registered again without having heard of it, and must not serve what it had
+//! before. The machine has a thread of its own, apart from the control path, since a node
 //! whose heartbeats wait behind other work would be taken for dead.
 
 use dcache_cluster::lease::lease_end;
 use dcache_cluster::membership::{HEARTBEAT_EVERY, LEASE, Membership};
 use dcache_cluster::metadata::{Command, Metadata};
-use dcache_protocol::{Incarnation, NodeId, NodeRecord};
+use dcache_protocol::{Epoch, Incarnation, NodeId, NodeRecord};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +27,9 @@ pub const TICK: Duration = Duration::from_millis(20);
 
 /// Heartbeats that may wait for one confirmation; more are answered without a lease.
 const WAITING_MAX: usize = 10_000;
+
+/// Leases that may wait for the state they were granted upon.
+const GRANTED_MAX: usize = 16;
 
 /// A confirmation that does not come this long is given up.
 const CONFIRM_WITHIN: Duration = Duration::from_millis(1000);
@@ -37,10 +45,11 @@ pub enum Input {
     Leadership { leader: Option<NodeId>, is_me: bool },
     /// Another node's heartbeat. The answer goes to whoever asked under this number.
     Heard { ask: u64, cluster_id: NodeId, node: NodeRecord },
-    /// Whether a majority still takes this node for the leader, asked for in that round.
-    Confirmed { round: u64, leads: bool },
-    /// The leader answered a heartbeat sent at that moment, with a lease or without.
-    Answered { sent: Duration, leads: bool, has_lease: bool },
+    /// Whether a majority still takes this node for the leader, asked for in that round, and if so the state that holds all
+    /// that was agreed before.
+    Confirmed { round: u64, upon: Option<Arc<Metadata>> },
+    /// The leader answered a heartbeat sent at that moment, with a lease granted upon that state or without.
+    Answered { sent: Duration, leads: bool, lease: Option<Epoch> },
 }
 
 /// What is to be done.
@@ -57,7 +66,7 @@ pub enum Output {
     },
     Answer {
         ask: u64,
-        has_lease: bool,
+        lease: Option<Epoch>,
     },
     /// This node's lease runs until then, by its own clock.
     Lease {
@@ -79,6 +88,8 @@ pub struct Heartbeats {
     confirming: Vec<Waiting>,
     round: u64,
     asked_at: Option<Duration>,
+    /// Leases granted upon states that this node does not act on yet.
+    granted: VecDeque<(Epoch, Duration)>,
 }
 
 /// A heartbeat that has no answer yet.
@@ -108,6 +119,7 @@ impl Heartbeats {
             confirming: Vec::new(),
             round: 0,
             asked_at: None,
+            granted: VecDeque::new(),
         }
     }
 
@@ -115,26 +127,48 @@ impl Heartbeats {
     pub fn step(&mut self, now: Duration, input: Input, out: &mut Vec<Output>) {
         match input {
             Input::Tick => self.tick(now, out),
-            Input::Committed(metadata) => self.metadata = metadata,
+            Input::Committed(metadata) => {
+                self.metadata = metadata;
+                self.take_granted(out);
+            }
             Input::Leadership { leader, is_me } => self.leadership(now, leader, is_me, out),
             Input::Heard { ask, cluster_id, node } => {
                 let is_ours = self.metadata.cluster_id == Some(cluster_id);
                 if is_ours && self.waiting.len() < WAITING_MAX {
                     self.heard(now, &node, Whose::Another { ask }, out);
                 } else {
-                    out.push(Output::Answer { ask, has_lease: false });
+                    out.push(Output::Answer { ask, lease: None });
                 }
             }
-            Input::Confirmed { round, leads } => self.confirmed(now, round, leads, out),
-            Input::Answered { sent, leads, has_lease } => {
+            Input::Confirmed { round, upon } => self.confirmed(now, round, upon, out),
+            Input::Answered { sent, leads, lease } => {
                 if leads {
                     self.answered_at = now;
                 }
-                if has_lease {
-                    out.push(Output::Lease { until: lease_end(sent) });
+                if let Some(epoch) = lease {
+                    self.granted(epoch, sent, out);
                 }
             }
         }
+    }
+
+    fn granted(&mut self, upon: Epoch, sent: Duration, out: &mut Vec<Output>) {
+        if self.granted.len() == GRANTED_MAX {
+            self.granted.pop_front();
+        }
+        self.granted.push_back((upon, lease_end(sent)));
+        self.take_granted(out);
+    }
+
+    fn take_granted(&mut self, out: &mut Vec<Output>) {
+        let epoch = self.metadata.epoch;
+        self.granted.retain(|(upon, until)| {
+            let counts = *upon <= epoch;
+            if counts {
+                out.push(Output::Lease { until: *until });
+            }
+            !counts
+        });
     }
 
     fn tick(&mut self, now: Duration, out: &mut Vec<Output>) {
@@ -142,7 +176,7 @@ impl Heartbeats {
             return;
         }
         if self.asked_at.is_some_and(|at| now.saturating_sub(at) > CONFIRM_WITHIN) {
-            self.confirmed(now, self.round, false, out);
+            self.confirmed(now, self.round, None, out);
         }
         if self.beat_at.is_none_or(|at| now.saturating_sub(at) >= HEARTBEAT_EVERY) {
             self.beat_at = Some(now);
@@ -175,7 +209,7 @@ impl Heartbeats {
     fn confirm(&mut self, now: Duration, out: &mut Vec<Output>) {
         if !self.membership.is_leading() {
             let refused = std::mem::take(&mut self.waiting);
-            return self.answer(&refused, false, out);
+            return self.answer(&refused, None, out);
         }
         if self.asked_at.is_none() && !self.waiting.is_empty() {
             self.confirming = std::mem::take(&mut self.waiting);
@@ -185,22 +219,24 @@ impl Heartbeats {
         }
     }
 
-    fn confirmed(&mut self, now: Duration, round: u64, leads: bool, out: &mut Vec<Output>) {
+    fn confirmed(&mut self, now: Duration, round: u64, upon: Option<Arc<Metadata>>, out: &mut Vec<Output>) {
         if round != self.round || self.asked_at.take().is_none() {
             return;
         }
         let answered = std::mem::take(&mut self.confirming);
-        self.answer(&answered, leads, out);
+        self.answer(&answered, upon.as_deref(), out);
         self.confirm(now, out);
     }
 
-    fn answer(&mut self, heartbeats: &[Waiting], leads: bool, out: &mut Vec<Output>) {
+    /// `upon`: the newest agreed state, while this node leads.
+    fn answer(&mut self, heartbeats: &[Waiting], upon: Option<&Metadata>, out: &mut Vec<Output>) {
         for Waiting { node, incarnation, whose } in heartbeats {
-            let has_lease = leads && self.membership.may_grant(*node, *incarnation, &self.metadata);
-            match whose {
-                Whose::Another { ask } => out.push(Output::Answer { ask: *ask, has_lease }),
-                Whose::Mine { sent } if has_lease => out.push(Output::Lease { until: lease_end(*sent) }),
-                Whose::Mine { .. } => {}
+            let may = |upon: &&Metadata| self.membership.may_grant(*node, *incarnation, upon);
+            let lease = upon.filter(may).map(|upon| upon.epoch);
+            match (whose, lease) {
+                (Whose::Another { ask }, lease) => out.push(Output::Answer { ask: *ask, lease }),
+                (Whose::Mine { sent }, Some(epoch)) => self.granted(epoch, *sent, out),
+                (Whose::Mine { .. }, None) => {}
             }
         }
     }
@@ -210,7 +246,7 @@ impl Heartbeats {
             self.membership.lead(now);
         } else if !is_me && self.membership.is_leading() {
             self.membership.follow();
-            self.confirmed(now, self.round, false, out);
+            self.confirmed(now, self.round, None, out);
         }
         if leader != self.leader {
             self.leader = leader;
@@ -277,7 +313,7 @@ mod tests {
         step(&mut heartbeats, 150, Input::Leadership { leader: Some(NodeId(3)), is_me: false });
         assert_eq!(step(&mut heartbeats, 160, Input::Tick), leads, "at once");
         assert_eq!(step(&mut heartbeats, 1000, Input::Tick), everyone, "a leader that does not answer may have moved");
-        let answered = Input::Answered { sent: at(1000), leads: true, has_lease: true };
+        let answered = Input::Answered { sent: at(1000), leads: true, lease: Some(Epoch(1)) };
         assert_eq!(step(&mut heartbeats, 1050, answered), [Output::Lease { until: at(2500) }]);
         assert_eq!(step(&mut heartbeats, 1200, Input::Tick), leads);
     }
@@ -287,15 +323,15 @@ mod tests {
         let mut heartbeats = leader();
         assert_eq!(step(&mut heartbeats, 10, heard(1, 2)), [Output::Confirm { round: 1 }]);
         assert_eq!(step(&mut heartbeats, 11, heard(2, 3)), [], "it came after the question");
-        let granted = |ask| Output::Answer { ask, has_lease: true };
-        let out = step(&mut heartbeats, 12, Input::Confirmed { round: 1, leads: true });
+        let granted = |ask| Output::Answer { ask, lease: Some(Epoch(1)) };
+        let out = step(&mut heartbeats, 12, Input::Confirmed { round: 1, upon: Some(cluster()) });
         assert_eq!(out, [granted(1), Output::Confirm { round: 2 }]);
         assert_eq!(
-            step(&mut heartbeats, 13, Input::Confirmed { round: 1, leads: true }),
+            step(&mut heartbeats, 13, Input::Confirmed { round: 1, upon: Some(cluster()) }),
             [],
             "an answer to another one"
         );
-        assert_eq!(step(&mut heartbeats, 14, Input::Confirmed { round: 2, leads: true }), [granted(2)]);
+        assert_eq!(step(&mut heartbeats, 14, Input::Confirmed { round: 2, upon: Some(cluster()) }), [granted(2)]);
     }
 
     #[test]
@@ -305,10 +341,29 @@ mod tests {
         assert_eq!(step(&mut heartbeats, 20, heard(1, 2)), []);
         let out = step(&mut heartbeats, 1500, Input::Tick);
         assert_eq!(out, [Output::Confirm { round: 2 }], "no answer is a no");
-        let refused = [Output::Answer { ask: 1, has_lease: false }];
-        assert_eq!(step(&mut heartbeats, 1510, Input::Confirmed { round: 2, leads: false })[..1], refused);
+        let refused = [Output::Answer { ask: 1, lease: None }];
+        assert_eq!(step(&mut heartbeats, 1510, Input::Confirmed { round: 2, upon: None })[..1], refused);
         step(&mut heartbeats, 1520, Input::Leadership { leader: None, is_me: false });
-        assert_eq!(step(&mut heartbeats, 1530, heard(2, 2)), [Output::Answer { ask: 2, has_lease: false }]);
+        assert_eq!(step(&mut heartbeats, 1530, heard(2, 2)), [Output::Answer { ask: 2, lease: None }]);
+    }
+
+    #[test]
+    fn a_lease_counts_once_the_node_acts_on_what_it_was_granted_upon() {
+        let mut heartbeats = Heartbeats::new(node(2), cluster());
+        let newer = |epoch| Arc::new(Metadata { epoch: Epoch(epoch), ..(*cluster()).clone() });
+        let answered = |ms, epoch| Input::Answered { sent: at(ms), leads: true, lease: Some(Epoch(epoch)) };
+        assert_eq!(step(&mut heartbeats, 5000, answered(4990, 7)), [], "it was replaced, perhaps, in between");
+        assert_eq!(step(&mut heartbeats, 5001, answered(5000, 8)), []);
+        assert_eq!(step(&mut heartbeats, 5002, Input::Committed(newer(6))), []);
+        let lease = |sent| Output::Lease { until: lease_end(at(sent)) };
+        assert_eq!(step(&mut heartbeats, 5003, Input::Committed(newer(7))), [lease(4990)]);
+        assert_eq!(step(&mut heartbeats, 5004, Input::Committed(newer(9))), [lease(5000)]);
+        assert_eq!(step(&mut heartbeats, 5200, answered(5190, 9)), [lease(5190)]);
+
+        let mut heartbeats = leader();
+        assert_eq!(step(&mut heartbeats, 10, Input::Tick), [Output::Confirm { round: 1 }], "its own heartbeat");
+        assert_eq!(step(&mut heartbeats, 11, Input::Confirmed { round: 1, upon: Some(newer(7)) }), []);
+        assert_eq!(step(&mut heartbeats, 12, Input::Committed(newer(7))), [lease(10)]);
     }
 
     #[test]
@@ -316,7 +371,7 @@ mod tests {
         let mut heartbeats = leader();
         step(&mut heartbeats, 1000, heard(1, 2));
         let stranger = Input::Heard { ask: 2, cluster_id: NodeId(98), node: node(3) };
-        assert_eq!(step(&mut heartbeats, 1000, stranger), [Output::Answer { ask: 2, has_lease: false }]);
+        assert_eq!(step(&mut heartbeats, 1000, stranger), [Output::Answer { ask: 2, lease: None }]);
         let out = step(&mut heartbeats, 1600, Input::Tick);
         let expire = Output::Propose(Command::Expire { node: NodeId(3), incarnation: Incarnation(3) });
         assert!(out.contains(&expire), "{out:?}");

@@ -231,7 +231,7 @@ impl Node {
             memory_used_bytes: self.engine.used_bytes(),
             memory_limit_bytes: self.engine.limit_bytes(),
             resident_bytes,
-            items: self.items(),
+            items: if view.has_copies() { self.partition_figures().items.iter().sum() } else { self.items() },
             connections: self.clients.count() as u64,
             connections_total: self.clients.total(),
             connections_rejected: self.clients.rejected(),
@@ -347,7 +347,7 @@ impl Node {
         figures
     }
 
-    /// Entries held now, those of lost slots that are not dropped yet included.
+    /// Entries held now, those of lost slots that are not dropped yet and copies of other nodes' included.
     pub fn items(&self) -> u64 {
         self.engine.figures().iter().map(|figures| figures.items).sum()
     }

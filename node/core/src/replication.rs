@@ -137,7 +137,14 @@ impl std::fmt::Debug for State {
 
 thread_local! {
     /// What the command that runs on this thread had recorded in strong namespaces.
-    static RECORDED: RefCell<Vec<(PartitionId, u64)>> = const { RefCell::new(Vec::new()) };
+    static RECORDED: RefCell<Vec<(PartitionId, Position)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// An entry of a partition's log: its seq, in the term in which it was appended.
+#[derive(Clone, Copy, Debug)]
+struct Position {
+    term: u64,
+    seq: u64,
 }
 
 impl Journal for Replication {
@@ -165,9 +172,9 @@ impl Journal for Replication {
             return partition.serving.load(Acquire) != 0;
         }
         let is_strong = kind & STRONG != 0;
-        let Some(seq) = self.append(number, partition, is_strong.then_some(key), effect) else { return false };
+        let Some(position) = self.append(number, partition, is_strong.then_some(key), effect) else { return false };
         if is_strong && is_asked_for {
-            RECORDED.with_borrow_mut(|recorded| recorded.push((number, seq)));
+            RECORDED.with_borrow_mut(|recorded| recorded.push((number, position)));
         }
         true
     }
@@ -198,7 +205,13 @@ impl Replication {
     }
 
     /// Appends to the log of a partition this node serves; none: it does not, and nothing may be changed.
-    fn append(&self, number: PartitionId, partition: &Partition, key: Option<u64>, effect: Effect<'_>) -> Option<u64> {
+    fn append(
+        &self,
+        number: PartitionId,
+        partition: &Partition,
+        key: Option<u64>,
+        effect: Effect<'_>,
+    ) -> Option<Position> {
         let mut bytes = Vec::new();
         effect.encode(&mut bytes);
         let mut state = partition.state.lock();
@@ -206,12 +219,14 @@ impl Replication {
             return None;
         }
         // The lease is looked at once a batch, by the session.
-        let seq = state.replica.as_mut()?.write(Duration::ZERO, key, bytes.into()).ok()?;
+        let replica = state.replica.as_mut()?;
+        let seq = replica.write(Duration::ZERO, key, bytes.into()).ok()?;
+        let position = Position { term: replica.configuration().term, seq };
         partition.is_unsettled.store(true, Relaxed);
         drop(state);
         partition.is_busy.store(true, Relaxed);
         self.note_changed(number, partition);
-        Some(seq)
+        Some(position)
     }
 
     fn note_changed(&self, number: PartitionId, partition: &Partition) {
@@ -259,8 +274,7 @@ impl Replication {
     pub(crate) fn recorded(&self, range: std::ops::Range<usize>, holds: &mut Vec<Hold>) -> bool {
         RECORDED.with_borrow_mut(|recorded| {
             let any = !recorded.is_empty();
-            for (partition, seq) in recorded.drain(..) {
-                let term = self.of(partition).map_or(0, |partition| partition.term());
+            for (partition, Position { term, seq }) in recorded.drain(..) {
                 holds.push(Hold { partition, term, seq, start: range.start, end: range.end });
             }
             any
@@ -374,10 +388,6 @@ impl Partition {
             order: Mutex::default(),
             state: Mutex::default(),
         }
-    }
-
-    fn term(&self) -> u64 {
-        self.state.lock().replica.as_ref().map_or(0, |replica| replica.configuration().term)
     }
 
     fn slots(&self) -> impl Iterator<Item = u16> + use<> {
@@ -638,7 +648,7 @@ impl Node {
         for number in view.metadata.partitions_of(self.config.id).filter(|number| view.is_replicated(*number)) {
             let Some(partition) = self.replication.of(number) else { continue };
             let _order = partition.order.lock();
-            let Some(seq) = self.replication.append(number, partition, None, Effect::Clear { database }) else {
+            let Some(position) = self.replication.append(number, partition, None, Effect::Clear { database }) else {
                 return Err(WireError::NotServing);
             };
             partition.serving.store(0, Release);
@@ -647,7 +657,7 @@ impl Node {
             if let Some(replica) = state.replica.as_ref().filter(|replica| replica.serves(Duration::ZERO)) {
                 partition.serving.store(replica.configuration().term, Release);
             }
-            RECORDED.with_borrow_mut(|recorded| recorded.push((number, seq)));
+            RECORDED.with_borrow_mut(|recorded| recorded.push((number, position)));
         }
         Ok(())
     }

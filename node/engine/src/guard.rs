@@ -169,7 +169,7 @@ impl<'a> Guard<'a> {
         if let Some(mut found) = found {
             self.stripe.touch(hash, &mut found, now);
             if self.stripe.overwrite(self.slot, &mut found, draft, namespace) {
-                self.stripe.figures_of(namespace).sets += 1;
+                self.stripe.figures_of(namespace).sets += self.counts();
                 return Ok(());
             }
             let target = match self.stripe.namespace_of(found.word) == namespace {
@@ -187,8 +187,13 @@ impl<'a> Guard<'a> {
             let word = self.append(namespace, target, hash, draft, now_ms)?;
             self.stripe.enter(self.slot, hash, word);
         }
-        self.stripe.figures_of(namespace).sets += 1;
+        self.stripe.figures_of(namespace).sets += self.counts();
         Ok(())
+    }
+
+    /// A change that a copy repeats is counted where it was asked for.
+    fn counts(&self) -> u64 {
+        u64::from(self.stripe.role(self.slot) != SlotRole::Kept)
     }
 
     fn append(
@@ -225,7 +230,7 @@ impl<'a> Guard<'a> {
             return Err(Refused::Journal);
         }
         let namespace = self.stripe.namespace_of(found.word);
-        self.stripe.figures_of(namespace).deletes += 1;
+        self.stripe.figures_of(namespace).deletes += self.counts();
         self.stripe.remove(self.slot, &found);
         Ok(true)
     }

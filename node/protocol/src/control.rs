@@ -190,6 +190,7 @@ pub struct NodeReport {
     pub memory_used_bytes: u64,
     pub memory_limit_bytes: u64,
     pub resident_bytes: u64,
+    /// Entries the node serves; copies that it keeps for others are not counted.
     pub items: u64,
     pub connections: u64,
     pub connections_total: u64,
@@ -258,6 +259,7 @@ pub struct NamespaceFigures {
     pub name: String,
     /// Its policy.
     pub eviction: Eviction,
+    /// Entries in memory: each copy of an entry counts.
     pub items: u64,
     /// Bytes of its keys and values.
     pub stored_bytes: u64,

@@ -292,9 +292,11 @@ impl MetadataLog {
         known.is_me && known.quorum
     }
 
-    /// Whether a majority of the voters takes this node for the leader still, at some moment after the call.
-    pub async fn is_confirmed_leader(&self) -> bool {
-        self.raft.get_read_log_id().await.is_ok()
+    /// If a majority of the voters takes this node for the leader still, at some moment after the call: the state that holds
+    /// everything agreed before that.
+    pub async fn as_confirmed_leader(&self) -> Option<Arc<Metadata>> {
+        self.raft.ensure_linearizable().await.ok()?;
+        Some(self.committed.borrow().clone())
     }
 
     /// Answers another node's log.

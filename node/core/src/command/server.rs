@@ -238,9 +238,10 @@ fn cluster_section(context: &Context<'_>, lines: &mut Lines) {
 
 fn keyspace_section(context: &Context<'_>, lines: &mut Lines) {
     for database in 0..DATABASES {
-        let keys = context.node.engine().count(database);
+        let keys = served_keys(context, database);
         if keys > 0 {
-            let expires = context.node.engine().count_expiring(database);
+            // Those of copies are among them: of the keys served there are at most so many.
+            let expires = context.node.engine().count_expiring(database).min(keys);
             write!(lines.0, "db{database}:keys={keys},expires={expires},avg_ttl=0\r\n")
                 .expect("a String takes everything");
         }
@@ -393,13 +394,17 @@ pub(super) fn help(context: &mut Context<'_>, container: &str, subcommands: &[(&
 }
 
 pub fn dbsize(context: &mut Context<'_>) -> Result<(), WireError> {
-    let count = match context.view.has_copies() {
-        false => context.node.engine().count(context.database),
-        // Copies of other nodes' keys are theirs to count.
-        true => context.node.engine().count_where(context.database, &|slot| context.is_mine(slot)),
-    };
+    let count = served_keys(context, context.database);
     context.reply.integer(i64::try_from(count).unwrap_or(i64::MAX));
     Ok(())
+}
+
+/// Copies of other nodes' keys are theirs to count.
+fn served_keys(context: &Context<'_>, database: u16) -> u64 {
+    match context.view.has_copies() {
+        false => context.node.engine().count(database),
+        true => context.node.engine().count_where(database, &|slot| context.is_mine(slot)),
+    }
 }
 
 pub fn flushdb(context: &mut Context<'_>) -> Result<(), WireError> {
