@@ -28,7 +28,9 @@ fn node() -> &'static Arc<Node> {
             memory_bytes: MEMORY_BYTES,
         };
         let clock = Clock { monotonic: || Duration::from_secs(1), unix_ms: || 1_700_000_000_000 };
-        let config = Config { id, workers: 1, memory_bytes: MEMORY_BYTES, clock, clients_max: 16, seed: 7, process_id: 1 };
+        let incarnation = Incarnation(1);
+        let config =
+            Config { id, incarnation, workers: 1, memory_bytes: MEMORY_BYTES, clock, clients_max: 16, seed: 7, process_id: 1 };
         Arc::new(Node::new(config, Arc::new(Metadata::standalone(record))))
     })
 }
@@ -70,6 +72,7 @@ fuzz_target!(|input: (bool, bool, &[u8])| {
             Step::NeedInput { .. } | Step::Close => break,
             Step::OutputFull => out.clear(),
             Step::Forward(_) => panic!("a single node has nobody to forward to"),
+            Step::Pause => panic!("a single node waits for nobody"),
         }
     }
     let mut rest = &out[..];
