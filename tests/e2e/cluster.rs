@@ -1,7 +1,7 @@
 //! Several nodes as one cache: any gateway for any key, the cluster door's redirects, the loss of a node and its return.
 
 use crate::harness::resp::{Wire, request};
-use crate::harness::{Home, Node, wait_until};
+use crate::harness::{Home, Node, key_of, status, wait_until};
 use dcache_protocol::slot_of;
 
 /// Three nodes formed into a cluster.
@@ -23,21 +23,6 @@ fn form(home: &Home, nodes: &[Node], spec: &str) {
     let list: String = nodes.iter().map(|node| format!("  - peers: {}\n", node.peers)).collect();
     let file = home.file("cluster.yaml", format!("name: trio\n{spec}nodes:\n{list}"));
     nodes[0].ok(home, &["cluster", "init", "-f", &file.to_string_lossy(), "--yes"]);
-}
-
-fn status(home: &Home, node: &Node) -> serde_json::Value {
-    node.ok(home, &["cluster", "status", "-o", "json"]).json()
-}
-
-/// A key of each node, by the node's name.
-fn key_of(status: &serde_json::Value, name: &str) -> String {
-    let node = status["nodes"].as_array().unwrap().iter().find(|node| node["name"] == name).unwrap();
-    let owns = |slot: u16| {
-        node["slotRanges"].as_array().unwrap().iter().any(|range| {
-            (range["first"].as_u64().unwrap()..=range["last"].as_u64().unwrap()).contains(&u64::from(slot))
-        })
-    };
-    (0..).map(|n| format!("key:{n}")).find(|key| owns(slot_of(key.as_bytes()).number())).unwrap()
 }
 
 #[test]
@@ -87,7 +72,7 @@ fn the_cluster_door_redirects_and_says_the_same_on_every_node() {
     let mut doors: Vec<Wire> = nodes.iter().map(|node| Wire::connect(&node.cluster)).collect();
     let slots: Vec<String> = doors.iter_mut().map(|door| door.ask(&["CLUSTER", "SLOTS"])).collect();
     assert!(slots.iter().all(|reply| *reply == slots[0]), "identical bytes");
-    let key = key_of(&status(&home, &nodes[0]), "n2");
+    let key = key_of(&status(&home, &nodes[0]), "n2", "key:");
     let slot = slot_of(key.as_bytes());
     assert_eq!(doors[0].ask(&["SET", &key, "v"]), format!("-MOVED {slot} {}\r\n", nodes[1].cluster));
     assert_eq!(doors[1].ask(&["SET", &key, "v"]), "+OK\r\n");
@@ -99,7 +84,7 @@ fn a_lost_node_is_named_and_its_slots_come_back_with_it_on_other_addresses() {
     let home = Home::new();
     let mut nodes = three_without_copies(&home);
     let before = status(&home, &nodes[0]);
-    let (here, there) = (key_of(&before, "n1"), key_of(&before, "n3"));
+    let (here, there) = (key_of(&before, "n1", "key:"), key_of(&before, "n3", "key:"));
     let mut client = Wire::connect(&nodes[0].gateway);
     assert_eq!(client.ask(&["SET", &there, "v"]), "+OK\r\n");
 

@@ -6,6 +6,7 @@
 pub mod fake;
 pub mod resp;
 
+use dcache_protocol::slot_of;
 use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
@@ -334,4 +335,20 @@ pub fn read_all(mut stream: impl Read) -> String {
     let mut text = Vec::new();
     stream.read_to_end(&mut text).unwrap();
     String::from_utf8_lossy(&text).into_owned()
+}
+
+/// What `cluster status` says.
+pub fn status(home: &Home, node: &Node) -> serde_json::Value {
+    node.ok(home, &["cluster", "status", "-o", "json"]).json()
+}
+
+/// A key with a prefix that the node serves.
+pub fn key_of(status: &serde_json::Value, name: &str, prefix: &str) -> String {
+    let node = status["nodes"].as_array().unwrap().iter().find(|node| node["name"] == name).unwrap();
+    let owns = |slot: u16| {
+        node["slotRanges"].as_array().unwrap().iter().any(|range| {
+            (range["first"].as_u64().unwrap()..=range["last"].as_u64().unwrap()).contains(&u64::from(slot))
+        })
+    };
+    (0..).map(|n| format!("{prefix}{n}")).find(|key| owns(slot_of(key.as_bytes()).number())).unwrap()
 }

@@ -54,7 +54,24 @@ impl<'a> Visit<'a> {
     }
 }
 
+/// A part of one slot in the order of the tags, from `tag` on, and into how many orders the slot is parted.
+fn words_from(stripe: &Stripe, slot: u16, order: u8, tag: u16) -> (Vec<Word>, u32) {
+    let mut words: Vec<Word> = Vec::new();
+    let orders = stripe.each_of_order(slot, order, |word| {
+        if word.tag() >= tag {
+            words.push(word);
+        }
+    });
+    words.sort_unstable_by_key(|word| word.tag());
+    (words, orders)
+}
+
 impl Engine {
+    /// Whether an entry met at `order` belongs there, of as many orders as its slot is parted into.
+    fn is_of_order(&self, seen: &Visit<'_>, order: u8, orders: u32) -> bool {
+        orders == 1 || (order_of(self.hash(seen.database, seen.key)) >> (16 - ORDER_BITS)) as u8 == order
+    }
+
     /// One step of a scan over all databases: visits at least one entry that is not expired unless it looked at 16 × `count`
     /// others, and at most `count` and those whose hashes agree with the last one's. Returns the cursor for the next step, 0
     /// after the last. A cursor that no step returned is harmless. `visit` runs under a lock and must not call the engine.
@@ -70,13 +87,7 @@ impl Engine {
                 loop {
                     let stripe = self.stripes[self.stripe_of(slot)].lock();
                     // A part of one slot in the order of the tags; those with the same tag in one step.
-                    let mut words: Vec<Word> = Vec::new();
-                    let orders = stripe.each_of_order(slot, order, |word| {
-                        if word.tag() >= tag {
-                            words.push(word);
-                        }
-                    });
-                    words.sort_unstable_by_key(|word| word.tag());
+                    let (words, orders) = words_from(&stripe, slot, order, tag);
                     let mut last = None;
                     for word in words {
                         if last.is_some_and(|last| last != word.tag()) && (visits == 0 || looks == 0) {
@@ -85,9 +96,7 @@ impl Engine {
                         }
                         last = Some(word.tag());
                         let seen = Visit::of(&stripe, slot, word);
-                        let is_of_order = orders == 1
-                            || (order_of(self.hash(seen.database, seen.key)) >> (16 - ORDER_BITS)) as u8 == order;
-                        if !is_of_order {
+                        if !self.is_of_order(&seen, order, orders) {
                             continue;
                         }
                         looks = looks.saturating_sub(1);
@@ -136,13 +145,7 @@ impl Engine {
         let mut slot = u16::try_from(cursor >> (TAG_BITS + ORDER_BITS)).ok()?;
         while slot < end_slot.min(self.slots) {
             let stripe = self.stripes[self.stripe_of(slot)].lock();
-            let mut words: Vec<Word> = Vec::new();
-            let orders = stripe.each_of_order(slot, order, |word| {
-                if word.tag() >= tag {
-                    words.push(word);
-                }
-            });
-            words.sort_unstable_by_key(|word| word.tag());
+            let (words, orders) = words_from(&stripe, slot, order, tag);
             let mut last = None;
             for word in words {
                 if last.is_some_and(|last| last != word.tag()) && bytes >= bytes_max {
@@ -151,9 +154,7 @@ impl Engine {
                 }
                 last = Some(word.tag());
                 let seen = Visit::of(&stripe, slot, word);
-                let is_of_order =
-                    orders == 1 || (order_of(self.hash(seen.database, seen.key)) >> (16 - ORDER_BITS)) as u8 == order;
-                if is_of_order {
+                if self.is_of_order(&seen, order, orders) {
                     bytes += seen.key.len() + seen.value.bytes() as usize;
                     visit(seen);
                 }
