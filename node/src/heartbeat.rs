@@ -4,7 +4,7 @@
 use crate::cluster::Cluster;
 use crate::peer::{Answer, Call, Peers};
 use crate::process;
-use dcache_core::heartbeat::{Heartbeats, Input, Output, TICK};
+use dcache_core::heartbeat::{Heartbeats, Input, Lead, Output, TICK};
 use dcache_protocol::{Epoch, NodeId, NodeRecord};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -87,9 +87,10 @@ pub async fn run(cluster: Arc<Cluster>, mut messages: mpsc::UnboundedReceiver<Me
 pub async fn follow_leadership(cluster: Arc<Cluster>, mut leadership: watch::Receiver<crate::raft::Leadership>) {
     loop {
         let known = leadership.borrow_and_update().clone();
-        cluster.beat(Input::Leadership { leader: known.leader, is_me: known.is_me });
+        let lead = known.is_me.then_some(Lead { term: known.term, quiet: known.quiet.unwrap_or_default() });
+        cluster.beat(Input::Leadership { leader: known.leader, lead });
         if leadership.changed().await.is_err() {
-            cluster.beat(Input::Leadership { leader: None, is_me: false });
+            cluster.beat(Input::Leadership { leader: None, lead: None });
             return;
         }
     }

@@ -238,7 +238,7 @@ impl Link {
 /// Carries one link until it breaks.
 async fn run(link: Rc<Link>, to: NodeId, worker: Rc<Worker>) {
     let result = match worker.shared.book.peers_door(to) {
-        Some(address) => carry(&link, &address, &worker).await,
+        Some(address) => carry(&link, to, &address, &worker).await,
         None => Err(io::Error::new(io::ErrorKind::NotFound, "no address is known")),
     };
     if let Err(error) = result {
@@ -247,7 +247,9 @@ async fn run(link: Rc<Link>, to: NodeId, worker: Rc<Worker>) {
     link.fail();
 }
 
-async fn carry(link: &Link, address: &str, worker: &Rc<Worker>) -> io::Result<()> {
+async fn carry(link: &Link, to: NodeId, address: &str, worker: &Rc<Worker>) -> io::Result<()> {
+    let process = || worker.shared.core.view().process_of(to);
+    let known = process();
     let connecting = async {
         let mut stream = TcpStream::connect(address).await?;
         stream.write_all(&Hello { kind: LinkKind::Data }.encode()).await?;
@@ -284,6 +286,10 @@ async fn carry(link: &Link, address: &str, worker: &Rc<Worker>) -> io::Result<()
             }
             () = link.wake.notified() => {}
             _ = timer.tick() => {
+                // What it was asked it will not answer, or not as the owner: the askers look for who serves now.
+                if process() != known {
+                    return Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the node was taken for down"));
+                }
                 if !link.expire(Instant::now()) {
                     // A reply that does not come in time blocks all behind it: start over with a new stream.
                     return Err(io::Error::from(io::ErrorKind::TimedOut));

@@ -32,15 +32,16 @@ fn patience() -> Duration {
 /// What a leader knows of leases, by its own clock.
 #[derive(Debug)]
 pub struct Leases {
-    /// Earlier leaders may have granted some until then.
+    /// Earlier leaders may have granted some that were asked for until then.
     since: Duration,
     heard: BTreeMap<(NodeId, Incarnation), Duration>,
 }
 
 impl Leases {
-    /// From the moment this leader was elected.
-    pub fn lead(now: Duration) -> Leases {
-        Leases { since: now, heard: BTreeMap::new() }
+    /// Of a new leader. Leases that earlier ones granted were asked for until `since`, at the latest: no earlier leader can
+    /// have been confirmed after that.
+    pub fn lead(since: Duration) -> Leases {
+        Leases { since, heard: BTreeMap::new() }
     }
 
     /// A heartbeat of a process came that may be answered by a lease now, or, if it is not registered, once it is.

@@ -33,9 +33,10 @@ pub struct Membership {
 }
 
 impl Membership {
-    /// This node won the lead: nobody is judged before every lease of earlier leaders has run out.
-    pub fn lead(&mut self, now: Duration) {
-        *self = Membership { leases: Some(Leases::lead(now)), ..Membership::default() };
+    /// This node won the lead, and no earlier leader was confirmed after `since`: nobody is judged before every lease granted
+    /// until then has run out.
+    pub fn lead(&mut self, since: Duration) {
+        *self = Membership { leases: Some(Leases::lead(since)), ..Membership::default() };
     }
 
     pub fn follow(&mut self) {

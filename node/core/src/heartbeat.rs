@@ -42,7 +42,7 @@ pub enum Input {
     /// This node acts on this state.
     Committed(Arc<Metadata>),
     /// Who leads the metadata log, as far as this node knows.
-    Leadership { leader: Option<NodeId>, is_me: bool },
+    Leadership { leader: Option<NodeId>, lead: Option<Lead> },
     /// Another node's heartbeat. The answer goes to whoever asked under this number.
     Heard { ask: u64, cluster_id: NodeId, node: NodeRecord },
     /// Whether a majority still takes this node for the leader, asked for in that round, and if so the state that holds all
@@ -50,6 +50,14 @@ pub enum Input {
     Confirmed { round: u64, upon: Option<Arc<Metadata>> },
     /// The leader answered a heartbeat sent at that moment, with a lease granted upon that state or without.
     Answered { sent: Duration, leads: bool, lease: Option<Epoch> },
+}
+
+/// This node leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lead {
+    pub term: u64,
+    /// For so long before it was elected, certainly, no earlier leader was confirmed by a majority.
+    pub quiet: Duration,
 }
 
 /// What is to be done.
@@ -81,6 +89,8 @@ pub struct Heartbeats {
     metadata: Arc<Metadata>,
     leader: Option<NodeId>,
     membership: Membership,
+    /// In which this node leads.
+    term: Option<u64>,
     beat_at: Option<Duration>,
     answered_at: Duration,
     /// Came since the last confirmation began, and before it.
@@ -113,6 +123,7 @@ impl Heartbeats {
             metadata,
             leader: None,
             membership: Membership::default(),
+            term: None,
             beat_at: None,
             answered_at: Duration::ZERO,
             waiting: Vec::new(),
@@ -131,7 +142,7 @@ impl Heartbeats {
                 self.metadata = metadata;
                 self.take_granted(out);
             }
-            Input::Leadership { leader, is_me } => self.leadership(now, leader, is_me, out),
+            Input::Leadership { leader, lead } => self.leadership(now, leader, lead, out),
             Input::Heard { ask, cluster_id, node } => {
                 let is_ours = self.metadata.cluster_id == Some(cluster_id);
                 if is_ours && self.waiting.len() < WAITING_MAX {
@@ -241,12 +252,15 @@ impl Heartbeats {
         }
     }
 
-    fn leadership(&mut self, now: Duration, leader: Option<NodeId>, is_me: bool, out: &mut Vec<Output>) {
-        if is_me && !self.membership.is_leading() {
-            self.membership.lead(now);
-        } else if !is_me && self.membership.is_leading() {
+    fn leadership(&mut self, now: Duration, leader: Option<NodeId>, lead: Option<Lead>, out: &mut Vec<Output>) {
+        if self.term != lead.map(|lead| lead.term) {
+            // Another may have led in between and granted leases.
             self.membership.follow();
             self.confirmed(now, self.round, None, out);
+            if let Some(lead) = lead {
+                self.membership.lead(now.saturating_sub(lead.quiet));
+            }
+            self.term = lead.map(|lead| lead.term);
         }
         if leader != self.leader {
             self.leader = leader;
@@ -295,7 +309,11 @@ mod tests {
 
     fn leader() -> Heartbeats {
         let mut heartbeats = Heartbeats::new(node(1), cluster());
-        step(&mut heartbeats, 0, Input::Leadership { leader: Some(NodeId(1)), is_me: true });
+        step(
+            &mut heartbeats,
+            0,
+            Input::Leadership { leader: Some(NodeId(1)), lead: Some(Lead { term: 1, quiet: Duration::ZERO }) },
+        );
         heartbeats
     }
 
@@ -310,12 +328,35 @@ mod tests {
         let leads = [Output::Send { to: NodeId(3) }];
         assert_eq!(step(&mut heartbeats, 0, Input::Tick), everyone);
         assert_eq!(step(&mut heartbeats, 100, Input::Tick), []);
-        step(&mut heartbeats, 150, Input::Leadership { leader: Some(NodeId(3)), is_me: false });
+        step(&mut heartbeats, 150, Input::Leadership { leader: Some(NodeId(3)), lead: None });
         assert_eq!(step(&mut heartbeats, 160, Input::Tick), leads, "at once");
         assert_eq!(step(&mut heartbeats, 1000, Input::Tick), everyone, "a leader that does not answer may have moved");
         let answered = Input::Answered { sent: at(1000), leads: true, lease: Some(Epoch(1)) };
         assert_eq!(step(&mut heartbeats, 1050, answered), [Output::Lease { until: at(2500) }]);
         assert_eq!(step(&mut heartbeats, 1200, Input::Tick), leads);
+    }
+
+    #[test]
+    fn a_new_leader_waits_for_leases_granted_before_its_election_and_for_those_of_a_lead_in_between() {
+        let mut heartbeats = Heartbeats::new(node(1), cluster());
+        let expire = |id| Output::Propose(Command::Expire { node: NodeId(id), incarnation: Incarnation(id) });
+        let leads = |term, quiet| Input::Leadership {
+            leader: Some(NodeId(1)),
+            lead: Some(Lead { term, quiet: Duration::from_millis(quiet) }),
+        };
+        step(&mut heartbeats, 2000, leads(4, 1100));
+        step(&mut heartbeats, 2010, heard(1, 2));
+        assert!(!step(&mut heartbeats, 2470, Input::Tick).contains(&expire(3)));
+        assert!(step(&mut heartbeats, 2480, Input::Tick).contains(&expire(3)));
+        // It lost the lead and won it again before it heard of that: node 2 has a lease of the leader between.
+        step(&mut heartbeats, 4000, leads(6, 600));
+        assert_eq!(heartbeats.membership.expired(at(4900), &cluster()), []);
+        assert!(
+            heartbeats
+                .membership
+                .expired(at(5000), &cluster())
+                .contains(&Command::Expire { node: NodeId(2), incarnation: Incarnation(2) })
+        );
     }
 
     #[test]
@@ -343,7 +384,7 @@ mod tests {
         assert_eq!(out, [Output::Confirm { round: 2 }], "no answer is a no");
         let refused = [Output::Answer { ask: 1, lease: None }];
         assert_eq!(step(&mut heartbeats, 1510, Input::Confirmed { round: 2, upon: None })[..1], refused);
-        step(&mut heartbeats, 1520, Input::Leadership { leader: None, is_me: false });
+        step(&mut heartbeats, 1520, Input::Leadership { leader: None, lead: None });
         assert_eq!(step(&mut heartbeats, 1530, heard(2, 2)), [Output::Answer { ask: 2, lease: None }]);
     }
 

@@ -17,7 +17,9 @@ use dcache_cluster::failover::{Configuration, Member};
 use dcache_cluster::metadata::Metadata;
 use dcache_engine::NamespaceId;
 use dcache_protocol::namespace::{self, DATABASES};
-use dcache_protocol::{Epoch, Match, NamespaceSpec, NodeId, NodeState, PartitionId, SLOTS, Slot, SlotRange};
+use dcache_protocol::{
+    Epoch, Incarnation, Match, NamespaceSpec, NodeId, NodeState, PartitionId, SLOTS, Slot, SlotRange,
+};
 use parking_lot::{MappedMutexGuard, Mutex, MutexGuard, RwLock};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -181,6 +183,12 @@ impl View {
 
     pub fn node(&self, id: NodeId) -> Option<&ViewNode> {
         self.nodes.binary_search_by_key(&id, |node| node.id).ok().map(|index| &self.nodes[index])
+    }
+
+    /// The process that is up as a node.
+    pub fn process_of(&self, id: NodeId) -> Option<Incarnation> {
+        let record = self.metadata.nodes.get(&id)?;
+        (record.state == NodeState::Up).then_some(record.incarnation)
     }
 
     /// This node; none while the metadata does not know it.

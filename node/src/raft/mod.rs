@@ -7,6 +7,7 @@
 //! ```text
 //! propose ──► openraft ──► network.rs ──► Transport ──► another node's `handle`
 //!                │
+//!                │     standing.rs    how long ago a leader was confirmed, which votes say
 //!                ├── store.rs          vote and entries, in a file of records (wal.rs)
 //!                └── state_machine.rs  Metadata and its snapshots ──► committed
 //! ```
@@ -16,6 +17,7 @@
 //! stalls for longer than an election costs its node the lead.
 
 mod network;
+mod standing;
 mod state_machine;
 mod store;
 mod wal;
@@ -29,6 +31,7 @@ use openraft::error::{ClientWriteError, Fatal, InitializeError, RaftError};
 use openraft::{Config, Raft, SnapshotPolicy};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
+use standing::Standing;
 use state_machine::StateMachine;
 use std::collections::BTreeSet;
 use std::io::Cursor;
@@ -67,8 +70,9 @@ pub struct Applied(Option<Result<Epoch, Refusal>>);
 /// Also the deadline of every append.
 const HEARTBEAT: Duration = Duration::from_millis(100);
 
-/// Longer than the field's usual 300 ms: a node shares its cores with the clients it serves.
-const ELECTION: (Duration, Duration) = (Duration::from_millis(500), Duration::from_millis(1000));
+/// A voter that has not heard its leader for the second and a time between both stands for election: 0.9 s at least, as a
+/// node shares its cores with the clients it serves.
+const ELECTION: (Duration, Duration) = (Duration::from_millis(300), Duration::from_millis(600));
 
 const SNAPSHOT_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -109,6 +113,8 @@ pub struct Leadership {
     /// Voters and learners: all that receive the log.
     pub members: BTreeSet<NodeId>,
     quorum: bool,
+    /// While this node leads: for so long before it was elected no earlier leader was confirmed by a majority; none: never.
+    pub quiet: Option<Duration>,
 }
 
 impl Leadership {
@@ -164,6 +170,7 @@ pub struct MetadataLog {
     committed: watch::Receiver<Arc<Metadata>>,
     leadership: watch::Receiver<Leadership>,
     heard: Arc<Mutex<Heard>>,
+    standing: Arc<Standing>,
 }
 
 /// The leader that spoke last, and when.
@@ -185,17 +192,21 @@ impl MetadataLog {
             election_timeout_max: ELECTION.1.as_millis() as u64,
             install_snapshot_timeout: SNAPSHOT_DEADLINE.as_millis() as u64,
             snapshot_policy: SnapshotPolicy::LogsSinceLast(SNAPSHOT_EVERY),
+            enable_elect: false,
             max_in_snapshot_log_to_keep: ENTRIES_KEPT,
             ..Config::default()
         };
         let stopped = |error: &dyn std::fmt::Display| OpenError::Raft(error.to_string());
         let config = Arc::new(config.validate().map_err(|error| stopped(&error))?);
         let committed = state.watch();
-        let network = network::Network { transport };
+        let is_restart = store.has_voted();
+        let standing = Arc::new(Standing::new(is_restart));
+        let network = network::Network { transport, standing: standing.clone() };
         let raft = Raft::new(id.0, config, network, store, state).await.map_err(|error| stopped(&error))?;
         let heard = Arc::default();
-        let leadership = follow(&raft, id, Arc::clone(&heard));
-        Ok(MetadataLog { id, raft, committed, leadership, heard })
+        stand(raft.clone(), id, is_restart);
+        let leadership = follow(&raft, id, Arc::clone(&heard), Arc::clone(&standing));
+        Ok(MetadataLog { id, raft, committed, leadership, heard, standing })
     }
 
     /// Whether the log has begun: it has a first entry or voted.
@@ -295,13 +306,14 @@ impl MetadataLog {
     /// If a majority of the voters takes this node for the leader still, at some moment after the call: the state that holds
     /// everything agreed before that.
     pub async fn as_confirmed_leader(&self) -> Option<Arc<Metadata>> {
+        self.standing.begin_confirmation().await;
         self.raft.ensure_linearizable().await.ok()?;
         Some(self.committed.borrow().clone())
     }
 
     /// Answers another node's log.
     pub async fn handle(&self, rpc: &[u8]) -> Vec<u8> {
-        let (answer, leader) = network::answer(&self.raft, self.id, rpc).await;
+        let (answer, leader) = network::answer(&self.raft, self.id, &self.standing, rpc).await;
         if let Some(leader) = leader {
             *self.heard.lock() = Some((leader, Instant::now()));
         }
@@ -316,14 +328,37 @@ impl MetadataLog {
     }
 }
 
+/// Lets this node stand for election: after a start only once it had time to hear a leader there may be. openraft stands at
+/// once, with a term that makes a leader step down.
+fn stand(raft: Raft<TypeConfig>, me: NodeId, is_restart: bool) {
+    // Voters that start together do not all stand together.
+    let wait = ELECTION.1 + Duration::from_millis(me.0 % 300);
+    tokio::spawn(async move {
+        if is_restart {
+            tokio::time::sleep(wait).await;
+        }
+        raft.runtime_config().elect(true);
+    });
+}
+
 /// Turns openraft's metrics into leadership. They come at every tick, also when nothing happens, so silence is noticed.
-fn follow(raft: &Raft<TypeConfig>, me: NodeId, heard: Arc<Mutex<Heard>>) -> watch::Receiver<Leadership> {
+fn follow(
+    raft: &Raft<TypeConfig>,
+    me: NodeId,
+    heard: Arc<Mutex<Heard>>,
+    standing: Arc<Standing>,
+) -> watch::Receiver<Leadership> {
     let mut metrics = raft.metrics();
     let first = leadership(&metrics.borrow_and_update(), me, *heard.lock());
     let (sender, receiver) = watch::channel(first);
     tokio::spawn(async move {
         while metrics.changed().await.is_ok() {
-            let next = leadership(&metrics.borrow_and_update(), me, *heard.lock());
+            let mut next = leadership(&metrics.borrow_and_update(), me, *heard.lock());
+            if next.is_me {
+                let current = sender.borrow();
+                let is_elected = !current.is_me || current.term != next.term;
+                next.quiet = if is_elected { standing.quiet(next.term) } else { current.quiet };
+            }
             sender.send_if_modified(|current| {
                 let is_news = *current != next;
                 *current = next;
@@ -355,6 +390,7 @@ fn leadership(metrics: &Metrics, me: NodeId, heard: Heard) -> Leadership {
         term: metrics.current_term,
         voters: metrics.membership_config.voter_ids().map(NodeId).collect(),
         members: metrics.membership_config.nodes().map(|(id, _)| NodeId(*id)).collect(),
+        quiet: None,
         quorum: if is_me { acknowledged.is_some_and(is_recent) } else { leader.is_some() },
     }
 }

@@ -10,6 +10,7 @@
 //! empty log must not answer for the one that was there before. An unanswered message without a deadline would wedge
 //! replication to that node for good.
 
+use super::standing::Standing;
 use super::state_machine::State;
 use super::{Entry, LogId, RaftId, RaftNode, TypeConfig, Vote};
 use dcache_protocol::NodeId;
@@ -79,12 +80,23 @@ enum Answer<T> {
     Failed(String),
 }
 
+/// The answer to [`Message::Vote`].
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Voted {
+    response: VoteResponse<RaftId>,
+    /// So long ago the voter last confirmed a leader; none: never.
+    quiet_ms: Option<u64>,
+}
+
 pub struct Network {
     pub transport: Arc<dyn Transport>,
+    pub standing: Arc<Standing>,
 }
 
 pub struct Connection {
     transport: Arc<dyn Transport>,
+    standing: Arc<Standing>,
     target: NodeId,
 }
 
@@ -92,7 +104,7 @@ impl RaftNetworkFactory<TypeConfig> for Network {
     type Network = Connection;
 
     async fn new_client(&mut self, target: RaftId, _node: &RaftNode) -> Connection {
-        Connection { transport: self.transport.clone(), target: NodeId(target) }
+        Connection { transport: self.transport.clone(), standing: self.standing.clone(), target: NodeId(target) }
     }
 }
 
@@ -139,7 +151,12 @@ impl RaftNetwork<TypeConfig> for Connection {
         rpc: VoteRequest<RaftId>,
         option: RPCOption,
     ) -> Result<VoteResponse<RaftId>, RPCError<RaftId, RaftNode, RaftError<RaftId>>> {
-        Ok(self.call(Message::Vote(rpc), b"", option.hard_ttl()).await?)
+        let term = rpc.vote.leader_id.term;
+        let voted: Voted = self.call(Message::Vote(rpc), b"", option.hard_ttl()).await?;
+        if voted.response.vote_granted {
+            self.standing.note_vote(term, voted.quiet_ms.map(Duration::from_millis));
+        }
+        Ok(voted.response)
     }
 
     async fn full_snapshot(
@@ -188,7 +205,7 @@ fn cut(entries: &mut Vec<Entry>) -> serde_json::Result<Option<LogId>> {
 }
 
 /// Answers another node's message to `me`. Gives the answer and, when it was the leader who spoke and was heard, who that is.
-pub async fn answer(raft: &Raft<TypeConfig>, me: NodeId, rpc: &[u8]) -> (Vec<u8>, Option<NodeId>) {
+pub async fn answer(raft: &Raft<TypeConfig>, me: NodeId, standing: &Standing, rpc: &[u8]) -> (Vec<u8>, Option<NodeId>) {
     let (head, attached) = match rpc.iter().position(|byte| *byte == b'\n') {
         Some(end) => (&rpc[..end], &rpc[end + 1..]),
         None => (rpc, &b""[..]),
@@ -201,11 +218,21 @@ pub async fn answer(raft: &Raft<TypeConfig>, me: NodeId, rpc: &[u8]) -> (Vec<u8>
     match message {
         Message::Append(rpc) => {
             let leader = rpc.vote.leader_id().voted_for().map(NodeId);
+            let _hearing = standing.hear().await;
             let answer = raft.append_entries(rpc).await;
             let is_heard = matches!(&answer, Ok(answer) if !matches!(answer, AppendEntriesResponse::HigherVote(_)));
+            if is_heard {
+                standing.note_confirmed();
+            }
             (said(answer), leader.filter(|_| is_heard))
         }
-        Message::Vote(rpc) => (said(raft.vote(rpc).await), None),
+        Message::Vote(rpc) => {
+            let Some((_alone, quiet)) = standing.vote().await else {
+                return (failed("a leader was confirmed too short a time ago".into()), None);
+            };
+            let quiet_ms = quiet.map(|quiet| quiet.as_millis() as u64);
+            (said(raft.vote(rpc).await.map(|response| Voted { response, quiet_ms })), None)
+        }
         Message::Snapshot { vote, meta } => {
             // openraft takes a snapshot that cannot be installed for a broken disk, and stops; so it is looked at before.
             if let Err(why) = State::read(attached) {

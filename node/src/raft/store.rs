@@ -74,6 +74,11 @@ impl Store {
     }
 
     /// What only a snapshot has.
+    /// Whether it ever voted or heard a leader.
+    pub fn has_voted(&self) -> bool {
+        self.content.lock().vote.is_some()
+    }
+
     pub fn purged(&self) -> Option<LogId> {
         self.content.lock().purged
     }
