@@ -7,7 +7,7 @@
 use crate::heartbeat;
 use crate::identity::Identity;
 use crate::peer::{Answer, Call, CallError, PartitionColumns, PeerIdentity, Peers};
-use crate::raft::{Leadership, MetadataLog, Options, ProposeError, Transport, TransportError};
+use crate::raft::{Files, Leadership, MetadataLog, Options, ProposeError, Transport, TransportError};
 use crate::shared::Shared;
 use dcache_cluster::metadata::{Command, Metadata, Refusal};
 use dcache_core::control::Input;
@@ -119,9 +119,12 @@ impl Cluster {
     pub async fn open_log(self: &Arc<Cluster>) -> Result<(), ApiError> {
         let dir = self.identity.lock().raft_dir();
         let transport = Arc::new(RaftTransport { shared: self.shared.clone(), peers: self.peers.clone() });
-        let log = MetadataLog::open(Options { id: self.shared.id, dir: dir.clone(), transport })
-            .await
-            .map_err(|error| internal(format!("cannot open the metadata log in {}: {error}", dir.display())))?;
+        let failed = |error: &dyn std::fmt::Display| {
+            internal(format!("cannot open the metadata log in {}: {error}", dir.display()))
+        };
+        let disk = Files::open(&dir).map_err(|error| failed(&error))?;
+        let log = MetadataLog::open(Options { id: self.shared.id, disk, transport }).await;
+        let log = log.map_err(|error| failed(&error))?;
         *self.log.write() = Some(log.clone());
         self.runtime.spawn(heartbeat::follow_leadership(self.clone(), log.leadership()));
         let (cluster, mut committed, mut leadership) = (self.clone(), log.committed(), log.leadership());

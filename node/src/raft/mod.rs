@@ -8,6 +8,7 @@
 //! propose ──► openraft ──► network.rs ──► Transport ──► another node's `handle`
 //!                │
 //!                │     standing.rs    how long ago a leader was confirmed, which votes say
+//!                ├── disk.rs          where files are
 //!                ├── store.rs          vote and entries, in a file of records (wal.rs)
 //!                └── state_machine.rs  Metadata and its snapshots ──► committed
 //! ```
@@ -16,12 +17,15 @@
 //! are added here ([`Leadership`]). It also waits for its disk before it does anything else, heartbeats included: a disk that
 //! stalls for longer than an election costs its node the lead.
 
+mod disk;
 mod network;
+pub mod runtime;
 mod standing;
 mod state_machine;
 mod store;
 mod wal;
 
+pub use disk::{Disk, Files};
 pub use network::{Transport, TransportError};
 pub use wal::StoreError;
 
@@ -60,7 +64,7 @@ openraft::declare_raft_types!(
         Node = RaftNode,
         Entry = openraft::Entry<TypeConfig>,
         SnapshotData = Cursor<Vec<u8>>,
-        AsyncRuntime = openraft::TokioRuntime,
+        AsyncRuntime = runtime::Runtime,
 );
 
 /// What applying an entry gave; none for entries that are the log's own.
@@ -97,8 +101,8 @@ const RETRY_EVERY: Duration = Duration::from_millis(20);
 /// What a log is opened with.
 pub struct Options {
     pub id: NodeId,
-    /// Made when missing; one process at a time.
-    pub dir: PathBuf,
+    /// Of one process at a time.
+    pub disk: Arc<dyn Disk>,
     pub transport: Arc<dyn Transport>,
 }
 
@@ -179,11 +183,11 @@ type Heard = Option<(NodeId, Instant)>;
 impl MetadataLog {
     /// Opens the log; a restart finds what it had. Must be called on the runtime that is to run it.
     pub async fn open(options: Options) -> Result<MetadataLog, OpenError> {
-        let Options { id, dir, transport } = options;
-        let store = Store::open(&dir)?;
-        let state = StateMachine::open(&dir)?;
+        let Options { id, disk, transport } = options;
+        let store = Store::open(disk.clone())?;
+        let state = StateMachine::open(disk.clone())?;
         if let Some(purged) = store.purged().filter(|purged| Some(*purged) > state.applied()) {
-            return Err(OpenError::NoSnapshot { dir, purged: purged.index });
+            return Err(OpenError::NoSnapshot { dir: disk.path(""), purged: purged.index });
         }
         let config = Config {
             cluster_name: "dcache".into(),

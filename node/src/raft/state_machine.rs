@@ -4,16 +4,15 @@
 //! renamed. The newest two are kept, and the log is kept far enough back for the older one, so that a node can do without
 //! the newest. After a restart the newest readable one is the beginning and the log does the rest.
 
-use super::wal::{self, StoreError, crc32};
+use super::disk::{self, Disk};
+use super::wal::{StoreError, crc32};
 use super::{Applied, Entry, LogId, Membership, RaftId, RaftNode, StorageError, TypeConfig};
 use dcache_cluster::metadata::Metadata;
 use openraft::storage::{RaftStateMachine, Snapshot};
 use openraft::{AnyError, EntryPayload, OptionalSend, RaftSnapshotBuilder, StorageIOError};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use std::fs;
 use std::io::{self, Cursor};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -61,10 +60,10 @@ impl State {
 }
 
 impl StateMachine {
-    /// Begins with the newest readable snapshot in `dir`, or empty.
-    pub fn open(dir: &Path) -> Result<StateMachine, StoreError> {
+    /// Begins with the newest readable snapshot, or empty.
+    pub fn open(disk: Arc<dyn Disk>) -> Result<StateMachine, StoreError> {
         let empty = State { applied: None, membership: Membership::default(), metadata: Arc::new(Metadata::empty()) };
-        let (snapshots, state) = Snapshots::open(dir).map_err(StoreError::io(dir))?;
+        let (snapshots, state) = Snapshots::open(disk.clone()).map_err(StoreError::io(&disk.path("")))?;
         let state = state.unwrap_or(empty);
         let published = watch::channel(state.metadata.clone()).0;
         Ok(StateMachine { inner: Arc::new(Mutex::new(Inner { state, published, snapshots })) })
@@ -80,30 +79,30 @@ impl StateMachine {
     }
 }
 
-/// Snapshot files of a directory.
+/// Snapshot files.
 #[derive(Clone, Debug)]
 struct Snapshots {
-    dir: PathBuf,
+    disk: Arc<dyn Disk>,
     /// The newest: what it is of, and its JSON.
     newest: Option<(SnapshotMeta, Arc<Vec<u8>>)>,
 }
 
 impl Snapshots {
-    fn open(dir: &Path) -> io::Result<(Snapshots, Option<State>)> {
-        for path in Snapshots::files(dir)?.into_iter().rev() {
-            match Snapshots::read(&path) {
+    fn open(disk: Arc<dyn Disk>) -> io::Result<(Snapshots, Option<State>)> {
+        for name in Snapshots::names(&*disk)?.into_iter().rev() {
+            match Snapshots::read(&*disk, &name) {
                 Ok((state, json)) => {
                     let newest = Some((state.meta(), Arc::new(json)));
-                    return Ok((Snapshots { dir: dir.into(), newest }, Some(state)));
+                    return Ok((Snapshots { disk, newest }, Some(state)));
                 }
-                Err(why) => tracing::error!(path = %path.display(), "snapshot cannot be read: {why}"),
+                Err(why) => tracing::error!(path = %disk.path(&name).display(), "snapshot cannot be read: {why}"),
             }
         }
-        Ok((Snapshots { dir: dir.into(), newest: None }, None))
+        Ok((Snapshots { disk, newest: None }, None))
     }
 
-    fn read(path: &Path) -> Result<(State, Vec<u8>), String> {
-        let mut bytes = fs::read(path).map_err(|error| error.to_string())?;
+    fn read(disk: &dyn Disk, name: &str) -> Result<(State, Vec<u8>), String> {
+        let mut bytes = disk.read(name).map_err(|error| error.to_string())?.ok_or("it is gone")?;
         let end = bytes.iter().position(|byte| *byte == b'\n').ok_or("it has no first line")?;
         let json = bytes.split_off(end + 1);
         if bytes != header(&json).as_bytes() {
@@ -113,24 +112,21 @@ impl Snapshots {
     }
 
     /// Oldest first; names have as many digits as any index.
-    fn files(dir: &Path) -> io::Result<Vec<PathBuf>> {
-        let is_snapshot = |name: &str| {
+    fn names(disk: &dyn Disk) -> io::Result<Vec<String>> {
+        let is_snapshot = |name: &String| {
             let digits = name.strip_prefix("snapshot-").unwrap_or_default();
             digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit())
         };
-        let paths = fs::read_dir(dir)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<PathBuf>>>()?;
-        let named = |path: &PathBuf| path.file_name().and_then(|name| name.to_str()).is_some_and(is_snapshot);
-        let mut files: Vec<PathBuf> = paths.into_iter().filter(named).collect();
-        files.sort();
-        Ok(files)
+        let mut names: Vec<String> = disk.names()?.into_iter().filter(is_snapshot).collect();
+        names.sort();
+        Ok(names)
     }
 
-    /// Writes a snapshot and forgets old ones; called on a blocking thread.
-    fn write(dir: &Path, index: u64, json: &[u8]) -> io::Result<()> {
-        let path = dir.join(format!("snapshot-{index:020}"));
-        wal::write_whole(&path, &[header(json).as_bytes(), json])?;
-        let files = Snapshots::files(dir)?;
-        files.iter().take(files.len().saturating_sub(SNAPSHOTS_KEPT)).try_for_each(fs::remove_file)
+    /// Writes a snapshot and forgets old ones; may block.
+    fn write(disk: &dyn Disk, index: u64, json: &[u8]) -> io::Result<()> {
+        disk.replace(&format!("snapshot-{index:020}"), &[header(json).as_bytes(), json])?;
+        let names = Snapshots::names(disk)?;
+        names.iter().take(names.len().saturating_sub(SNAPSHOTS_KEPT)).try_for_each(|name| disk.remove(name))
     }
 }
 
@@ -142,10 +138,10 @@ impl StateMachine {
     /// Makes `json`, the snapshot of `meta`, durable and the one that others are sent, unless a newer one is there.
     async fn keep(&self, meta: SnapshotMeta, json: Vec<u8>) -> io::Result<()> {
         let json = Arc::new(json);
-        let (dir, content) = (self.inner.lock().snapshots.dir.clone(), json.clone());
+        let (disk, content) = (self.inner.lock().snapshots.disk.clone(), json.clone());
         let index = meta.last_log_id.map_or(0, |id| id.index);
-        let write = move || Snapshots::write(&dir, index, &content);
-        tokio::task::spawn_blocking(write).await.map_err(io::Error::other)??;
+        let file = disk.clone();
+        disk::on(&disk, move || Snapshots::write(&*file, index, &content)).await?;
         let newest = &mut self.inner.lock().snapshots.newest;
         if newest.as_ref().is_none_or(|(newest, _)| newest.last_log_id <= meta.last_log_id) {
             *newest = Some((meta, json));
@@ -241,10 +237,13 @@ impl RaftSnapshotBuilder<TypeConfig> for Builder {
 
 #[cfg(test)]
 mod tests {
+    use super::super::disk::Files;
     use super::*;
     use dcache_cluster::metadata::Command;
     use dcache_protocol::{Epoch, Match, NamespaceSpec};
     use openraft::CommittedLeaderId;
+    use std::fs;
+    use std::path::Path;
 
     fn entry(index: u64) -> Entry {
         let name = format!("n{index}");
@@ -258,8 +257,12 @@ mod tests {
         tokio::runtime::Builder::new_current_thread().build().expect("runtime").block_on(test);
     }
 
+    fn files(dir: &Path) -> Arc<dyn Disk> {
+        Files::open(dir).expect("opens")
+    }
+
     async fn snapshots(dir: &Path, count: u64) -> StateMachine {
-        let mut machine = StateMachine::open(dir).expect("opens");
+        let mut machine = StateMachine::open(files(dir)).expect("opens");
         for index in 1..=count {
             machine.apply([entry(index)]).await.expect("applies");
             machine.get_snapshot_builder().await.build_snapshot().await.expect("builds");
@@ -271,7 +274,7 @@ mod tests {
     fn only_changes_are_published() {
         run(async {
             let dir = tempfile::tempdir().expect("temporary directory");
-            let mut machine = StateMachine::open(dir.path()).expect("opens");
+            let mut machine = StateMachine::open(files(dir.path())).expect("opens");
             let mut watch = machine.watch();
             let blank = Entry { payload: EntryPayload::Blank, ..entry(1) };
             assert_eq!(machine.apply([blank]).await.expect("applies"), [Applied(None)]);
@@ -287,17 +290,17 @@ mod tests {
         run(async {
             let dir = tempfile::tempdir().expect("temporary directory");
             snapshots(dir.path(), 4).await;
-            let files = Snapshots::files(dir.path()).expect("lists");
-            assert_eq!(files.len(), SNAPSHOTS_KEPT);
-            let machine = StateMachine::open(dir.path()).expect("opens");
+            let names = Snapshots::names(&*files(dir.path())).expect("lists");
+            assert_eq!(names.len(), SNAPSHOTS_KEPT);
+            let machine = StateMachine::open(files(dir.path())).expect("opens");
             assert_eq!(machine.applied().map(|id| id.index), Some(4));
             assert_eq!(machine.watch().borrow().epoch, Epoch(4));
 
-            let mut bytes = fs::read(&files[1]).expect("reads");
+            let mut bytes = fs::read(dir.path().join(&names[1])).expect("reads");
             let middle = bytes.len() / 2;
             bytes[middle] ^= 1;
-            fs::write(&files[1], &bytes).expect("writes");
-            let machine = StateMachine::open(dir.path()).expect("opens");
+            fs::write(dir.path().join(&names[1]), &bytes).expect("writes");
+            let machine = StateMachine::open(files(dir.path())).expect("opens");
             assert_eq!(machine.applied().map(|id| id.index), Some(3));
         });
     }

@@ -9,6 +9,7 @@
 //! a purge, which follows a snapshot, the log is written anew without what was purged. Files are written on tokio's blocking
 //! threads: a slow disk delays the log, not what else runs on its runtime. Snapshots are in `state_machine.rs`.
 
+use super::disk::{self, Disk};
 use super::wal::{StoreError, Wal, crc32};
 use super::{Entry, LogId, StorageError, TypeConfig, Vote};
 use openraft::StorageIOError;
@@ -18,12 +19,12 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::fs::{self, File};
 use std::io;
 use std::ops::RangeBounds;
-use std::os::unix::fs::FileExt;
-use std::path::Path;
 use std::sync::Arc;
+
+const LOG: &str = "log";
+const HINT: &str = "committed";
 
 /// Bytes of the hint's file: a checksum and JSON with spaces behind it.
 const HINT_BYTES: usize = 256;
@@ -46,7 +47,7 @@ pub struct Store {
     content: Arc<Mutex<Content>>,
     /// LOCK: taken on blocking threads only, for one write; never together with `content`.
     wal: Arc<Mutex<Wal>>,
-    hint: Arc<File>,
+    disk: Arc<dyn Disk>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -58,27 +59,24 @@ struct Content {
 }
 
 impl Store {
-    /// Opens or makes the log in `dir`.
-    pub fn open(dir: &Path) -> Result<Store, StoreError> {
-        fs::create_dir_all(dir).map_err(StoreError::io(dir))?;
+    /// Opens or makes the log.
+    pub fn open(disk: Arc<dyn Disk>) -> Result<Store, StoreError> {
         let mut content = Content::default();
-        let wal = Wal::open(dir.join("log"), |body| {
+        let wal = Wal::open(disk.clone(), LOG, |body| {
             let record: Record = serde_json::from_slice(body).map_err(|error| error.to_string())?;
             content.change(record)
         })?;
-        let path = dir.join("committed");
-        let hint = File::options().create(true).truncate(false).read(true).write(true).open(&path);
-        let hint = hint.map_err(StoreError::io(&path))?;
+        let hint = disk.read(HINT).map_err(StoreError::io(&disk.path(HINT)))?.unwrap_or_default();
         content.committed = read_hint(&hint).filter(|committed| Some(committed.index) <= content.last_index());
-        Ok(Store { content: Arc::new(Mutex::new(content)), wal: Arc::new(Mutex::new(wal)), hint: Arc::new(hint) })
+        Ok(Store { content: Arc::new(Mutex::new(content)), wal: Arc::new(Mutex::new(wal)), disk })
     }
 
-    /// What only a snapshot has.
     /// Whether it ever voted or heard a leader.
     pub fn has_voted(&self) -> bool {
         self.content.lock().vote.is_some()
     }
 
+    /// What only a snapshot has.
     pub fn purged(&self) -> Option<LogId> {
         self.content.lock().purged
     }
@@ -92,7 +90,7 @@ impl Store {
 
     async fn on_disk(&self, write: impl FnOnce(&Store) -> io::Result<()> + Send + 'static) -> io::Result<()> {
         let store = self.clone();
-        tokio::task::spawn_blocking(move || write(&store)).await.map_err(io::Error::other)?
+        disk::on(&self.disk, move || write(&store)).await
     }
 }
 
@@ -136,20 +134,18 @@ impl Content {
     }
 }
 
-fn write_hint(file: &File, committed: Option<LogId>) -> io::Result<()> {
+fn write_hint(disk: &dyn Disk, committed: Option<LogId>) -> io::Result<()> {
     let mut bytes = vec![0; 4];
     serde_json::to_writer(&mut bytes, &committed)?;
     bytes.resize(HINT_BYTES, b' ');
     let sum = crc32(&bytes[4..]).to_le_bytes();
     bytes[..4].copy_from_slice(&sum);
-    file.write_all_at(&bytes, 0)
+    disk.overwrite(HINT, &bytes)
 }
 
 /// `None` too when it was not written to its end: the leader will say.
-fn read_hint(file: &File) -> Option<LogId> {
-    let mut bytes = [0; HINT_BYTES];
-    file.read_exact_at(&mut bytes, 0).ok()?;
-    let (sum, body) = bytes.split_first_chunk::<4>()?;
+fn read_hint(bytes: &[u8]) -> Option<LogId> {
+    let (sum, body) = bytes.get(..HINT_BYTES)?.split_first_chunk::<4>()?;
     (crc32(body) == u32::from_le_bytes(*sum)).then(|| serde_json::from_slice(body).ok())??
 }
 
@@ -185,7 +181,7 @@ impl RaftLogStorage<TypeConfig> for Store {
     }
 
     async fn save_committed(&mut self, committed: Option<LogId>) -> Result<(), StorageError> {
-        let saved = self.on_disk(move |store| write_hint(&store.hint, committed)).await;
+        let saved = self.on_disk(move |store| write_hint(&*store.disk, committed)).await;
         saved.map_err(|error| StorageIOError::write(&error))?;
         self.content.lock().committed = committed;
         Ok(())
@@ -227,6 +223,7 @@ impl RaftLogStorage<TypeConfig> for Store {
 
 #[cfg(test)]
 mod tests {
+    use super::super::disk::Files;
     use super::*;
     use openraft::storage::RaftLogStorageExt;
     use openraft::{CommittedLeaderId, EntryPayload};
@@ -251,7 +248,7 @@ mod tests {
     fn what_was_acknowledged_is_there_after_a_restart() {
         run(async {
             let dir = tempfile::tempdir().expect("temporary directory");
-            let mut store = Store::open(dir.path()).expect("opens");
+            let mut store = Store::open(Files::open(dir.path()).expect("opens")).expect("opens");
             store.save_vote(&Vote::new(3, 7)).await.expect("saves");
             store.blocking_append(entries(0..10)).await.expect("appends");
             store.truncate(id(7)).await.expect("truncates");
@@ -262,7 +259,7 @@ mod tests {
                     store.purge(id(4)).await.expect("purges");
                     store.blocking_append(entries(9..10)).await.expect("appends");
                 }
-                let mut again = Store::open(dir.path()).expect("opens");
+                let mut again = Store::open(Files::open(dir.path()).expect("opens")).expect("opens");
                 assert_eq!(indexes(&again), if purged { Vec::from_iter(5..10) } else { Vec::from_iter(0..9) });
                 assert_eq!(again.read_vote().await.expect("reads"), Some(Vote::new(3, 7)));
                 assert_eq!(again.read_committed().await.expect("reads"), Some(id(6)));
@@ -275,13 +272,29 @@ mod tests {
     fn a_hint_that_is_torn_or_ahead_of_the_log_is_not_taken() {
         run(async {
             let dir = tempfile::tempdir().expect("temporary directory");
-            let mut store = Store::open(dir.path()).expect("opens");
+            let mut store = Store::open(Files::open(dir.path()).expect("opens")).expect("opens");
             store.blocking_append(entries(0..3)).await.expect("appends");
             store.save_committed(Some(id(5))).await.expect("saves");
-            assert_eq!(Store::open(dir.path()).expect("opens").read_committed().await.expect("reads"), None);
+            assert_eq!(
+                Store::open(Files::open(dir.path()).expect("opens"))
+                    .expect("opens")
+                    .read_committed()
+                    .await
+                    .expect("reads"),
+                None
+            );
             store.save_committed(Some(id(1))).await.expect("saves");
-            store.hint.write_all_at(b"9", 40).expect("writes");
-            assert_eq!(Store::open(dir.path()).expect("opens").read_committed().await.expect("reads"), None);
+            let mut torn = store.disk.read(HINT).expect("reads").expect("is there");
+            torn[40] = b'9';
+            store.disk.overwrite(HINT, &torn).expect("writes");
+            assert_eq!(
+                Store::open(Files::open(dir.path()).expect("opens"))
+                    .expect("opens")
+                    .read_committed()
+                    .await
+                    .expect("reads"),
+                None
+            );
         });
     }
 
@@ -289,12 +302,12 @@ mod tests {
     fn a_log_with_a_hole_is_refused() {
         run(async {
             let dir = tempfile::tempdir().expect("temporary directory");
-            let store = Store::open(dir.path()).expect("opens");
+            let store = Store::open(Files::open(dir.path()).expect("opens")).expect("opens");
             for record in [Record::Append(entries(0..3)), Record::Append(entries(4..5))] {
                 let body = serde_json::to_vec(&record).expect("writes");
                 store.wal.lock().append(&body).expect("writes");
             }
-            let error = Store::open(dir.path()).expect_err("has a hole").to_string();
+            let error = Store::open(Files::open(dir.path()).expect("opens")).expect_err("has a hole").to_string();
             assert!(error.contains("entry 4 does not follow entry Some(2)"), "{error}");
         });
     }

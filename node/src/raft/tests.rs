@@ -15,8 +15,8 @@ struct Fresh;
 impl StoreBuilder<TypeConfig, Store, StateMachine, TempDir> for Fresh {
     async fn build(&self) -> Result<(TempDir, Store, StateMachine), StorageError> {
         let dir = temporary();
-        let store = Store::open(dir.path()).expect("opens");
-        let state = StateMachine::open(dir.path()).expect("opens");
+        let store = Store::open(files(dir.path())).expect("opens");
+        let state = StateMachine::open(files(dir.path())).expect("opens");
         Ok((dir, store, state))
     }
 }
@@ -74,6 +74,10 @@ impl Transport for Wire {
     }
 }
 
+fn files(dir: &Path) -> Arc<dyn Disk> {
+    Files::open(dir).expect("opens")
+}
+
 /// Some nodes with a directory each.
 struct Nodes {
     dirs: BTreeMap<NodeId, TempDir>,
@@ -104,7 +108,7 @@ impl Nodes {
 
     async fn open(&self, id: u64) -> Result<MetadataLog, OpenError> {
         let transport = Arc::new(Wire { from: NodeId(id), wires: self.wires.clone() });
-        MetadataLog::open(Options { id: NodeId(id), dir: self.dir(id).into(), transport }).await
+        MetadataLog::open(Options { id: NodeId(id), disk: files(self.dir(id)), transport }).await
     }
 
     async fn stop(&self, id: u64) {

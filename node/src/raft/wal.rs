@@ -14,9 +14,10 @@
 //! After a write failed nobody knows what is on disk, and a second sync may say well what the first lost (Rebello et al., "Can
 //! Applications Recover from fsync Failures?", USENIX ATC 2020), so the file takes no more writes.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use super::disk::Disk;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const HEADER: &[u8] = b"dcache-log 1\n";
 
@@ -46,21 +47,25 @@ impl StoreError {
 /// An open file, at its end.
 #[derive(Debug)]
 pub struct Wal {
-    path: PathBuf,
-    file: File,
+    disk: Arc<dyn Disk>,
+    name: &'static str,
     is_broken: bool,
 }
 
 impl Wal {
     /// Opens the file, or makes it, and shows every record's body to `read` in order.
-    pub fn open(path: PathBuf, mut read: impl FnMut(&[u8]) -> Result<(), String>) -> Result<Wal, StoreError> {
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                write_whole(&path, &[HEADER]).map_err(StoreError::io(&path))?;
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        name: &'static str,
+        mut read: impl FnMut(&[u8]) -> Result<(), String>,
+    ) -> Result<Wal, StoreError> {
+        let path = disk.path(name);
+        let bytes = match disk.read(name).map_err(StoreError::io(&path))? {
+            Some(bytes) => bytes,
+            None => {
+                disk.replace(name, &[HEADER]).map_err(StoreError::io(&path))?;
                 HEADER.to_vec()
             }
-            Err(error) => return Err(StoreError::Io { path, source: error }),
         };
         let damaged = |at: usize, why: String| StoreError::Damaged { path: path.clone(), at, why };
         let Some(mut rest) = bytes.strip_prefix(HEADER) else {
@@ -72,12 +77,11 @@ impl Wal {
             at += rest.len() - after.len();
             rest = after;
         }
-        let file = File::options().append(true).open(&path).map_err(StoreError::io(&path))?;
         if !rest.is_empty() {
             tracing::warn!(path = %path.display(), bytes = rest.len(), "dropped a record that was not written to its end");
-            file.set_len(at as u64).and_then(|()| file.sync_all()).map_err(StoreError::io(&path))?;
+            disk.truncate(name, at as u64).map_err(StoreError::io(&path))?;
         }
-        Ok(Wal { path, file, is_broken: false })
+        Ok(Wal { disk, name, is_broken: false })
     }
 
     /// Writes one record; it is on disk when this returns.
@@ -85,8 +89,7 @@ impl Wal {
         self.change(|wal| {
             let mut record = Vec::with_capacity(HEAD_BYTES + body.len());
             push(body, &mut record)?;
-            wal.file.write_all(&record)?;
-            wal.file.sync_data()
+            wal.disk.append(wal.name, &record)
         })
     }
 
@@ -95,9 +98,7 @@ impl Wal {
         self.change(|wal| {
             let mut content = HEADER.to_vec();
             bodies.into_iter().try_for_each(|body| push(body, &mut content))?;
-            write_whole(&wal.path, &[&content])?;
-            wal.file = File::options().append(true).open(&wal.path)?;
-            Ok(())
+            wal.disk.replace(wal.name, &[&content])
         })
     }
 
@@ -146,21 +147,6 @@ fn next_record(bytes: &[u8]) -> Result<Option<BodyAndRest<'_>>, String> {
     Ok(Some((body, after)))
 }
 
-/// Writes a file so that after a crash there is either all of it or what was there before.
-pub fn write_whole(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
-    let temporary = path.with_extension("new");
-    let mut file = File::create(&temporary)?;
-    for part in parts {
-        file.write_all(part)?;
-    }
-    file.sync_all()?;
-    fs::rename(&temporary, path)?;
-    match path.parent() {
-        Some(dir) => File::open(dir)?.sync_all(),
-        None => Ok(()),
-    }
-}
-
 /// CRC-32 (IEEE 802.3), as in gzip.
 pub fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0u32, |crc, byte| (crc >> 8) ^ CRC32_TABLE[usize::from(crc as u8 ^ byte)])
@@ -184,7 +170,9 @@ const CRC32_TABLE: [u32; 256] = {
 
 #[cfg(test)]
 mod tests {
+    use super::super::disk::Files;
     use super::*;
+    use std::fs;
 
     const BODIES: [&[u8]; 3] = [b"first", b"the second", b"3"];
 
@@ -196,9 +184,14 @@ mod tests {
         tempfile::tempdir().expect("temporary directory")
     }
 
+    fn open(path: &Path, read: impl FnMut(&[u8]) -> Result<(), String>) -> Result<Wal, StoreError> {
+        let disk = Files::open(path.parent().expect("in a directory")).expect("opens");
+        Wal::open(disk, "log", read)
+    }
+
     /// A file of [`BODIES`] and where each record ends.
     fn written(path: &Path) -> (Vec<u8>, Vec<usize>) {
-        let mut wal = Wal::open(path.to_path_buf(), |_| Ok(())).expect("opens");
+        let mut wal = open(path, |_| Ok(())).expect("opens");
         let ends = BODIES.iter().map(|body| {
             wal.append(body).expect("writes");
             fs::metadata(path).expect("exists").len() as usize
@@ -209,7 +202,7 @@ mod tests {
 
     fn bodies(path: &Path) -> Result<Vec<Vec<u8>>, StoreError> {
         let mut bodies = Vec::new();
-        Wal::open(path.to_path_buf(), |body| {
+        open(path, |body| {
             bodies.push(body.to_vec());
             Ok(())
         })?;
@@ -225,7 +218,7 @@ mod tests {
             fs::write(&path, &bytes[..cut]).expect("writes");
             let whole = ends.iter().filter(|end| **end <= cut).count();
             assert_eq!(bodies(&path).expect("opens"), BODIES[..whole], "cut at {cut}");
-            Wal::open(path.clone(), |_| Ok(())).expect("opens").append(b"next").expect("writes");
+            open(&path, |_| Ok(())).expect("opens").append(b"next").expect("writes");
             let read = bodies(&path).expect("opens");
             assert_eq!((read.len(), read.last().map(Vec::as_slice)), (whole + 1, Some(&b"next"[..])));
         }
@@ -263,7 +256,7 @@ mod tests {
         let dir = dir();
         let path = path(&dir);
         written(&path);
-        let mut wal = Wal::open(path.clone(), |_| Ok(())).expect("opens");
+        let mut wal = open(&path, |_| Ok(())).expect("opens");
         wal.replace([&b"kept"[..], b"too"]).expect("replaces");
         wal.append(b"more").expect("writes");
         assert_eq!(bodies(&path).expect("opens"), [&b"kept"[..], b"too", b"more"]);
@@ -273,7 +266,7 @@ mod tests {
     fn after_a_failed_write_nothing_more_is_written() {
         let dir = dir();
         let path = path(&dir);
-        let mut wal = Wal::open(path.clone(), |_| Ok(())).expect("opens");
+        let mut wal = open(&path, |_| Ok(())).expect("opens");
         wal.append(b"").expect_err("no record is empty");
         wal.append(b"next").expect_err("the file is broken");
         assert_eq!(fs::read(&path).expect("reads"), HEADER);
