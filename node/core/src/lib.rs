@@ -48,7 +48,7 @@ use dcache_protocol::control::{CommandFigures, NamespaceFigures, NodeReport, Pol
 use dcache_protocol::peer::{DataHeader, DataStatus};
 use dcache_protocol::resp::parse::{Limits, Parser};
 use dcache_protocol::resp::reply::Version;
-use dcache_protocol::{Eviction, Incarnation, NodeId, SLOTS, Slot};
+use dcache_protocol::{Eviction, Incarnation, NodeId, PartitionId, SLOTS, Slot};
 use history::{History, Totals};
 use parking_lot::{MappedMutexGuard, Mutex};
 use replication::Replication;
@@ -380,6 +380,11 @@ impl Node {
     /// Whether, at that moment, no other node may have taken over what this one serves.
     pub fn has_lease(&self, now: Duration) -> bool {
         now.as_nanos() < u128::from(self.lease_until.load(Relaxed))
+    }
+
+    /// Whether this node answers for a copied partition at this moment. No other one does.
+    pub fn serves(&self, number: PartitionId) -> bool {
+        self.has_lease(self.now()) && self.replication.serving(number) != 0
     }
 
     pub fn config(&self) -> &Config {

@@ -1,0 +1,68 @@
+//! The simulator of whole nodes: engine, sessions, replication, heartbeats, control machine and openraft as they ship, under
+//! seeded faults. Interleavings of one partition's copies alone are denser in `tests/sim/main.rs`.
+//!
+//! `cargo test -p dcache-node --test whole` runs `DCACHE_SIM_SEEDS` seeds (40), from `DCACHE_SIM_FIRST` (1) on. One seed alone
+//! with everything that happens in it: `DCACHE_SIM_SEEDS=1 DCACHE_SIM_FIRST=… DCACHE_SIM_TRACE=1`.
+
+#![allow(clippy::print_stderr)]
+
+mod client;
+mod disk;
+#[path = "../checker/linearizable.rs"]
+mod linearizable;
+mod net;
+mod process;
+#[path = "../random.rs"]
+mod random;
+mod world;
+
+use world::Outcome;
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(otherwise)
+}
+
+#[test]
+fn under_faults_nothing_acknowledged_is_lost_and_every_key_is_linearizable() {
+    let (first, seeds) = (number("DCACHE_SIM_FIRST", 1), number("DCACHE_SIM_SEEDS", 40));
+    let is_traced = std::env::var("DCACHE_SIM_TRACE").is_ok();
+    // Two at a time: each is a world of its own.
+    let run = move |from: u64| -> Vec<(u64, Outcome)> {
+        (from..first + seeds).step_by(2).map(|seed| (seed, world::run(seed, is_traced))).collect()
+    };
+    let all = std::thread::scope(|scope| {
+        let other = scope.spawn(move || run(first + 1));
+        let mut all = run(first);
+        all.extend(other.join().expect("no check panics"));
+        all
+    });
+    let mut sum = Outcome::default();
+    let mut wrong = Vec::new();
+    for (seed, outcome) in all {
+        wrong.extend(outcome.violation.map(|what| format!("seed {seed}: {what}")));
+        sum.operations += outcome.operations;
+        sum.unknown += outcome.unknown;
+        sum.faults += outcome.faults;
+        sum.terms += outcome.terms;
+        sum.generations += outcome.generations;
+        sum.leaders += outcome.leaders;
+        for (text, count) in outcome.errors {
+            *sum.errors.entry(text).or_default() += count;
+        }
+    }
+    eprintln!(
+        "{} operations of which {} unknown, {} faults, {} terms, {} generations, {} terms of leaders; refused: {:#?}",
+        sum.operations, sum.unknown, sum.faults, sum.terms, sum.generations, sum.leaders, sum.errors
+    );
+    assert!(wrong.is_empty(), "{} of {seeds} seeds:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(sum.operations > seeds * 200 && sum.terms > seeds * 10, "too little happened to say anything");
+}
+
+#[test]
+fn a_seed_is_a_history() {
+    for seed in 1..=3 {
+        // On threads of their own: some of the dice are a thread's.
+        let [one, other] = [(); 2].map(|()| std::thread::spawn(move || world::run(seed, false).trace));
+        assert_eq!(one.join().expect("runs"), other.join().expect("runs"), "seed {seed}");
+    }
+}
