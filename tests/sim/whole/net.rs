@@ -78,7 +78,7 @@ impl Net {
             if until <= now() {
                 return;
             }
-            sleep(until - now()).await;
+            sleep((until - now()).min(MS * 20)).await;
         }
     }
 

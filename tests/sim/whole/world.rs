@@ -444,6 +444,9 @@ fn turn_clock(world: &Rc<World>, node: usize) {
 }
 
 fn fill_disk(world: &Rc<World>, node: usize, lasts: Duration) {
+    if now() >= CALM_FROM {
+        return;
+    }
     world.note(&format!("the disk of node {node} is full"));
     world.platters[node].lock().is_full = true;
     let world = world.clone();
