@@ -11,6 +11,7 @@
 //! the heartbeat came, that this leader still leads: a deposed one must grant nothing.
 
 use crate::membership::LEASE;
+use crate::mutant::{Rule, is_broken};
 use dcache_protocol::{Incarnation, NodeId};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -41,6 +42,7 @@ impl Leases {
     /// Of a new leader. Leases that earlier ones granted were asked for until `since`, at the latest: no earlier leader can
     /// have been confirmed after that.
     pub fn lead(since: Duration) -> Leases {
+        let since = if is_broken(Rule::LeaderWaitsForEarlierLeases) { Duration::ZERO } else { since };
         Leases { since, heard: BTreeMap::new() }
     }
 

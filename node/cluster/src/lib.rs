@@ -6,6 +6,7 @@ pub mod failover;
 pub mod lease;
 pub mod membership;
 pub mod metadata;
+pub mod mutant;
 pub mod placement;
 pub mod replication;
 pub mod ring;

@@ -29,6 +29,7 @@ use crate::route::{self, Route};
 use crate::session::ClientState;
 use crate::stats::Outcome as Counted;
 use crate::view::{Owner, View, ViewNode};
+use dcache_cluster::mutant::{Rule, is_broken};
 use dcache_protocol::error::WireError;
 use dcache_protocol::peer::DataStatus;
 use dcache_protocol::resp::parse::{Args, Limits, Parser, Progress};
@@ -354,7 +355,8 @@ impl Asked<'_> {
             ForwardError::NotOwner => true,
             ForwardError::Unreachable => self.is_replicated(part),
             ForwardError::LinkLost | ForwardError::TimedOut => {
-                !self.origin.command.is_write() && self.is_replicated(part)
+                let is_safe = !self.origin.command.is_write() || is_broken(Rule::WritesRunOnce);
+                is_safe && self.is_replicated(part)
             }
             ForwardError::Overloaded => false,
         }

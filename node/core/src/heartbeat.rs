@@ -17,6 +17,7 @@
 use dcache_cluster::lease::lease_end;
 use dcache_cluster::membership::{HEARTBEAT_EVERY, LEASE, Membership};
 use dcache_cluster::metadata::{Command, Metadata};
+use dcache_cluster::mutant::{Rule, is_broken};
 use dcache_protocol::{Epoch, Incarnation, NodeId, NodeRecord};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -174,7 +175,7 @@ impl Heartbeats {
     fn take_granted(&mut self, out: &mut Vec<Output>) {
         let epoch = self.metadata.epoch;
         self.granted.retain(|(upon, until)| {
-            let counts = *upon <= epoch;
+            let counts = *upon <= epoch || is_broken(Rule::LeaseCountsUponItsState);
             if counts {
                 out.push(Output::Lease { until: *until });
             }
@@ -221,6 +222,10 @@ impl Heartbeats {
         if !self.membership.is_leading() {
             let refused = std::mem::take(&mut self.waiting);
             return self.answer(&refused, None, out);
+        }
+        if is_broken(Rule::GrantsAreConfirmed) {
+            let (waiting, upon) = (std::mem::take(&mut self.waiting), self.metadata.clone());
+            return self.answer(&waiting, Some(&upon), out);
         }
         if self.asked_at.is_none() && !self.waiting.is_empty() {
             self.confirming = std::mem::take(&mut self.waiting);

@@ -30,6 +30,7 @@ use crate::clients::Wake;
 use crate::view::View;
 use crate::{Clock, Node};
 use dcache_cluster::failover::{Change as Proposal, Configuration, Member, Registry};
+use dcache_cluster::mutant::{Rule, is_broken};
 use dcache_cluster::replication::{Output, Replica};
 use dcache_engine::{Cause, Change, Engine, Journal, NamespaceId, SlotRole, ValueRef, charge};
 use dcache_protocol::error::WireError;
@@ -168,6 +169,10 @@ impl Journal for Replication {
             return true;
         }
         let kind = self.kinds[usize::from(namespace.0)].load(Relaxed);
+        let is_expiry = matches!(change, Change::Remove { cause: Cause::Expired, .. });
+        if is_expiry && is_broken(Rule::ExpiryIsLogged) {
+            return true;
+        }
         if kind & REPLICATED == 0 {
             return partition.serving.load(Acquire) != 0;
         }
@@ -341,7 +346,7 @@ impl Replication {
             return Standing::Lost;
         };
         match replica.read(Duration::ZERO, key) {
-            Ok(seq) if seq <= replica.commit() => Standing::Ready,
+            Ok(seq) if seq <= replica.commit() || is_broken(Rule::ReadsAreHeld) => Standing::Ready,
             Ok(seq) => Standing::Waiting(seq),
             Err(_) => Standing::Lost,
         }
@@ -352,6 +357,9 @@ impl Replication {
         let Some(partition) = self.of(hold.partition) else { return Standing::Lost };
         let state = partition.state.lock();
         let Some(replica) = &state.replica else { return Standing::Lost };
+        if is_broken(Rule::WritesAreHeld) {
+            return Standing::Ready;
+        }
         if replica.configuration().term == hold.term && replica.is_primary() {
             return if hold.seq <= replica.commit() { Standing::Ready } else { Standing::Waiting(hold.seq) };
         }

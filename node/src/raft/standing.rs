@@ -9,6 +9,7 @@
 //! that has started again, do not keep to that there: they do here.
 
 use super::ELECTION;
+use dcache_cluster::mutant::{Rule, is_broken};
 use parking_lot::Mutex;
 use std::time::Duration;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -64,7 +65,7 @@ impl Standing {
 
     /// A voter elected this node, for that term, and last confirmed a leader so long ago; none: never.
     pub fn note_vote(&self, term: u64, quiet: Option<Duration>) {
-        let Some(quiet) = quiet else { return };
+        let Some(quiet) = quiet.filter(|_| !is_broken(Rule::VotesTellConfirmations)) else { return };
         let now = Instant::now();
         let at = now.checked_sub(quiet - quiet * DRIFT_PER_MILLE / 1000).unwrap_or(now);
         let mut known = self.known.lock();

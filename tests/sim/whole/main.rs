@@ -2,7 +2,8 @@
 //! seeded faults. Interleavings of one partition's copies alone are denser in `tests/sim/main.rs`.
 //!
 //! `cargo test -p dcache-node --test whole` runs `DCACHE_SIM_SEEDS` seeds (40), from `DCACHE_SIM_FIRST` (1) on. One seed alone
-//! with everything that happens in it: `DCACHE_SIM_SEEDS=1 DCACHE_SIM_FIRST=… DCACHE_SIM_TRACE=1`.
+//! with everything that happens in it: `DCACHE_SIM_SEEDS=1 DCACHE_SIM_FIRST=… DCACHE_SIM_TRACE=1`. With `--features mutants`
+//! each rule of the nodes together is broken in turn, and must be seen to be.
 
 #![allow(clippy::print_stderr)]
 
@@ -16,7 +17,7 @@ mod process;
 mod random;
 mod world;
 
-use world::Outcome;
+use world::{Outcome, Setting};
 
 fn number(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(otherwise)
@@ -28,7 +29,10 @@ fn under_faults_nothing_acknowledged_is_lost_and_every_key_is_linearizable() {
     let is_traced = std::env::var("DCACHE_SIM_TRACE").is_ok();
     // Two at a time: each is a world of its own.
     let run = move |from: u64| -> Vec<(u64, Outcome)> {
-        (from..first + seeds).step_by(2).map(|seed| (seed, world::run(seed, is_traced))).collect()
+        (from..first + seeds)
+            .step_by(2)
+            .map(|seed| (seed, world::run(seed, Setting { is_traced, ..Setting::default() })))
+            .collect()
     };
     let all = std::thread::scope(|scope| {
         let other = scope.spawn(move || run(first + 1));
@@ -62,7 +66,50 @@ fn under_faults_nothing_acknowledged_is_lost_and_every_key_is_linearizable() {
 fn a_seed_is_a_history() {
     for seed in 1..=3 {
         // On threads of their own: some of the dice are a thread's.
-        let [one, other] = [(); 2].map(|()| std::thread::spawn(move || world::run(seed, false).trace));
+        let [one, other] = [(); 2].map(|()| std::thread::spawn(move || world::run(seed, Setting::default()).trace));
         assert_eq!(one.join().expect("runs"), other.join().expect("runs"), "seed {seed}");
+    }
+}
+
+#[cfg(feature = "mutants")]
+mod mutants {
+    use super::*;
+    use dcache_cluster::mutant::{Rule, break_rule};
+
+    /// The first of so many seeds that shows it.
+    fn caught(setting: Setting) -> Option<(u64, String)> {
+        let seeds = number("DCACHE_SIM_SEEDS", 60);
+        (1..=seeds).find_map(|seed| Some((seed, world::run(seed, setting).violation?)))
+    }
+
+    #[test]
+    fn every_broken_rule_is_seen() {
+        let rules = [
+            Rule::LeaseCountsUponItsState,
+            Rule::LeaderWaitsForEarlierLeases,
+            Rule::GrantsAreConfirmed,
+            Rule::VotesTellConfirmations,
+            Rule::ServesUnderLease,
+            Rule::WritesAreHeld,
+            Rule::ReadsAreHeld,
+            Rule::ExpiryIsLogged,
+            Rule::WritesRunOnce,
+        ];
+        // Two at a time; none: that a process which starts again has another incarnation.
+        let all: Vec<Option<Rule>> = rules.into_iter().map(Some).chain([None]).collect();
+        let unseen_of = |part: usize| -> Vec<Option<Rule>> {
+            let is_unseen = |rule: &Option<Rule>| {
+                break_rule(*rule);
+                let seen = caught(Setting { keeps_incarnation: rule.is_none(), ..Setting::default() });
+                eprintln!("{rule:?}: {seen:?}");
+                seen.is_none()
+            };
+            all.iter().copied().skip(part).step_by(2).filter(is_unseen).collect()
+        };
+        let unseen = std::thread::scope(|scope| {
+            let other = scope.spawn(|| unseen_of(1));
+            [unseen_of(0), other.join().expect("no check panics")].concat()
+        });
+        assert!(unseen.is_empty(), "not noticed: {unseen:?}");
     }
 }

@@ -367,7 +367,10 @@ async fn follow_log(process: Rc<Process>) {
         }
         process.control(ControlInput::Leadership { leader: known.leader });
         if let Some(world) = process.world.upgrade() {
-            world.note(&format!("node {} takes {:?} for the leader of term {}", process.index, known.leader, known.term));
+            world.note(&format!(
+                "node {} takes {:?} for the leader of term {}",
+                process.index, known.leader, known.term
+            ));
         }
         let lead = known.is_me.then(|| Lead { term: known.term, quiet: known.quiet.unwrap_or_default() });
         process.beat(Input::Leadership { leader: known.leader, lead });

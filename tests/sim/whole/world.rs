@@ -31,6 +31,14 @@ pub const CALM_FROM: Duration = Duration::from_secs(23);
 const CHECK_FROM: Duration = Duration::from_secs(29);
 pub const END: Duration = Duration::from_secs(34);
 
+/// What a run is made of besides its seed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Setting {
+    pub is_traced: bool,
+    /// Breaks a rule: a process that starts again says that it is the one before.
+    pub keeps_incarnation: bool,
+}
+
 /// What a run came to.
 #[derive(Debug, Default)]
 pub struct Outcome {
@@ -60,19 +68,19 @@ pub struct World {
     acknowledged: RefCell<BTreeMap<String, u64>>,
     pub was_calm: Cell<bool>,
     hasher: RefCell<DefaultHasher>,
-    is_traced: bool,
+    setting: Setting,
     outcome: RefCell<Outcome>,
 }
 
 /// One run, on a thread that has no runtime.
-pub fn run(seed: u64, is_traced: bool) -> Outcome {
+pub fn run(seed: u64, setting: Setting) -> Outcome {
     dcache_node::raft::runtime::seed(seed);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let local = tokio::task::LocalSet::new();
     let runtime = runtime.expect("a runtime");
     local.block_on(&runtime, async {
         net::start();
-        let world = Rc::new(World::new(seed, is_traced));
+        let world = Rc::new(World::new(seed, setting));
         world.live().await;
         let world_outcome = world.finish();
         for process in world.nodes().filter_map(|node| world.process(node)) {
@@ -83,7 +91,7 @@ pub fn run(seed: u64, is_traced: bool) -> Outcome {
 }
 
 impl World {
-    fn new(seed: u64, is_traced: bool) -> World {
+    fn new(seed: u64, setting: Setting) -> World {
         let mut random = Random::new(seed);
         let mut clock = |_| {
             let drift = random.within(980..1021);
@@ -102,7 +110,7 @@ impl World {
             acknowledged: RefCell::default(),
             was_calm: Cell::new(false),
             hasher: RefCell::default(),
-            is_traced,
+            setting,
             outcome: RefCell::default(),
         }
     }
@@ -135,7 +143,7 @@ impl World {
     /// Something happened.
     pub fn note(&self, what: &str) {
         (now(), what).hash(&mut *self.hasher.borrow_mut());
-        if self.is_traced {
+        if self.setting.is_traced {
             eprintln!("{:?} {what}", now());
         }
     }
@@ -188,7 +196,9 @@ impl World {
             zone: String::new(),
             weight: NodeRecord::WEIGHT_DEFAULT,
             addresses: Addresses { gateway: door(1), cluster: door(2), control: door(3), peers: door(4) },
-            incarnation: Incarnation(1000 + self.incarnations.get()),
+            incarnation: Incarnation(
+                1000 + if self.setting.keeps_incarnation { index as u64 } else { self.incarnations.get() },
+            ),
             state: NodeState::Up,
             version: "0.1.0".into(),
             memory_bytes: 64 << 20,
