@@ -4,12 +4,13 @@
 use crate::cluster::Cluster;
 use crate::process;
 use dcache_cluster::metadata::Command;
+use dcache_cluster::repair::{Repair, Task};
 use dcache_core::control::Input;
 use dcache_core::control::{Control, Event, Output};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 
 /// How often known addresses are written down when they changed.
 const REMEMBER_EVERY: Duration = Duration::from_secs(5);
@@ -17,8 +18,8 @@ const REMEMBER_EVERY: Duration = Duration::from_secs(5);
 /// How often figures are sampled for the rates shown.
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 
-/// How often the leader looks for nodes that do not receive the log yet.
-const ENROL_EVERY: Duration = Duration::from_secs(1);
+/// How often the leader looks for what is to be mended.
+const MEND_EVERY: Duration = Duration::from_secs(1);
 
 /// How often changes of copies that this node asks for are brought to the metadata leader, all at once.
 const PROPOSE_EVERY: Duration = Duration::from_millis(5);
@@ -28,8 +29,9 @@ pub async fn run(cluster: Arc<Cluster>, mut inputs: mpsc::UnboundedReceiver<Inpu
     let mut control = Control::new(cluster.metadata());
     let mut outputs = Vec::new();
     let proposing = Arc::new(AtomicBool::new(false));
-    let every = [SAMPLE_EVERY, REMEMBER_EVERY, ENROL_EVERY, PROPOSE_EVERY];
-    let [mut sample, mut remember, mut enrol, mut propose] = every.map(|every| {
+    let repair = Arc::new(Mutex::new(Repair::default()));
+    let every = [SAMPLE_EVERY, REMEMBER_EVERY, MEND_EVERY, PROPOSE_EVERY];
+    let [mut sample, mut remember, mut mending, mut propose] = every.map(|every| {
         let mut timer = tokio::time::interval(every);
         timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         timer
@@ -54,8 +56,8 @@ pub async fn run(cluster: Arc<Cluster>, mut inputs: mpsc::UnboundedReceiver<Inpu
                 propose_changes(&cluster, &proposing);
                 continue;
             }
-            _ = enrol.tick() => {
-                tokio::spawn(enrol_learners(cluster.clone()));
+            _ = mending.tick() => {
+                tokio::spawn(mend(cluster.clone(), repair.clone()));
                 continue;
             }
         };
@@ -101,16 +103,24 @@ fn report(event: Event) {
     }
 }
 
-/// On the leader: every member receives the log, voter or not.
-async fn enrol_learners(cluster: Arc<Cluster>) {
+/// On the leader: mends what is to be mended, one round at a time.
+async fn mend(cluster: Arc<Cluster>, repair: Arc<Mutex<Repair>>) {
+    let Ok(mut repair) = repair.try_lock() else { return };
     let Some(log) = cluster.log() else { return };
-    let leadership = log.leadership().borrow().clone();
-    if !leadership.is_me {
-        return;
-    }
-    for node in cluster.metadata().nodes.keys().filter(|node| !leadership.members.contains(node)) {
-        if let Err(error) = log.add_learner(*node).await {
-            tracing::debug!(node = %node, "cannot receive the log yet: {error}");
+    let Some(members) = log.members().filter(|_| log.leadership().borrow().is_me) else { return repair.follow() };
+    for task in repair.step(process::monotonic(), &cluster.metadata(), &members) {
+        let result = match &task {
+            Task::Enrol(node) => log.add_learner(*node).await.map_err(|error| error.to_string()),
+            Task::Dismiss(node) => log.dismiss(*node).await.map_err(|error| error.to_string()),
+            Task::Elect(voters) => log.set_voters(voters).await.map_err(|error| error.to_string()),
+            Task::Propose(command) => {
+                log.propose(command.clone(), MEND_EVERY).await.map(drop).map_err(|error| error.to_string())
+            }
+        };
+        match (&task, result) {
+            (Task::Propose(_), Ok(())) => tracing::info!("copies of a node that stays away are built on other nodes"),
+            (task, Ok(())) => tracing::info!(?task, "members of the metadata log"),
+            (task, Err(error)) => tracing::debug!(?task, "not done yet: {error}"),
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::peer::{Answer, Call, PeerIdentity};
 use dcache_cluster::failover::Configuration;
 use dcache_cluster::metadata::{Command, Metadata, Refusal};
 use dcache_cluster::placement::{self, Assignment, Candidate};
+use dcache_cluster::repair::voters_of;
 use dcache_core::control::Input;
 use dcache_protocol::control::{ApiError, ClusterSpec, ErrorCode, InitOutcome, InitRequest, InitResult, InitShare};
 use dcache_protocol::namespace::{COPIES_MAX, is_name};
@@ -27,11 +28,6 @@ const FORM_DEADLINE: Duration = Duration::from_secs(15);
 
 /// Nodes a cluster may begin with.
 const NODES_MAX: usize = 1000;
-
-/// How many of `nodes` vote on metadata: 3, or 5 from 30 nodes on.
-pub fn voters_of(nodes: usize) -> usize {
-    if nodes >= 30 { 5 } else { nodes.min(3) }
-}
 
 impl Cluster {
     /// `cluster init`, carried out by the node that was asked; it must be in the spec itself.
@@ -297,6 +293,9 @@ fn check_spec(spec: &ClusterSpec) -> Result<(), ApiError> {
     if spec.copies > COPIES_MAX {
         return Err(invalid(format!("copies {} must be 0 to {COPIES_MAX}", spec.copies)));
     }
+    if !(1000..=7 * 24 * 3_600_000).contains(&spec.rebuild_after_ms) {
+        return Err(invalid(format!("rebuild-after-ms {} must be 1000 to 604800000, 7 days", spec.rebuild_after_ms)));
+    }
     if spec.nodes.is_empty() || spec.nodes.len() > NODES_MAX {
         return Err(invalid(format!(
             "a cluster begins with 1 to {NODES_MAX} nodes; the list has {}",
@@ -454,6 +453,7 @@ mod tests {
             name: "prod".into(),
             partitions: 16,
             copies: 1,
+            rebuild_after_ms: dcache_protocol::control::rebuild_after_default(),
             nodes: nodes
                 .iter()
                 .map(|peers| ClusterSpecNode { peers: peers.to_string(), name: None, weight: None, zone: None })

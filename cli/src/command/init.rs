@@ -10,7 +10,8 @@ use crate::profile::{Context, Profiles, Target};
 use dcache_client::Control;
 use dcache_protocol::NamespaceSpec;
 use dcache_protocol::control::{
-    API_VERSION, ClusterSpec, ClusterSpecNode, InitOutcome, InitRequest, InitResult, copies_default, partitions_default,
+    API_VERSION, ClusterSpec, ClusterSpecNode, InitOutcome, InitRequest, InitResult, copies_default,
+    partitions_default, rebuild_after_default,
 };
 use serde::Deserialize;
 use std::path::Path;
@@ -41,6 +42,8 @@ struct ClusterFile {
     partitions: u16,
     #[serde(default = "copies_default")]
     copies: u8,
+    #[serde(default = "rebuild_after_default")]
+    rebuild_after_ms: u64,
     nodes: Vec<ClusterSpecNode>,
     #[serde(default)]
     namespaces: Vec<NamespaceSpec>,
@@ -53,8 +56,8 @@ fn load(path: &Path) -> Result<ClusterSpec> {
             return Err(CliError::usage(format!("{}: {what} must be {wanted}", path.display())));
         }
     }
-    let ClusterFile { name, partitions, copies, nodes, namespaces, .. } = file;
-    Ok(ClusterSpec { name, partitions, copies, nodes, namespaces })
+    let ClusterFile { name, partitions, copies, rebuild_after_ms, nodes, namespaces, .. } = file;
+    Ok(ClusterSpec { name, partitions, copies, rebuild_after_ms, nodes, namespaces })
 }
 
 const COLUMNS: &[Column] = &[

@@ -124,8 +124,7 @@ impl Configuration {
                     return Err(Stale);
                 }
                 self.in_sync.push(member);
-                let place = |member: &Member| self.copies.iter().position(|node| *node == member.node);
-                self.in_sync.sort_by_key(place);
+                self.order();
             }
             Change::Shrink(member) if member != from => self.in_sync.retain(|other| *other != member),
             Change::Transfer(member) if self.in_sync.contains(&member) && registry.is_alive(member) => {
@@ -136,6 +135,33 @@ impl Configuration {
         }
         self.version += 1;
         Ok(())
+    }
+
+    /// Other copies, in the order they would take over. Whoever is in sync stays one.
+    pub fn place(&mut self, version: u64, copies: &[NodeId]) -> Result<(), Stale> {
+        let is_listed = |member: &Member| copies.contains(&member.node);
+        let is_twice = copies.iter().enumerate().any(|(index, node)| copies[..index].contains(node));
+        if version != self.version || is_twice || !self.in_sync.iter().all(is_listed) {
+            return Err(Stale);
+        }
+        self.copies = copies.to_vec();
+        self.order();
+        self.version += 1;
+        Ok(())
+    }
+
+    /// A node is gone for good, with what it held, and another has its place among the copies.
+    pub fn replace(&mut self, gone: NodeId, by: NodeId) {
+        if let Some(place) = self.copies.iter_mut().find(|node| **node == gone) {
+            *place = by;
+            self.in_sync.retain(|member| member.node != gone);
+            self.version += 1;
+        }
+    }
+
+    fn order(&mut self) {
+        let place = |member: &Member| self.copies.iter().position(|node| *node == member.node);
+        self.in_sync.sort_by_key(place);
     }
 
     /// The member's lease ran out. The last copy in sync stays: nobody else has what it holds.

@@ -8,5 +8,6 @@ pub mod membership;
 pub mod metadata;
 pub mod mutant;
 pub mod placement;
+pub mod repair;
 pub mod replication;
 pub mod ring;

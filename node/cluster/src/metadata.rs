@@ -64,6 +64,10 @@ pub enum Command {
         from: Member,
         changes: Vec<(PartitionId, u64, Change)>,
     },
+    /// The leader gives some partitions other copies, each compared with the version it saw.
+    Place {
+        copies: Vec<(PartitionId, u64, Vec<NodeId>)>,
+    },
     SetNamespace {
         spec: NamespaceSpec,
     },
@@ -180,6 +184,7 @@ impl Metadata {
                 self.expire(Member { node: *node, incarnation: *incarnation })?;
             }
             Command::Change { from, changes } => self.change(*from, changes)?,
+            Command::Place { copies } => self.place(copies)?,
             Command::SetNamespace { spec } => self.set_namespace(spec)?,
             Command::DeleteNamespace { name } => self.delete_namespace(name)?,
         }
@@ -226,8 +231,15 @@ impl Metadata {
     }
 
     fn register(&mut self, node: &NodeRecord) -> Result<(), Refusal> {
-        if self.nodes.values().any(|other| other.name == node.name && other.id != node.id) {
-            return Err(Refusal::NameInUse(node.name.clone()));
+        let namesake = self.nodes.values().find(|other| other.name == node.name && other.id != node.id);
+        let replaced = match namesake {
+            Some(other) if other.state == NodeState::Up => return Err(Refusal::NameInUse(node.name.clone())),
+            // Its data directory is gone: this one takes its place.
+            other => other.map(|other| other.id),
+        };
+        if let Some(replaced) = replaced {
+            self.nodes.remove(&replaced);
+            self.table.iter_mut().for_each(|partition| partition.replace(replaced, node.id));
         }
         let mut record = NodeRecord { state: NodeState::Up, ..node.clone() };
         if let Some(known) = self.nodes.get(&node.id) {
@@ -277,6 +289,17 @@ impl Metadata {
             let Some(partition) = self.table.get_mut(partition.index()) else { continue };
             // What is stale is asked for again by whoever still wants it, from what it sees then.
             changed += usize::from(partition.change(*version, from, *change, &registry).is_ok());
+        }
+        if changed == 0 { Err(Refusal::NoChange) } else { Ok(()) }
+    }
+
+    fn place(&mut self, copies: &[(PartitionId, u64, Vec<NodeId>)]) -> Result<(), Refusal> {
+        let is_known = |node: &NodeId| self.nodes.contains_key(node);
+        let known: Vec<_> = copies.iter().filter(|(.., nodes)| nodes.iter().all(is_known)).collect();
+        let mut changed = 0;
+        for (partition, version, nodes) in known {
+            let Some(partition) = self.table.get_mut(partition.index()) else { continue };
+            changed += usize::from(partition.place(*version, nodes).is_ok());
         }
         if changed == 0 { Err(Refusal::NoChange) } else { Ok(()) }
     }
@@ -334,4 +357,4 @@ fn is_partition_count(partitions: u16) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

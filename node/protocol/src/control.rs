@@ -386,6 +386,9 @@ pub struct ClusterSpec {
     /// Further copies of each partition beside its primary's, as far as there are nodes for them; 0 to 4.
     #[serde(default = "copies_default")]
     pub copies: u8,
+    /// How long a node may be down before its copies are built on other nodes, in milliseconds; 1 s to 7 days.
+    #[serde(default = "rebuild_after_default")]
+    pub rebuild_after_ms: u64,
     pub nodes: Vec<ClusterSpecNode>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub namespaces: Vec<NamespaceSpec>,
@@ -399,6 +402,11 @@ pub fn partitions_default() -> u16 {
 /// Further copies in a cluster whose creator does not say.
 pub fn copies_default() -> u8 {
     1
+}
+
+/// Five minutes: longer than a restart or a short maintenance takes.
+pub fn rebuild_after_default() -> u64 {
+    300_000
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

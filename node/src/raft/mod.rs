@@ -30,6 +30,7 @@ pub use network::{Transport, TransportError};
 pub use wal::StoreError;
 
 use dcache_cluster::metadata::{Command, Metadata, Refusal};
+use dcache_cluster::repair::Members;
 use dcache_protocol::{Epoch, NodeId};
 use openraft::error::{ClientWriteError, Fatal, InitializeError, RaftError};
 use openraft::{Config, Raft, SnapshotPolicy};
@@ -77,6 +78,9 @@ const HEARTBEAT: Duration = Duration::from_millis(100);
 /// A voter that has not heard its leader for the second and a time between both stands for election: 0.9 s at least, as a
 /// node shares its cores with the clients it serves.
 const ELECTION: (Duration, Duration) = (Duration::from_millis(300), Duration::from_millis(600));
+
+/// Entries that a member which received nearly all of them may lack.
+const NEARLY_ALL: u64 = 100;
 
 const SNAPSHOT_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -233,9 +237,29 @@ impl MetadataLog {
         self.change_members(self.raft.add_learner(node.0, RaftNode::new(), false)).await
     }
 
+    /// Has a member that does not vote receive the log no more. Only on the leader.
+    pub async fn dismiss(&self, node: NodeId) -> Result<(), MemberError> {
+        let nodes = BTreeSet::from([node.0]);
+        self.change_members(self.raft.change_membership(openraft::ChangeMembers::RemoveNodes(nodes), true)).await
+    }
+
+    /// Who takes part, on the leader; none elsewhere.
+    pub fn members(&self) -> Option<Members> {
+        let metrics = self.raft.metrics().borrow().clone();
+        let reached = metrics.replication?;
+        let last = metrics.last_log_index.unwrap_or(0);
+        let is_current = |at: &Option<LogId>| at.is_some_and(|at| at.index + NEARLY_ALL >= last);
+        let known = self.leadership.borrow();
+        Some(Members {
+            voters: known.voters.clone(),
+            all: known.members.clone(),
+            current: reached.iter().filter(|(_, at)| is_current(at)).map(|(node, _)| NodeId(*node)).collect(),
+        })
+    }
+
     /// Has these members vote, and the voters that are not among them only receive the log. Only on the leader; a node becomes
     /// a member by [`MetadataLog::add_learner`].
-    pub async fn set_voters(&self, voters: &[NodeId]) -> Result<(), MemberError> {
+    pub async fn set_voters(&self, voters: &BTreeSet<NodeId>) -> Result<(), MemberError> {
         let voters: BTreeSet<RaftId> = voters.iter().map(|node| node.0).collect();
         self.change_members(self.raft.change_membership(voters, true)).await
     }

@@ -293,9 +293,9 @@ fn a_learner_catches_up_by_snapshot_and_comes_to_vote() {
         let known = nodes.knows(2, |known| known.leader == Some(NodeId(1))).await;
         assert_eq!((known.voters.len(), known.members.len()), (1, 2));
 
-        nodes.log(1).set_voters(&[NodeId(1), NodeId(2)]).await.expect("agreed");
+        nodes.log(1).set_voters(&[NodeId(1), NodeId(2)].into()).await.expect("agreed");
         nodes.knows(2, |known| known.voters.len() == 2).await;
-        nodes.log(1).set_voters(&[NodeId(2)]).await.expect("agreed");
+        nodes.log(1).set_voters(&[NodeId(2)].into()).await.expect("agreed");
         let known = nodes.knows(2, |known| known.is_me && known.has_quorum()).await;
         assert_eq!((known.voters.len(), known.members.len()), (1, 2), "who votes no more still receives the log");
         nodes.propose(set("after")).await.expect("agreed");
@@ -408,6 +408,7 @@ fn the_largest_clusters_first_entry_reaches_everyone() {
             name: "large".into(),
             partitions: 16384,
             copies: 0,
+            rebuild_after_ms: 60_000,
             nodes: Vec::new(),
             namespaces: Vec::new(),
         };

@@ -8,6 +8,7 @@ use crate::net::{self, MS, NodeClock, now};
 use crate::world::World;
 use dcache_cluster::failover::Member;
 use dcache_cluster::metadata::{Command, Metadata};
+use dcache_cluster::repair::{Repair, Task};
 use dcache_core::control::{Control, Input as ControlInput, Output as ControlOutput};
 use dcache_core::heartbeat::{Heartbeats, Input, Lead, Output};
 use dcache_core::replication::hold::{Held, Hold};
@@ -136,11 +137,26 @@ impl Process {
                 process.propose_changes();
             }
         });
-        process.task(enrol);
+        process.task(mend);
         for other in world.nodes().filter(|other| *other != index) {
             process.task(move |process, world| carry_copies(process, world, other));
         }
         process
+    }
+
+    /// Asks until the cluster has taken this node in.
+    pub fn join(self: &Rc<Self>) {
+        self.task(|process, world| async move {
+            while !world.knows(process.record.id) {
+                sleep(MS * 200).await;
+                let other = world.process(world.dice(0..world.nodes().len() as u64) as usize);
+                let way =
+                    other.filter(|other| other.index != process.index && !world.net.is_cut(process.index, other.index));
+                if let Some(other) = way {
+                    other.propose(&world, Command::Register { node: process.record.clone() }).await;
+                }
+            }
+        });
     }
 
     /// Runs a task for as long as the process lives.
@@ -238,8 +254,8 @@ impl Process {
             match self.log.propose(command.clone(), MS * 500).await {
                 Ok(_) => return true,
                 Err(ProposeError::NotLeader { leader: Some(leader) }) if leader != self.record.id => {
-                    let Some(to) = world.index_of(leader) else { continue };
                     let agreed = async {
+                        let Some(to) = world.index_of(leader) else { return false };
                         if !world.net.carry(self.index, to).await {
                             return false;
                         }
@@ -422,16 +438,28 @@ async fn send_heartbeat(process: Rc<Process>, world: Rc<World>, to: NodeId) {
     }
 }
 
-/// On the leader: every member receives the log.
-async fn enrol(process: Rc<Process>, world: Rc<World>) {
+/// On the leader: mends what is to be mended.
+async fn mend(process: Rc<Process>, world: Rc<World>) {
+    let mut repair = Repair::default();
     loop {
         sleep(Duration::from_secs(1)).await;
         world.net.awake(process.index).await;
-        let leadership = process.log.leadership().borrow().clone();
-        let known: Vec<NodeId> = process.core.view().metadata.nodes.keys().copied().collect();
-        for node in known.into_iter().filter(|node| leadership.is_me && !leadership.members.contains(node)) {
-            // It is tried again.
-            let _ = process.log.add_learner(node).await;
+        let Some(members) = process.log.members().filter(|_| process.log.leadership().borrow().is_me) else {
+            repair.follow();
+            continue;
+        };
+        let metadata = process.core.view().metadata.clone();
+        for task in repair.step(process.with(|_| net::monotonic()), &metadata, &members) {
+            if !matches!(task, Task::Enrol(_)) {
+                world.note(&format!("{task:?}"));
+            }
+            // What fails is tried again.
+            match task {
+                Task::Enrol(node) => drop(process.log.add_learner(node).await),
+                Task::Dismiss(node) => drop(process.log.dismiss(node).await),
+                Task::Elect(voters) => drop(process.log.set_voters(&voters).await),
+                Task::Propose(command) => drop(process.log.propose(command, Duration::from_secs(1)).await),
+            }
         }
     }
 }
@@ -439,8 +467,8 @@ async fn enrol(process: Rc<Process>, world: Rc<World>) {
 /// The link for copies to one other node: a stream that keeps its order, and breaks.
 async fn carry_copies(process: Rc<Process>, world: Rc<World>, to: usize) {
     let link = &process.links[to];
-    let queue = process.core.replication().queues.of(world.id_of(to));
     loop {
+        let queue = process.core.replication().queues.of(world.id_of(to));
         link.is_connected.set(false);
         queue.clear();
         sleep(MS * 50).await;

@@ -58,8 +58,9 @@ pub struct World {
     pub net: Net,
     random: RefCell<Random>,
     processes: Vec<RefCell<Option<Rc<Process>>>>,
-    /// When a node that is down comes back.
-    platters: Vec<Arc<Mutex<Platter>>>,
+    platters: Vec<RefCell<Arc<Mutex<Platter>>>>,
+    /// How often a node lost its disk: then it is another one.
+    wipes: Vec<Cell<u64>>,
     clocks: Vec<Rc<Cell<NodeClock>>>,
     values: Cell<u64>,
     incarnations: Cell<u64>,
@@ -103,7 +104,8 @@ impl World {
             clocks: (0..NODES).map(&mut clock).collect(),
             random: RefCell::new(random),
             processes: (0..NODES).map(|_| RefCell::default()).collect(),
-            platters: (0..NODES).map(|_| Arc::default()).collect(),
+            platters: (0..NODES).map(|_| RefCell::default()).collect(),
+            wipes: (0..NODES).map(|_| Cell::default()).collect(),
             values: Cell::new(0),
             incarnations: Cell::new(0),
             histories: RefCell::default(),
@@ -120,7 +122,7 @@ impl World {
     }
 
     pub fn id_of(&self, index: usize) -> NodeId {
-        NodeId(0x1111 * (index as u64 + 1))
+        NodeId(0x1111 * (index as u64 + 1) + 0x1_0000 * self.wipes[index].get())
     }
 
     pub fn index_of(&self, id: NodeId) -> Option<usize> {
@@ -209,8 +211,11 @@ impl World {
         // Less than a record's head, so that nothing of it can be taken for one.
         let torn = vec![7; self.dice(0..12) as usize];
         let torn = if self.incarnations.get() < NODES as u64 { &[][..] } else { &torn };
-        let disk = SimDisk::attach(&self.platters[index], torn);
+        let disk = SimDisk::attach(&self.platters[index].borrow(), torn);
         let process = Process::start(self, index, self.record_of(index), disk, self.clocks[index].clone()).await;
+        if self.wipes[index].get() > 0 {
+            process.join();
+        }
         *self.processes[index].borrow_mut() = Some(process);
         self.note(&format!("node {index} starts"));
     }
@@ -224,6 +229,20 @@ impl World {
                 process.log.shutdown().await;
             });
         }
+    }
+
+    /// The node is gone with its disk; who comes in its place is another one of its name.
+    fn wipe(&self, index: usize) {
+        self.crash(index);
+        self.note(&format!("node {index} loses its disk"));
+        *self.platters[index].borrow_mut() = Arc::default();
+        self.wipes[index].set(self.wipes[index].get() + 1);
+    }
+
+    /// Whether the newest state that any node acts on has this one.
+    pub fn knows(&self, id: NodeId) -> bool {
+        let views = self.nodes().filter_map(|node| self.process(node)).map(|process| process.core.view());
+        views.max_by_key(|view| view.epoch()).is_some_and(|view| view.metadata.nodes.contains_key(&id))
     }
 
     async fn form(self: &Rc<Self>) {
@@ -253,6 +272,7 @@ impl World {
             name: "sim".into(),
             partitions: PARTITIONS,
             copies: 1,
+            rebuild_after_ms: 3000,
             nodes: nodes.iter().map(at).collect(),
             namespaces: vec![strong.clone()],
         };
@@ -294,7 +314,7 @@ impl World {
         self.net.paused_until.iter().for_each(|until| until.set(Duration::ZERO));
         for index in self.nodes() {
             // A disk that was full ended the log; an operator starts such a node again.
-            if self.platters[index].lock().is_full {
+            if self.platters[index].borrow().lock().is_full {
                 self.crash(index);
             }
             if self.process(index).is_none() {
@@ -381,10 +401,23 @@ async fn faults(world: Rc<World>) {
             let all: Vec<usize> = world.nodes().filter(|_| world.dice(0..3) > 0).collect();
             crash_for(&world, all, lasts);
         }
+        if world.dice(0..7) == 0 && now() < CALM_FROM && may_wipe(&world) {
+            let longer = lasts + Duration::from_secs(world.dice(0..12));
+            world.wipe(node);
+            start_after(&world, node, longer);
+        }
         if world.dice(0..20) == 0 {
             fill_disk(&world, node, lasts);
         }
     }
+}
+
+/// Who loses more than one voter's disk at a time loses the log.
+fn may_wipe(world: &Rc<World>) -> bool {
+    let voters = leader(world)
+        .and_then(|leader| world.process(leader))
+        .map(|leader| leader.log.leadership().borrow().voters.clone());
+    voters.is_some_and(|voters| voters.iter().all(|voter| world.index_of(*voter).is_some()))
 }
 
 fn leader(world: &Rc<World>) -> Option<usize> {
@@ -398,15 +431,23 @@ fn crash_for(world: &Rc<World>, nodes: Vec<usize>, lasts: Duration) {
             continue;
         }
         world.crash(node);
-        let world = world.clone();
-        let lasts = lasts / world.dice(1..20) as u32;
-        tokio::task::spawn_local(async move {
-            sleep(lasts).await;
-            if world.process(node).is_none() && now() < CALM_FROM {
-                world.start(node).await;
-            }
-        });
+        // Mostly soon; sometimes only after its copies are built elsewhere.
+        let lasts = match world.dice(0..6) {
+            0 => lasts + Duration::from_secs(5),
+            _ => lasts / world.dice(1..20) as u32,
+        };
+        start_after(world, node, lasts);
     }
+}
+
+fn start_after(world: &Rc<World>, node: usize, time: Duration) {
+    let world = world.clone();
+    tokio::task::spawn_local(async move {
+        sleep(time).await;
+        if world.process(node).is_none() && now() < CALM_FROM {
+            world.start(node).await;
+        }
+    });
 }
 
 fn pause(world: &Rc<World>, node: usize, lasts: Duration) {
@@ -458,11 +499,11 @@ fn fill_disk(world: &Rc<World>, node: usize, lasts: Duration) {
         return;
     }
     world.note(&format!("the disk of node {node} is full"));
-    world.platters[node].lock().is_full = true;
+    world.platters[node].borrow().lock().is_full = true;
     let world = world.clone();
     tokio::task::spawn_local(async move {
         sleep(lasts).await;
-        if world.platters[node].lock().is_full && now() < CALM_FROM {
+        if world.platters[node].borrow().lock().is_full && now() < CALM_FROM {
             crash_for(&world, vec![node], MS * 100);
         }
     });

@@ -5,7 +5,7 @@ use crate::error::{CliError, Result};
 use crate::exit::Exit;
 use crate::profile::{self, Context, Profiles};
 use anyhow::Context as _;
-use dcache_protocol::control::{ClusterSpec, ClusterSpecNode, copies_default};
+use dcache_protocol::control::{ClusterSpec, ClusterSpecNode, copies_default, rebuild_after_default};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -154,6 +154,7 @@ impl LocalCluster {
             name: self.name.clone(),
             partitions: self.partitions,
             copies: self.copies,
+            rebuild_after_ms: rebuild_after_default(),
             nodes: self.nodes.iter().map(node).collect(),
             namespaces: Vec::new(),
         }

@@ -6,7 +6,7 @@ use dcache_protocol::{Eviction, Match};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
-fn node(id: u64, incarnation: u64) -> NodeRecord {
+pub(crate) fn node(id: u64, incarnation: u64) -> NodeRecord {
     NodeRecord {
         id: NodeId(id),
         name: format!("n{id}"),
@@ -29,7 +29,14 @@ fn namespace(name: &str, prefix: &str) -> NamespaceSpec {
 }
 
 fn spec(partitions: u16) -> ClusterSpec {
-    ClusterSpec { name: "test".into(), partitions, copies: 1, nodes: Vec::new(), namespaces: Vec::new() }
+    ClusterSpec {
+        name: "test".into(),
+        partitions,
+        copies: 1,
+        rebuild_after_ms: 60_000,
+        nodes: Vec::new(),
+        namespaces: Vec::new(),
+    }
 }
 
 fn form(partitions: u16, nodes: u64, namespaces: Vec<NamespaceSpec>) -> Command {
@@ -38,6 +45,19 @@ fn form(partitions: u16, nodes: u64, namespaces: Vec<NamespaceSpec>) -> Command 
         nodes.iter().map(|node| Candidate { id: node.id, weight: node.weight, zone: node.zone.clone() }).collect();
     let table = placement::place(partitions, &candidates, &[]);
     Command::Form { cluster_id: NodeId(99), spec: spec(partitions), nodes, table, namespaces }
+}
+
+/// A formed cluster of 128 partitions with a further copy each.
+pub(crate) fn cluster(nodes: u64) -> Metadata {
+    let Command::Form { cluster_id, spec, nodes, table, namespaces } = form(128, nodes, Vec::new()) else {
+        unreachable!()
+    };
+    let candidates: Vec<Candidate> =
+        nodes.iter().map(|node| Candidate { id: node.id, weight: node.weight, zone: node.zone.clone() }).collect();
+    let table = placement::place_copies(&table, &candidates, 2, &[]);
+    let mut metadata = Metadata::empty();
+    metadata.apply(&Command::Form { cluster_id, spec, nodes, table, namespaces }).expect("forms");
+    metadata
 }
 
 fn formed() -> Metadata {
