@@ -64,6 +64,9 @@ fn under_faults_nothing_acknowledged_is_lost_and_every_key_is_linearizable() {
 
 #[test]
 fn a_seed_is_a_history() {
+    if cfg!(not(tokio_unstable)) {
+        panic!("RUSTFLAGS hides what .cargo/config.toml says; add to them: --cfg tokio_unstable");
+    }
     for seed in 1..=3 {
         // On threads of their own: some of the dice are a thread's.
         let [one, other] = [(); 2].map(|()| std::thread::spawn(move || world::run(seed, Setting::default()).trace));

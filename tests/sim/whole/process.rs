@@ -150,6 +150,7 @@ impl Process {
             while !world.knows(process.record.id) {
                 sleep(MS * 200).await;
                 let other = world.process(world.dice(0..world.nodes().len() as u64) as usize);
+                let other = other.filter(|other| other.core.view().metadata.is_formed());
                 let way =
                     other.filter(|other| other.index != process.index && !world.net.is_cut(process.index, other.index));
                 if let Some(other) = way {

@@ -14,7 +14,7 @@ use dcache_protocol::{
 };
 use parking_lot::Mutex;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 use std::rc::Rc;
@@ -76,9 +76,11 @@ pub struct World {
 /// One run, on a thread that has no runtime.
 pub fn run(seed: u64, setting: Setting) -> Outcome {
     dcache_node::raft::runtime::seed(seed);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    #[cfg(tokio_unstable)]
+    runtime.rng_seed(tokio::runtime::RngSeed::from_bytes(&seed.to_le_bytes()));
+    let runtime = runtime.enable_time().start_paused(true).build().expect("a runtime");
     let local = tokio::task::LocalSet::new();
-    let runtime = runtime.expect("a runtime");
     local.block_on(&runtime, async {
         net::start();
         let world = Rc::new(World::new(seed, setting));
@@ -412,12 +414,12 @@ async fn faults(world: Rc<World>) {
     }
 }
 
-/// Who loses more than one voter's disk at a time loses the log.
+/// Who loses more than one voter's disk at a time loses the log: all must know the same voters, and all of those be there.
 fn may_wipe(world: &Rc<World>) -> bool {
-    let voters = leader(world)
-        .and_then(|leader| world.process(leader))
-        .map(|leader| leader.log.leadership().borrow().voters.clone());
-    voters.is_some_and(|voters| voters.iter().all(|voter| world.index_of(*voter).is_some()))
+    let voters_of = |process: Rc<Process>| process.log.leadership().borrow().voters.clone();
+    let known: Vec<_> = world.nodes().filter_map(|node| world.process(node)).map(voters_of).collect();
+    let is_whole = |voters: &BTreeSet<NodeId>| voters.iter().all(|voter| world.index_of(*voter).is_some());
+    known.len() == NODES && known.iter().all(|voters| *voters == known[0] && is_whole(voters))
 }
 
 fn leader(world: &Rc<World>) -> Option<usize> {
@@ -475,6 +477,9 @@ fn cut(world: &Rc<World>, is_cut: impl Fn(usize, usize) -> bool, lasts: Duration
 }
 
 fn disturb(world: &Rc<World>, lasts: Duration) {
+    if now() >= CALM_FROM {
+        return;
+    }
     let (loss, slow) = (world.dice(0..300), MS * world.dice(1..400) as u32);
     world.note(&format!("{loss} of a thousand messages are lost and some take {slow:?}, for {lasts:?}"));
     world.net.loss_per_mille.set(loss);
