@@ -317,3 +317,65 @@ fn a_planned_failover_loses_nothing_in_either_mode_and_no_client_sees_an_error()
         );
     }
 }
+
+#[test]
+fn all_nodes_started_again_at_other_addresses_are_one_cluster_again() {
+    let home = Home::new();
+    let nodes = cluster(&home);
+    nodes[0].ok(&home, &["namespace", "set", "kept", "--prefix", "kept:"]);
+    let before = status(&home, &nodes[0]);
+    nodes.iter().for_each(|node| send("KILL", node.process.id()));
+    drop(nodes);
+    let began = Instant::now();
+    // All doors are other ones; each but the first is told of one that runs, and tells it of itself.
+    let mut again = vec![Node::start(&home, "n1", &[])];
+    for name in ["n2", "n3"] {
+        again.push(Node::start(&home, name, &["--join", &again[0].peers.clone()]));
+    }
+    wait_until_healthy(&home, &again[2]);
+    println!("one cluster again after {:?}", began.elapsed());
+    let after = status(&home, &again[1]);
+    assert_eq!((&before["id"], before["id"].is_null()), (&after["id"], false));
+    assert!(after["epoch"].as_u64() > before["epoch"].as_u64(), "{after}");
+    let kept = again[1].ok(&home, &["namespace", "list", "-o", "json"]);
+    assert!(kept.text().contains("\"kept\"") && kept.text().contains("\"strong\""), "{kept:?}");
+    time_to_write(&again[0].gateway, "s:again");
+}
+
+#[test]
+fn a_node_that_lost_its_data_directory_takes_its_place_again_under_its_name() {
+    let home = Home::new();
+    let mut nodes = cluster(&home);
+    let mut wire = Wire::connect(&nodes[0].gateway);
+    for n in 0..200 {
+        assert_eq!(wire.ask(&["SET", &format!("s:{n}"), "v"]), "+OK\r\n");
+    }
+    let id_of = |node: &Node, name: &str| {
+        let status = status(&home, node);
+        status["nodes"].as_array().unwrap().iter().find(|n| n["name"] == name).unwrap()["id"].clone()
+    };
+    let before = id_of(&nodes[0], "n3");
+    send("KILL", nodes[2].process.id());
+    nodes[2].process.wait();
+    let empty = home.path().join("empty");
+    nodes[2] = Node::start(&home, "n3", &["--join", &nodes[0].peers.clone(), "--data-dir", &empty.to_string_lossy()]);
+    wait_until("it is another node of the name", || (id_of(&nodes[0], "n3") != before).then_some(()));
+    wait_until_healthy(&home, &nodes[0]);
+    // It votes: one of the other two may go.
+    wait_until("it votes", || {
+        let status = status(&home, &nodes[0]);
+        status["nodes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|node| node["name"] == "n3" && node["voter"] == true)
+            .then_some(())
+    });
+    send("KILL", nodes[1].process.id());
+    let mut wire = Wire::connect(&nodes[2].gateway);
+    for n in 0..200 {
+        wait_until("what was written is read", || {
+            (wire.ask(&["GET", &format!("s:{n}")]) == "$1\r\nv\r\n").then_some(())
+        });
+    }
+}
