@@ -2173,7 +2173,7 @@ _dcache() {
             return 0
             ;;
         dcache__subcmd__stats)
-            opts="-w -c -o -y -q -v -h --node --watch --prometheus --context --endpoint --output --no-headers --columns --timeout --yes --confirm --no-input --quiet --verbose --color --help rates latency memory commands namespaces"
+            opts="-w -c -o -y -q -v -h --node --watch --prometheus --context --endpoint --output --no-headers --columns --timeout --yes --confirm --no-input --quiet --verbose --color --help rates latency memory commands namespaces replication"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -655,6 +655,8 @@ pub enum Section {
     Commands,
     /// Figures by namespace
     Namespaces,
+    /// How far copies are behind, and what failovers did
+    Replication,
 }
 
 #[derive(Debug, Args)]

@@ -28,6 +28,7 @@ const PROPOSE_EVERY: Duration = Duration::from_millis(5);
 pub async fn run(cluster: Arc<Cluster>, mut inputs: mpsc::UnboundedReceiver<Input>) {
     let mut control = Control::new(cluster.metadata());
     let mut outputs = Vec::new();
+    let mut discarded = 0;
     let proposing = Arc::new(AtomicBool::new(false));
     let repair = Arc::new(Mutex::new(Repair::default()));
     let every = [SAMPLE_EVERY, REMEMBER_EVERY, MEND_EVERY, PROPOSE_EVERY];
@@ -46,6 +47,12 @@ pub async fn run(cluster: Arc<Cluster>, mut inputs: mpsc::UnboundedReceiver<Inpu
                 let core = &cluster.shared.core;
                 core.set_process_memory(process::resident_bytes(), cluster.shared.buffers.held());
                 core.sample();
+                let figures = core.replication_figures();
+                if figures.discarded > discarded {
+                    let entries = figures.discarded - discarded;
+                    tracing::warn!(entries, "another node took over without these entries: they are discarded");
+                    discarded = figures.discarded;
+                }
                 continue;
             }
             _ = remember.tick() => {

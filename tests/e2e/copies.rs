@@ -379,3 +379,33 @@ fn a_node_that_lost_its_data_directory_takes_its_place_again_under_its_name() {
         });
     }
 }
+
+#[test]
+fn what_a_failover_could_lose_is_shown_before_it() {
+    let home = Home::new();
+    let nodes = cluster(&home);
+    let links = || nodes[0].ok(&home, &["stats", "replication", "--node", "n1", "-o", "json"]).json()["links"].clone();
+    let all_in_sync: u64 = links().as_array().unwrap().iter().map(|link| link["inSync"].as_u64().unwrap()).sum();
+    assert!(all_in_sync > 300, "{}", links());
+    let before = status(&home, &nodes[0]);
+    let mut wire = Wire::connect(&nodes[0].gateway);
+    send("STOP", nodes[1].process.id());
+    // Keys of n1, some of which have their other copy on n2, until that is seen; before n2 is taken for down.
+    let seen = wait_until("what is behind is shown", || {
+        for n in 0..50 {
+            wire.ask(&["SET", &key_of(&before, "n1", &format!("e:{n}:")), "v"]);
+        }
+        let links = links();
+        let to_n2 = links.as_array().unwrap().iter().find(|link| link["node"] == "n2").cloned();
+        to_n2.filter(|link| link["entries"].as_u64() > Some(0) && link["lagMs"].as_u64() > Some(0))
+    });
+    send("CONT", nodes[1].process.id());
+    let text = nodes[0].ok(&home, &["stats", "replication"]).text().to_string();
+    assert!(text.contains("BEHIND") && text.contains("taken over"), "{text}\n{seen}");
+    wait_until_healthy(&home, &nodes[0]);
+    wait_until("nothing is behind", || {
+        links().as_array().unwrap().iter().all(|link| link["entries"] == 0 && link["lagMs"] == 0).then_some(())
+    });
+    let metrics = nodes[0].ok(&home, &["stats", "--prometheus"]).text().to_string();
+    assert!(metrics.contains("dcache_replication_lag_entries{to=\"n2\"} 0"), "{metrics}");
+}

@@ -27,16 +27,18 @@ pub enum Screen {
     Overview,
     Nodes,
     Slots,
+    Replication,
 }
 
 impl Screen {
-    pub const ALL: [Screen; 3] = [Screen::Overview, Screen::Nodes, Screen::Slots];
+    pub const ALL: [Screen; 4] = [Screen::Overview, Screen::Nodes, Screen::Slots, Screen::Replication];
 
     pub fn title(self) -> &'static str {
         match self {
             Screen::Overview => "Overview",
             Screen::Nodes => "Nodes",
             Screen::Slots => "Slots",
+            Screen::Replication => "Replication",
         }
     }
 
@@ -44,7 +46,8 @@ impl Screen {
         match self {
             Screen::Overview => Screen::Nodes,
             Screen::Nodes => Screen::Slots,
-            Screen::Slots => Screen::Overview,
+            Screen::Slots => Screen::Replication,
+            Screen::Replication => Screen::Overview,
         }
     }
 }

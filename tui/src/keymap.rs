@@ -62,13 +62,20 @@ pub const BINDINGS: &[Binding] = &[
     everywhere(&[KeyCode::Char('?')], "?", "help", "this page", Action::Help),
     everywhere(
         &[KeyCode::Char('1')],
-        "1-3",
+        "1-4",
         "screens",
         "Overview: the cluster at a glance",
         Action::Show(Screen::Overview),
     ),
     everywhere(&[KeyCode::Char('2')], "", "", "Nodes: one line a node", Action::Show(Screen::Nodes)),
     everywhere(&[KeyCode::Char('3')], "", "", "Slots: heat and owners of partitions", Action::Show(Screen::Slots)),
+    everywhere(
+        &[KeyCode::Char('4')],
+        "",
+        "",
+        "Replication: lag and copies of nodes",
+        Action::Show(Screen::Replication),
+    ),
     everywhere(&[KeyCode::Tab], "", "", "next screen", Action::NextScreen),
     on(
         LISTS,

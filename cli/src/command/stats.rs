@@ -10,15 +10,16 @@ use crate::exit::Exit;
 use crate::output::{Column, Output, Style, Table, clean, paint};
 use dcache_client::Control;
 use dcache_protocol::control::{
-    ClusterStatus, CommandFigures, Envelope, Latency, NamespaceFigures, NodeReport, NodeStatus, Window,
+    ClusterStatus, CommandFigures, Envelope, Latency, LinkLag, NamespaceFigures, NodeReport, NodeStatus,
+    ReplicationFigures, Window,
 };
 use dcache_protocol::size::{format_count, format_size};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-const SECTIONS: [Section; 5] =
-    [Section::Rates, Section::Latency, Section::Memory, Section::Commands, Section::Namespaces];
+const SECTIONS: [Section; 6] =
+    [Section::Rates, Section::Latency, Section::Memory, Section::Replication, Section::Commands, Section::Namespaces];
 
 pub async fn stats(app: &App, args: &Args) -> Result<Exit> {
     if is_describing(app) {
@@ -30,6 +31,7 @@ pub async fn stats(app: &App, args: &Args) -> Result<Exit> {
             "latency",
             "memory",
             "clients",
+            "replication",
             "commands",
             "namespaces",
             "missing",
@@ -102,6 +104,7 @@ struct Summary {
     latency: Latency,
     memory: Memory,
     clients: Clients,
+    replication: Replication,
     commands: Vec<Calls>,
     namespaces: Vec<NamespaceFigures>,
     /// Nodes whose figures are not in it.
@@ -126,6 +129,42 @@ struct Clients {
     connections_total: u64,
     connections_rejected: u64,
     buffer_bytes: u64,
+}
+
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Replication {
+    log_bytes: u64,
+    taken_over: u64,
+    discarded: u64,
+    overflowed: u64,
+    links: Vec<Link>,
+}
+
+/// How far the copies on one node are behind those of another.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Link {
+    from: String,
+    #[serde(flatten)]
+    lag: LinkLag,
+}
+
+impl Replication {
+    fn of(reports: &[&NodeReport]) -> Replication {
+        let sum = |figure: fn(&ReplicationFigures) -> u64| reports.iter().map(|r| figure(&r.replication)).sum();
+        let links = |report: &&NodeReport| -> Vec<Link> {
+            let link = |lag: &LinkLag| Link { from: report.name.clone(), lag: lag.clone() };
+            report.replication.links.iter().map(link).collect()
+        };
+        Replication {
+            log_bytes: sum(|r| r.log_bytes),
+            taken_over: sum(|r| r.taken_over),
+            discarded: sum(|r| r.discarded),
+            overflowed: sum(|r| r.overflowed),
+            links: reports.iter().flat_map(links).collect(),
+        }
+    }
 }
 
 #[derive(Debug, Default, PartialEq, Serialize)]
@@ -167,6 +206,7 @@ impl Summary {
                 connections_rejected: sum(|r| r.connections_rejected),
                 buffer_bytes: sum(|r| r.buffer_bytes),
             },
+            replication: Replication::of(&reports),
             commands: calls(&reports),
             namespaces: namespaces(&reports),
             missing,
@@ -252,6 +292,8 @@ fn print(app: &App, args: &Args, summary: &Summary, is_stream: bool) -> Result<(
         [Section::Memory] => out.object("MemoryStats", &summary.memory),
         [Section::Latency] if is_line => out.json_line(&Envelope::new("LatencyStats", &summary.latency)),
         [Section::Latency] => out.object("LatencyStats", &summary.latency),
+        [Section::Replication] if is_line => out.json_line(&Envelope::new("ReplicationStats", &summary.replication)),
+        [Section::Replication] => out.object("ReplicationStats", &summary.replication),
         [Section::Rates] if !is_stream => out.list("RateList", &summary.rates),
         [Section::Commands] if !is_stream => out.list("CommandList", &summary.commands),
         [Section::Namespaces] if !is_stream => out.list("NamespaceFiguresList", &summary.namespaces),
@@ -271,6 +313,7 @@ fn print_text(out: &Output, args: &Args, summary: &Summary) -> Result<()> {
         Section::Rates => print_rates(out, &summary.rates),
         Section::Latency => print_latency(out, summary),
         Section::Memory => print_memory(out, summary),
+        Section::Replication => print_replication(out, &summary.replication),
         Section::Commands => print_calls(out, &summary.commands),
         Section::Namespaces => print_namespaces(out, &summary.namespaces),
     })
@@ -332,6 +375,41 @@ fn print_memory(out: &Output, summary: &Summary) -> Result<()> {
         clients.connections_rejected,
         format_size(clients.buffer_bytes)
     ))
+}
+
+const LINK_COLUMNS: &[Column] = &[
+    Column::new("FROM", "the node that serves the partitions"),
+    Column::new("TO", "the node that holds copies of them"),
+    Column::new("IN SYNC", "copies that could take over").number(),
+    Column::new("BUILDING", "copies that get the store").number(),
+    Column::new("BEHIND", "entries that copies in sync have not acknowledged").number(),
+    Column::new("LAG", "age of the oldest of them").number(),
+];
+
+/// Nothing where there are no copies.
+fn print_replication(out: &Output, replication: &Replication) -> Result<()> {
+    if replication.links.is_empty() {
+        return Ok(());
+    }
+    out.line(&format!(
+        "copies      log {}   taken over {}   discarded {}   sent again {}",
+        format_size(replication.log_bytes),
+        format_count(replication.taken_over as f64),
+        format_count(replication.discarded as f64),
+        format_count(replication.overflowed as f64)
+    ))?;
+    let mut table = Table::new(LINK_COLUMNS);
+    for Link { from, lag } in &replication.links {
+        table.row(vec![
+            clean(from),
+            clean(&lag.node),
+            lag.in_sync.to_string(),
+            lag.building.to_string(),
+            format_count(lag.entries as f64),
+            format!("{} ms", lag.lag_ms),
+        ]);
+    }
+    out.table(&table)
 }
 
 const CALL_COLUMNS: &[Column] = &[

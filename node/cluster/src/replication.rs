@@ -202,6 +202,7 @@ pub struct Replica {
     /// The store holds everything up to here; after a sync has begun, besides what its chunks hold of what comes after.
     applied: u64,
     commit: u64,
+    discarded: u64,
     // As primary.
     lease_end: Duration,
     parked: Option<Member>,
@@ -250,6 +251,7 @@ impl Replica {
             log: Log::default(),
             applied: 0,
             commit: 0,
+            discarded: 0,
             lease_end: Duration::ZERO,
             parked: None,
             peers: Vec::new(),
@@ -318,7 +320,12 @@ impl Replica {
         self.log.get(seq)
     }
 
-    /// What the log's entries take.
+    /// Entries of this copy that its new primary did not have, and that were thrown away.
+    pub fn discarded(&self) -> u64 {
+        self.discarded
+    }
+
+    /// Bytes of the log.
     pub fn log_bytes(&self) -> u64 {
         self.log.bytes()
     }

@@ -240,6 +240,7 @@ impl Node {
             latency,
             commands: self.command_figures(),
             namespaces: self.namespace_figures(),
+            replication: self.replication_figures(),
             windows,
         }
     }

@@ -31,10 +31,11 @@ use crate::view::View;
 use crate::{Clock, Node};
 use dcache_cluster::failover::{Change as Proposal, Configuration, Member, Registry};
 use dcache_cluster::mutant::{Rule, is_broken};
-use dcache_cluster::replication::{Output, Replica};
+use dcache_cluster::replication::{Output, Replica, Standing as Copy};
 use dcache_engine::{Cause, Change, Engine, Journal, NamespaceId, SlotRole, ValueRef, charge};
+use dcache_protocol::control::{LinkLag, ReplicationFigures};
 use dcache_protocol::error::WireError;
-use dcache_protocol::{Consistency, PartitionId, SLOTS, Slot, SlotRange, slot_of};
+use dcache_protocol::{Consistency, NodeId, PartitionId, SLOTS, Slot, SlotRange, slot_of};
 use effect::Effect;
 use hold::{Hold, Standing};
 use parking_lot::Mutex;
@@ -58,6 +59,10 @@ const PIECE_BYTES: usize = 64 << 10;
 
 /// Pieces of full syncs read in one go.
 const PIECES_A_STEP: usize = 4;
+
+/// How exactly the age of what is not copied yet is known, and how many moments are remembered a partition.
+const MARK_EVERY: Duration = Duration::from_millis(10);
+const MARKS_MAX: usize = 256;
 
 /// Bits of a namespace's kind.
 const REPLICATED: u8 = 1;
@@ -84,6 +89,8 @@ pub struct Replication {
     pieces: Mutex<VecDeque<Piece>>,
     /// What is to go to other nodes.
     pub queues: Queues,
+    taken_over: AtomicU64,
+    discarded: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -127,6 +134,8 @@ struct State {
     waiters: Vec<(u64, Wake)>,
     /// The term that ended last here, and how far it was committed.
     ended: (u64, u64),
+    /// While other copies lack something: moments, and the last seq recorded about then, in order.
+    marks: VecDeque<(Duration, u64)>,
     outputs: Vec<Output>,
 }
 
@@ -196,6 +205,8 @@ impl Replication {
             proposals: Mutex::default(),
             pieces: Mutex::default(),
             queues: Queues::default(),
+            taken_over: AtomicU64::new(0),
+            discarded: AtomicU64::new(0),
         }
     }
 
@@ -261,8 +272,9 @@ impl Replication {
             let Some(partition) = self.of(number) else { continue };
             partition.is_changed.store(false, Relaxed);
             let mut state = partition.state.lock();
-            let State { replica: Some(replica), waiters, outputs, .. } = &mut *state else { continue };
+            let State { replica: Some(replica), waiters, outputs, marks, .. } = &mut *state else { continue };
             replica.flush(now, outputs);
+            mark(marks, now, replica);
             self.hand_out(number, outputs, |_| unreachable!("a flush only sends"));
             // With no other copy in sync all of it is committed now.
             wake_committed(waiters, replica.commit());
@@ -403,6 +415,21 @@ impl Partition {
     }
 }
 
+/// Remembers when what is recorded was.
+fn mark(marks: &mut VecDeque<(Duration, u64)>, now: Duration, replica: &Replica) {
+    let had = replica.lags().filter(|lag| lag.standing == Copy::InSync).map(|lag| lag.unacknowledged).max();
+    let reached = replica.last().seq - had.unwrap_or(0);
+    while marks.front().is_some_and(|(_, seq)| *seq <= reached) {
+        marks.pop_front();
+    }
+    let is_full = marks.len() >= MARKS_MAX;
+    match marks.back_mut() {
+        Some((at, seq)) if is_full || now.saturating_sub(*at) < MARK_EVERY => *seq = replica.last().seq,
+        _ if reached < replica.last().seq => marks.push_back((now, replica.last().seq)),
+        _ => {}
+    }
+}
+
 fn wake_committed(waiters: &mut Vec<(u64, Wake)>, commit: u64) {
     waiters.retain(|(seq, wake)| {
         let waits = *seq > commit;
@@ -497,10 +524,12 @@ impl Node {
     ) -> Option<R> {
         let _order = partition.order.lock();
         let mut state = partition.state.lock();
-        let State { replica, waiters, ended, outputs } = &mut *state;
+        let State { replica, waiters, ended, outputs, marks } = &mut *state;
         let replica = replica.as_mut()?;
         let before = (replica.configuration().term, replica.is_primary(), replica.commit());
+        let discarded = replica.discarded();
         let result = step(replica, self.now(), outputs);
+        self.replication.discarded.fetch_add(replica.discarded() - discarded, Relaxed);
         let term = replica.configuration().term;
         let serves = replica.serves(Duration::ZERO);
         let is_same = before.0 == term && before.1 == replica.is_primary();
@@ -512,6 +541,7 @@ impl Node {
             *ended = (before.0, before.2);
         }
         if !is_same {
+            marks.clear();
             std::mem::take(waiters).into_iter().for_each(|(_, wake)| wake());
         } else if replica.commit() != before.2 {
             wake_committed(waiters, replica.commit());
@@ -539,6 +569,8 @@ impl Node {
             lossy |= !self.carry_out(partition, change);
         }
         if is_new_role && role == PRIMARY {
+            // The first term of all is nobody's before.
+            self.replication.taken_over.fetch_add(u64::from(term > 1), Relaxed);
             self.set_role(partition, PRIMARY);
         }
         let mut state = partition.state.lock();
@@ -602,6 +634,42 @@ impl Node {
             self.step(PartitionId(number as u16), partition, |replica, now, out| replica.tick(now, out));
         }
         self.read_pieces();
+    }
+
+    /// Copies of the partitions this node serves, and what came of those it held.
+    pub fn replication_figures(&self) -> ReplicationFigures {
+        let replication = &self.replication;
+        let (view, now) = (self.view(), self.now());
+        let mut links: BTreeMap<NodeId, LinkLag> = BTreeMap::new();
+        let mut figures = ReplicationFigures {
+            taken_over: replication.taken_over.load(Relaxed),
+            discarded: replication.discarded.load(Relaxed),
+            overflowed: replication.queues.lost(),
+            ..ReplicationFigures::default()
+        };
+        for partition in replication.partitions.get().into_iter().flat_map(|all| &all.list) {
+            let state = partition.state.lock();
+            let Some(replica) = &state.replica else { continue };
+            figures.log_bytes += replica.log_bytes();
+            for lag in replica.lags() {
+                let link = links.entry(lag.member.node).or_insert_with(|| LinkLag {
+                    node: view.node(lag.member.node).map(|node| node.name.clone()).unwrap_or_default(),
+                    ..LinkLag::default()
+                });
+                if lag.standing != Copy::InSync {
+                    link.building += 1;
+                    continue;
+                }
+                link.in_sync += 1;
+                link.entries += lag.unacknowledged;
+                let reached = replica.last().seq - lag.unacknowledged;
+                if let Some((at, _)) = state.marks.iter().find(|(_, seq)| lag.unacknowledged > 0 && *seq > reached) {
+                    link.lag_ms = link.lag_ms.max(now.saturating_sub(*at).as_millis() as u64);
+                }
+            }
+        }
+        figures.links = links.into_values().collect();
+        figures
     }
 
     /// Lets another copy in sync take a partition over, if there is one: it stops being written to, and once all of it is

@@ -203,6 +203,7 @@ pub struct NodeReport {
     /// Per command, those called at least once, most called first.
     pub commands: Vec<CommandFigures>,
     pub namespaces: Vec<NamespaceFigures>,
+    pub replication: ReplicationFigures,
     /// Rates over recent time: `now` (last 5 s), `1m`, `1h`, `24h`; a window longer than the uptime is left out, save `now`.
     pub windows: Vec<Window>,
 }
@@ -229,6 +230,39 @@ pub struct Traffic {
     pub forward_errors: u64,
     /// Requests of other nodes this one answered.
     pub served_for_peers: u64,
+}
+
+/// Copies, as a node sees them of the partitions it serves; totals since its start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ReplicationFigures {
+    /// Each other node that holds or builds copies of partitions served here.
+    pub links: Vec<LinkLag>,
+    /// Bytes of log kept for copies.
+    pub log_bytes: u64,
+    /// Partitions taken over from another node.
+    pub taken_over: u64,
+    /// Entries that only this node had when another one took over, and that were thrown away. Of strong namespaces none of
+    /// them was confirmed to a client.
+    pub discarded: u64,
+    /// Messages to other nodes that found too many waiting; they are sent again.
+    pub overflowed: u64,
+}
+
+/// How far one node's copies are behind.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct LinkLag {
+    pub node: String,
+    /// Partitions of which it holds a copy in sync.
+    pub in_sync: u16,
+    /// Partitions of which it is building a copy.
+    pub building: u16,
+    /// Entries that its copies in sync have not acknowledged, of all partitions together: what would be lost of eventual
+    /// namespaces if this node were gone now.
+    pub entries: u64,
+    /// Age of the oldest of them, in milliseconds, to about 10 ms.
+    pub lag_ms: u64,
 }
 
 /// Latency in microseconds, from a request's bytes at hand to its reply encoded.

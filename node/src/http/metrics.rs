@@ -5,7 +5,7 @@ use crate::cluster::Cluster;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
-use dcache_protocol::control::{NamespaceFigures, NodeReport};
+use dcache_protocol::control::{LinkLag, NamespaceFigures, NodeReport, ReplicationFigures};
 use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -37,6 +37,7 @@ fn render(cluster: &Cluster) -> String {
     node_figures(&mut text, cluster, &report);
     command_figures(&mut text, cluster);
     namespace_figures(&mut text, &report);
+    replication_figures(&mut text, &report.replication);
     text.0
 }
 
@@ -133,6 +134,34 @@ fn namespace_figures(text: &mut Text, report: &NodeReport) {
         let labels =
             [("namespace", &*namespace.name), ("eviction", namespace.eviction.name()), ("policy", policy.name())];
         text.line("dcache_namespace_policy_info", &labels, 1);
+    }
+}
+
+fn replication_figures(text: &mut Text, figures: &ReplicationFigures) {
+    type Figure = fn(&LinkLag) -> f64;
+    let of_link: [(&str, &str, Figure); 4] = [
+        ("dcache_replication_copies_in_sync", "Copies in sync of partitions served here, by node.", |l| {
+            l.in_sync.into()
+        }),
+        ("dcache_replication_copies_building", "Copies being built of partitions served here.", |l| l.building.into()),
+        ("dcache_replication_lag_entries", "Entries that copies in sync have not acknowledged.", |l| l.entries as f64),
+        ("dcache_replication_lag_seconds", "Age of the oldest of them.", |l| l.lag_ms as f64 / 1000.0),
+    ];
+    for (name, help, figure) in of_link {
+        text.head(name, "gauge", help);
+        for link in &figures.links {
+            text.line(name, &[("to", &link.node)], figure(link));
+        }
+    }
+    let others = [
+        ("dcache_replication_log_bytes", "gauge", "Log kept for copies.", figures.log_bytes),
+        ("dcache_replication_taken_over_total", "counter", "Partitions taken over.", figures.taken_over),
+        ("dcache_replication_discarded_total", "counter", "Entries only this node had, discarded.", figures.discarded),
+        ("dcache_replication_overflowed_total", "counter", "Messages sent again for lack of room.", figures.overflowed),
+    ];
+    for (name, kind, help, value) in others {
+        text.head(name, kind, help);
+        text.line(name, &[], value);
     }
 }
 

@@ -4,7 +4,9 @@
 use super::*;
 use crate::tab;
 use crossterm::event::KeyModifiers;
-use dcache_protocol::control::{Finding, Health, Latency, Level, NamespaceFigures, NodeReport, PolicyChoice, Traffic};
+use dcache_protocol::control::{
+    Finding, Health, Latency, Level, LinkLag, NamespaceFigures, NodeReport, PolicyChoice, ReplicationFigures, Traffic,
+};
 use dcache_protocol::{Addresses, Epoch, Eviction, NodeId, Slot, SlotRange};
 use proptest::prelude::*;
 use ratatui::Terminal;
@@ -46,8 +48,18 @@ fn report(node: u64, second: u64) -> NodeReport {
             chosen: vec![PolicyChoice { policy: Eviction::Lhd, ..PolicyChoice::default() }],
             ..NamespaceFigures::default()
         }],
+        replication: ReplicationFigures {
+            links: (1..=3).filter(|other| *other != node).map(link).collect(),
+            log_bytes: 60 << 20,
+            taken_over: 341 * (node / 2),
+            ..ReplicationFigures::default()
+        },
         ..NodeReport::default()
     }
+}
+
+fn link(node: u64) -> LinkLag {
+    LinkLag { node: format!("cache-{node}"), in_sync: 170, building: 1, entries: 40 * node, lag_ms: 700 * (node - 1) }
 }
 
 fn node(number: u64, second: u64) -> NodeStatus {
@@ -70,8 +82,8 @@ fn node(number: u64, second: u64) -> NodeStatus {
         leader: number == 1,
         voter: true,
         partitions: 341,
-        backups: 0,
-        backups_in_sync: 0,
+        backups: 342,
+        backups_in_sync: 340,
         slots: 5461,
         slot_ranges: vec![SlotRange { first: slot(first), last: slot(first + 5460) }],
         memory_limit_bytes: 512 << 20,
@@ -91,8 +103,8 @@ fn status(second: u64) -> ClusterStatus {
         health: Health::Healthy,
         findings: Vec::new(),
         partitions: 1024,
-        copies: 0,
-        partitions_in_sync: 0,
+        copies: 1,
+        partitions_in_sync: 1020,
         partitions_served: 1024,
         slots_unserved: Vec::new(),
         nodes: (1..=3).map(|number| node(number, second)).collect(),
@@ -200,7 +212,7 @@ fn golden(name: &str, seen: &str) {
 fn screens_look_as_agreed() {
     for (width, height) in [(120, 40), (80, 24), (200, 60), (60, 15), (40, 10)] {
         let mut app = app_with_a_lost_node();
-        for (keys, name) in [("1", "overview"), ("2", "nodes"), ("\n", "node"), ("3", "slots")] {
+        for (keys, name) in [("1", "overview"), ("2", "nodes"), ("\n", "node"), ("3", "slots"), ("4", "replication")] {
             press(&mut app, keys);
             golden(&format!("{name}-{width}x{height}"), &frame(&app, width, height));
         }

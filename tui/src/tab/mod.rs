@@ -8,6 +8,7 @@
 
 mod nodes;
 mod overview;
+mod replication;
 mod slots;
 mod table;
 
@@ -49,6 +50,7 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) {
         (Some(status), Screen::Overview) => overview::draw(app, status, frame, body),
         (Some(_), Screen::Nodes) => nodes::draw(app, frame, body),
         (Some(status), Screen::Slots) => slots::draw(app, status, frame, body),
+        (Some(status), Screen::Replication) => replication::draw(app, status, frame, body),
     }
     frame.render_widget(footer(app, usize::from(bottom.width)), bottom);
     if app.help {

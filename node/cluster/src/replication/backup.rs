@@ -21,7 +21,7 @@ impl Replica {
             // Of an older term, and the new primary never had it.
             let is_stale = |position: Position| position.term < term && position.seq > term_start;
             if is_stale(self.log.last()) && !broken!(self, KeepsConflictingTail) {
-                self.log.cut(term_start);
+                self.discard(term_start);
             }
             if is_stale(self.log.base()) && !broken!(self, KeepsConflictingTail) {
                 self.clear(out);
@@ -37,7 +37,7 @@ impl Replica {
         for entry in entries {
             match self.log.position(entry.position.seq) {
                 Some(held) if held == entry.position || broken!(self, KeepsConflictingTail) => continue,
-                Some(_) => self.log.cut(entry.position.seq - 1),
+                Some(_) => self.discard(entry.position.seq - 1),
                 // Committed, applied and forgotten.
                 None if entry.position.seq <= self.log.base().seq => continue,
                 None => {}
@@ -64,6 +64,12 @@ impl Replica {
     fn known(&self) -> Option<Position> {
         let known = || self.log.position(self.commit).unwrap_or(self.log.base());
         (self.data != Data::None).then(known)
+    }
+
+    /// Throws away what comes after an entry.
+    fn discard(&mut self, after: u64) {
+        self.discarded += self.log.last().seq.saturating_sub(after);
+        self.log.cut(after);
     }
 
     fn behind_of(&mut self, known: Option<Position>) -> Body {

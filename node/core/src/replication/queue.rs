@@ -89,6 +89,11 @@ impl Queues {
         Arc::clone(self.0.write().entry(node).or_default())
     }
 
+    /// Messages that did not fit, of all nodes.
+    pub fn lost(&self) -> u64 {
+        self.0.read().values().map(|queue| queue.lost()).sum()
+    }
+
     /// Nodes for which something waits, with their queues.
     pub fn filled(&self) -> Vec<(NodeId, Arc<Queue>)> {
         let queues = self.0.read();
