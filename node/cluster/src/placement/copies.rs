@@ -212,7 +212,7 @@ impl Flow {
         let from = self.primary[partition].unwrap_or(partition);
         let best = free.max_by_key(|node| {
             let left = (self.room[*node] - self.held[*node].len()) * 64 / self.room[*node].max(1);
-            let distance = (node + self.nodes.len() - from + partition) % self.nodes.len();
+            let distance = (node + self.nodes.len() - from % self.nodes.len() + partition) % self.nodes.len();
             (-self.cost(partition, *node), left, std::cmp::Reverse(distance))
         });
         best.map(|node| self.add(partition, node)).is_some()
@@ -377,6 +377,15 @@ mod tests {
             all.dedup();
             assert_eq!(all.len(), copies.min(nodes.len()), "{assignment:?}");
         }
+    }
+
+    #[test]
+    fn a_primary_that_is_none_of_the_nodes_is_no_reason_to_fail() {
+        let nodes: Vec<Candidate> =
+            (1..=3).map(|id| Candidate { id: NodeId(id), weight: 100, zone: String::new() }).collect();
+        let gone = Assignment { primary: Some(NodeId(9)), backups: Vec::new() };
+        let placed = place_copies(&vec![gone; 64], &nodes, 2, &[]);
+        assert!(placed.iter().all(|assignment| assignment.backups.len() == 1), "{placed:?}");
     }
 
     #[test]
