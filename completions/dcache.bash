@@ -31,6 +31,9 @@ _dcache() {
             dcache,del)
                 cmd="dcache__subcmd__del"
                 ;;
+            dcache,events)
+                cmd="dcache__subcmd__events"
+                ;;
             dcache,exists)
                 cmd="dcache__subcmd__exists"
                 ;;
@@ -146,7 +149,7 @@ _dcache() {
 
     case "${cmd}" in
         dcache)
-            opts="-c -o -y -q -v -h -V --context --endpoint --output --no-headers --columns --timeout --yes --confirm --no-input --quiet --verbose --color --help --version get mget set del exists ttl incr scan node cluster namespace stats top context ctx completions man version help"
+            opts="-c -o -y -q -v -h -V --context --endpoint --output --no-headers --columns --timeout --yes --confirm --no-input --quiet --verbose --color --help --version get mget set del exists ttl incr scan node cluster namespace stats events top context ctx completions man version help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -996,6 +999,68 @@ _dcache() {
                     ;;
                 --key-encoding)
                     COMPREPLY=($(compgen -W "plain base64 hex" -- "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --endpoint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table wide json yaml ndjson name help" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table wide json yaml ndjson name help" -- "${cur}"))
+                    return 0
+                    ;;
+                --columns)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --confirm)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dcache__subcmd__events)
+            opts="-f -c -o -y -q -v -h --follow --since --level --node --context --endpoint --output --no-headers --columns --timeout --yes --confirm --no-input --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --level)
+                    COMPREPLY=($(compgen -W "info warning critical" -- "${cur}"))
+                    return 0
+                    ;;
+                --node)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --context)
@@ -2246,7 +2311,7 @@ _dcache() {
                     return 0
                     ;;
                 --screen)
-                    COMPREPLY=($(compgen -W "overview nodes slots" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "overview nodes slots replication" -- "${cur}"))
                     return 0
                     ;;
                 --context)

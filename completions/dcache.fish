@@ -58,6 +58,7 @@ complete -c dcache -n "__fish_dcache_needs_command" -f -a "node" -d 'Start a nod
 complete -c dcache -n "__fish_dcache_needs_command" -f -a "cluster" -d 'Form, watch and take down clusters'
 complete -c dcache -n "__fish_dcache_needs_command" -f -a "namespace" -d 'Policies of sets of keys: eviction, memory, time to live'
 complete -c dcache -n "__fish_dcache_needs_command" -f -a "stats" -d 'Figures of the cluster or of one node'
+complete -c dcache -n "__fish_dcache_needs_command" -f -a "events" -d 'What happened to the cluster, oldest first'
 complete -c dcache -n "__fish_dcache_needs_command" -f -a "top" -d 'The live dashboard'
 complete -c dcache -n "__fish_dcache_needs_command" -f -a "context" -d 'Named clusters in the config file'
 complete -c dcache -n "__fish_dcache_needs_command" -f -a "ctx" -d 'Named clusters in the config file'
@@ -715,10 +716,38 @@ complete -c dcache -n "__fish_dcache_using_subcommand stats" -l no-input -d 'Nev
 complete -c dcache -n "__fish_dcache_using_subcommand stats" -s q -l quiet -d 'Only data and errors'
 complete -c dcache -n "__fish_dcache_using_subcommand stats" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
 complete -c dcache -n "__fish_dcache_using_subcommand stats" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand events" -l since -d 'Of this time back from now alone' -r
+complete -c dcache -n "__fish_dcache_using_subcommand events" -l level -d 'Of this level and above' -r -f -a "info\t''
+warning\t'Something an operator should know'
+critical\t'Slots that nobody serves'"
+complete -c dcache -n "__fish_dcache_using_subcommand events" -l node -d 'About this node alone' -r
+complete -c dcache -n "__fish_dcache_using_subcommand events" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand events" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand events" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand events" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand events" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand events" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand events" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand events" -s f -l follow -d 'Go on with what happens, until interrupted'
+complete -c dcache -n "__fish_dcache_using_subcommand events" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand events" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand events" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand events" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand events" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand events" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dcache -n "__fish_dcache_using_subcommand top" -l refresh -d 'How often figures are fetched' -r
 complete -c dcache -n "__fish_dcache_using_subcommand top" -l screen -d 'Screen to begin with' -r -f -a "overview\t'The cluster'
 nodes\t'Its nodes'
-slots\t'Its slots'"
+slots\t'Its slots'
+replication\t''"
 complete -c dcache -n "__fish_dcache_using_subcommand top" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
 complete -c dcache -n "__fish_dcache_using_subcommand top" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
 complete -c dcache -n "__fish_dcache_using_subcommand top" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'

@@ -9,6 +9,7 @@ use crate::encoding::KeyEncoding;
 use clap::builder::{FalseyValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
+use dcache_protocol::control::Level;
 use dcache_protocol::namespace::{COPIES_MAX, TTL_JITTER_PERCENT_MAX};
 use dcache_protocol::size::{parse_duration_ms, parse_size};
 use dcache_protocol::{Consistency, Eviction};
@@ -132,6 +133,8 @@ pub enum Verb {
     Namespace(Namespace),
     /// Figures of the cluster or of one node
     Stats(Stats),
+    /// What happened to the cluster, oldest first
+    Events(Events),
     /// The live dashboard
     Top(Top),
     /// Named clusters in the config file
@@ -643,6 +646,44 @@ pub struct Stats {
     pub prometheus: bool,
 }
 
+#[derive(Debug, Args)]
+pub struct Events {
+    /// Go on with what happens, until interrupted
+    #[arg(short, long)]
+    pub follow: bool,
+
+    /// Of this time back from now alone
+    #[arg(long, value_name = "DUR", value_parser = duration)]
+    pub since: Option<Duration>,
+
+    /// Of this level and above
+    #[arg(long, value_name = "LEVEL")]
+    pub level: Option<EventLevel>,
+
+    /// About this node alone
+    #[arg(long, value_name = "NODE", add = ArgValueCandidates::new(complete::nodes))]
+    pub node: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum EventLevel {
+    Info,
+    /// Something an operator should know
+    Warning,
+    /// Slots that nobody serves
+    Critical,
+}
+
+impl EventLevel {
+    pub fn level(self) -> Level {
+        match self {
+            EventLevel::Info => Level::Info,
+            EventLevel::Warning => Level::Warning,
+            EventLevel::Critical => Level::Critical,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Section {
     /// Rates over recent time
@@ -686,6 +727,7 @@ pub enum TopScreen {
     Nodes,
     /// Its slots
     Slots,
+    Replication,
 }
 
 #[derive(Debug, Subcommand)]

@@ -12,7 +12,7 @@ pub const GROUPS: &[(&str, &[&str])] = &[
     ("Data", &["get", "mget", "set", "del", "exists", "ttl", "incr", "scan"]),
     ("Node (this machine)", &["node"]),
     ("Cluster (the fleet)", &["cluster", "namespace"]),
-    ("Observe", &["stats", "top"]),
+    ("Observe", &["stats", "events", "top"]),
     ("Admin", &["context"]),
     ("Meta", &["completions", "man", "version", "help"]),
 ];
@@ -183,6 +183,14 @@ pub const EXAMPLES: &[(&str, &[Example])] = &[
             ("dcache stats", "the whole cluster"),
             ("dcache stats memory --node n2 -o json", "one part of one node"),
             ("dcache stats --watch 5s -o ndjson", "a line every five seconds"),
+        ],
+    ),
+    (
+        "events",
+        &[
+            ("dcache events --since 1h", "what happened in the last hour"),
+            ("dcache events --follow --level warning", "what is worth a look, as it happens"),
+            ("dcache events --node n2 -o json", "of one node, for programs"),
         ],
     ),
     (

@@ -123,7 +123,8 @@ impl Cluster {
             internal(format!("cannot open the metadata log in {}: {error}", dir.display()))
         };
         let disk = Files::open(&dir).map_err(|error| failed(&error))?;
-        let log = MetadataLog::open(Options { id: self.shared.id, disk, transport }).await;
+        let log =
+            MetadataLog::open(Options { id: self.shared.id, disk, transport, unix_ms: crate::process::unix_ms }).await;
         let log = log.map_err(|error| failed(&error))?;
         *self.log.write() = Some(log.clone());
         self.runtime.spawn(heartbeat::follow_leadership(self.clone(), log.leadership()));
@@ -198,7 +199,7 @@ impl Cluster {
     fn apply_alone(&self, command: &Command) -> Result<Result<Epoch, Refusal>, ApiError> {
         let mut identity = self.identity.lock();
         let mut metadata = (*self.metadata()).clone();
-        let result = metadata.apply(command);
+        let result = metadata.apply(command, crate::process::unix_ms());
         if result.is_ok() {
             identity.state.standalone = Some(metadata.clone());
             identity.save().map_err(|error| internal(format!("cannot write node.json: {error}")))?;

@@ -409,3 +409,31 @@ fn what_a_failover_could_lose_is_shown_before_it() {
     let metrics = nodes[0].ok(&home, &["stats", "--prometheus"]).text().to_string();
     assert!(metrics.contains("dcache_replication_lag_entries{to=\"n2\"} 0"), "{metrics}");
 }
+
+#[test]
+fn the_cluster_tells_what_happened_to_it_in_order_and_every_node_the_same() {
+    let home = Home::new();
+    let nodes = cluster(&home);
+    let mut follower = nodes[1].dcache(&home);
+    let log = home.path().join("followed");
+    follower.args(["events", "--follow", "-o", "ndjson"]).stdout(std::fs::File::create(&log).unwrap());
+    let _follower = Process(follower.spawn().unwrap());
+    nodes[0].ok(&home, &["namespace", "set", "kept", "--prefix", "kept:"]);
+    nodes[0].ok(&home, &["cluster", "failover", "n3"]);
+    send("KILL", nodes[2].process.id());
+    let kinds = |node: &Node| -> Vec<String> {
+        let items = node.ok(&home, &["events", "-o", "json"]).json()["items"].clone();
+        items.as_array().unwrap().iter().map(|event| event["kind"].as_str().unwrap().to_string()).collect()
+    };
+    wait_until("the loss is told", || kinds(&nodes[0]).contains(&"node-down".into()).then_some(()));
+    wait_until("by every node", || (kinds(&nodes[0]) == kinds(&nodes[1])).then_some(()));
+    let seen = kinds(&nodes[0]);
+    let order = ["cluster-formed", "copies-in-sync", "namespace-set", "handed-over", "node-down"];
+    let places: Vec<usize> = order
+        .map(|kind| seen.iter().position(|seen| seen == kind).unwrap_or_else(|| panic!("no {kind} in {seen:?}")))
+        .to_vec();
+    assert!(places.is_sorted(), "{seen:?}");
+    let down = nodes[0].ok(&home, &["events", "--level", "warning", "--node", "n3"]).text().to_string();
+    assert!(down.contains("is down"), "{down}");
+    wait_until("who follows sees it", || std::fs::read_to_string(&log).unwrap().contains("node-down").then_some(()));
+}

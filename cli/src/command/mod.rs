@@ -3,6 +3,7 @@
 mod cluster;
 mod context;
 mod door;
+mod events;
 mod generate;
 mod init;
 mod key;
@@ -114,6 +115,7 @@ async fn dispatch(app: &App, verb: Verb) -> Result<Exit> {
         Verb::Cluster(Cluster::Destroy(args)) => local::destroy(app, &args).await,
         Verb::Namespace(verb) => namespace::run(app, verb).await,
         Verb::Stats(args) => stats::stats(app, &args).await,
+        Verb::Events(args) => events::events(app, &args).await,
         Verb::Top(args) => top::top(app, &args).await,
         Verb::Context(verb) => context::run(app, verb).await,
         Verb::Version => version::version(app).await,

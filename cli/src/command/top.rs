@@ -44,6 +44,7 @@ pub async fn top(app: &App, args: &Top) -> Result<Exit> {
             TopScreen::Overview => Screen::Overview,
             TopScreen::Nodes => Screen::Nodes,
             TopScreen::Slots => Screen::Slots,
+            TopScreen::Replication => Screen::Replication,
         },
         colour: app.out.has_colour(),
         ascii: args.ascii || !is_utf8_locale(|name| std::env::var(name).ok()),

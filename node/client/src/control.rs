@@ -7,8 +7,8 @@
 use crate::{Error, root};
 use dcache_protocol::NamespaceSpec;
 use dcache_protocol::control::{
-    API_VERSION, ApiError, ClusterStatus, Envelope, ErrorBody, ErrorCode, FailoverResult, InitRequest, InitResult,
-    List, Location, NamespaceStatus, NodeIdentity, NodeReport, PartitionTable,
+    API_VERSION, ApiError, ClusterEvent, ClusterStatus, Envelope, ErrorBody, ErrorCode, FailoverResult, InitRequest,
+    InitResult, List, Location, NamespaceStatus, NodeIdentity, NodeReport, PartitionTable,
 };
 use dcache_protocol::namespace::is_name;
 use reqwest::Method;
@@ -137,6 +137,11 @@ impl Control {
     /// The answering node's own figures.
     pub async fn report(&self) -> Result<NodeReport, Error> {
         self.read("/v1/report").await
+    }
+
+    /// What happened to the cluster after an event, oldest first.
+    pub async fn events(&self, after: u64) -> Result<Vec<ClusterEvent>, Error> {
+        Ok(self.read::<List<ClusterEvent>>(&format!("/v1/events?after={after}")).await?.items)
     }
 
     pub async fn namespaces(&self) -> Result<Vec<NamespaceStatus>, Error> {

@@ -2,6 +2,7 @@
 //! ([`ring`], [`placement`]).
 //! Everything here is pure: no I/O, no clock, no randomness, no async; deterministic containers only.
 
+pub mod events;
 pub mod failover;
 pub mod lease;
 pub mod membership;

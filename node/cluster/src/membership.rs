@@ -167,10 +167,10 @@ mod tests {
         membership.heartbeat(at(1601), &node(2, 20), &metadata);
         assert!(!membership.may_grant(NodeId(2), Incarnation(20), &metadata), "it may be agreed any moment");
         assert_eq!(membership.expired(at(2200), &metadata), [expire(2, 20)], "it is gone through with");
-        metadata.apply(&expire(2, 20)).expect("was up");
+        metadata.apply(&expire(2, 20), 0).expect("was up");
         assert!(!membership.may_grant(NodeId(2), Incarnation(20), &metadata));
         let back = membership.heartbeat(at(2800), &node(2, 20), &metadata).expect("it registers");
-        metadata.apply(&back).expect("was down");
+        metadata.apply(&back, 0).expect("was down");
         membership.expired(at(2801), &metadata);
         membership.heartbeat(at(2900), &node(2, 20), &metadata);
         assert!(membership.may_grant(NodeId(2), Incarnation(20), &metadata));
@@ -187,9 +187,9 @@ mod tests {
             Some(Command::Register { node: restarted.clone() })
         );
         assert_eq!(membership.heartbeat(at(20), &restarted, &metadata), None, "not twice at once");
-        metadata.apply(&Command::Register { node: restarted.clone() }).expect("registers");
+        metadata.apply(&Command::Register { node: restarted.clone() }, 0).expect("registers");
         assert_eq!(membership.heartbeat(at(600), &restarted, &metadata), None);
-        metadata.apply(&expire(2, 21)).expect("expires");
+        metadata.apply(&expire(2, 21), 0).expect("expires");
         assert!(membership.heartbeat(at(1200), &restarted, &metadata).is_some());
         assert_eq!(membership.heartbeat(at(1200), &node(3, 1), &metadata), None, "strangers join, they do not beat in");
     }

@@ -3,9 +3,10 @@
 //!
 //! A node that belongs to no cluster has a [`Metadata::standalone`] of its own: one node that owns every partition.
 
+use crate::events::{Events, News};
 use crate::failover::{Change, Configuration, Member, Registry};
 use crate::placement::{Assignment, runs};
-use dcache_protocol::control::ClusterSpec;
+use dcache_protocol::control::{ClusterSpec, EventKind, Level};
 use dcache_protocol::{
     Addresses, Epoch, Incarnation, NamespaceSpec, NodeId, NodeRecord, NodeState, PartitionId, SLOTS, Slot, namespace,
 };
@@ -34,6 +35,8 @@ pub struct Metadata {
     pub namespaces: BTreeMap<String, NamespaceSpec>,
     /// What `cluster init` was given, to tell a repeat from another request.
     pub spec: Option<ClusterSpec>,
+    #[serde(default)]
+    pub events: Events,
 }
 
 /// A change of the metadata.
@@ -108,6 +111,7 @@ impl Metadata {
             nodes: BTreeMap::from([(node.id, node)]),
             namespaces: BTreeMap::from([(namespace::DEFAULT.to_string(), NamespaceSpec::default_namespace())]),
             spec: None,
+            events: Events::default(),
         }
     }
 
@@ -123,6 +127,7 @@ impl Metadata {
             table: vec![Configuration::default()],
             namespaces: BTreeMap::from([(namespace::DEFAULT.to_string(), NamespaceSpec::default_namespace())]),
             spec: None,
+            events: Events::default(),
         }
     }
 
@@ -173,8 +178,9 @@ impl Metadata {
         Registry::of(self.nodes.values())
     }
 
-    /// Applies one command. On a refusal nothing changes, the epoch included.
-    pub fn apply(&mut self, command: &Command) -> Result<Epoch, Refusal> {
+    /// Applies one command, proposed at that time. On a refusal nothing changes, the epoch included.
+    pub fn apply(&mut self, command: &Command, at_unix_ms: u64) -> Result<Epoch, Refusal> {
+        let before = Before::of(self, command);
         match command {
             Command::Form { cluster_id, spec, nodes, table, namespaces } => {
                 self.form(*cluster_id, spec, nodes, table, namespaces)?;
@@ -189,6 +195,9 @@ impl Metadata {
             Command::DeleteNamespace { name } => self.delete_namespace(name)?,
         }
         self.epoch = Epoch(self.epoch.0 + 1);
+        for news in before.news(self, command) {
+            self.events.record(at_unix_ms, news);
+        }
         Ok(self.epoch)
     }
 
@@ -332,6 +341,116 @@ impl Metadata {
     /// Addresses of every node's peers door but one's own.
     pub fn peers_besides(&self, me: NodeId) -> impl Iterator<Item = (NodeId, &Addresses)> {
         self.nodes.values().filter(move |n| n.id != me).map(|n| (n.id, &n.addresses))
+    }
+}
+
+/// What is looked at before a command, to tell what it did.
+struct Before {
+    /// The node that it is about, or the one it takes the name of.
+    node: Option<NodeRecord>,
+    /// Partitions served by the process that is taken for down.
+    served: Vec<PartitionId>,
+    /// Versions of the partitions that are to change.
+    versions: Vec<u64>,
+}
+
+impl Before {
+    fn of(metadata: &Metadata, command: &Command) -> Before {
+        let mut before = Before { node: None, served: Vec::new(), versions: Vec::new() };
+        match command {
+            Command::Register { node } => {
+                let namesake = || metadata.nodes.values().find(|other| other.name == node.name);
+                before.node = metadata.nodes.get(&node.id).or_else(namesake).cloned();
+            }
+            Command::Expire { node, incarnation } => {
+                let member = Some(Member { node: *node, incarnation: *incarnation });
+                let is_served = |p: &PartitionId| metadata.table[p.index()].primary == member;
+                before.served = (0..metadata.partitions).map(PartitionId).filter(is_served).collect();
+            }
+            Command::Change { changes, .. } => {
+                let version = |p: &PartitionId| metadata.table.get(p.index()).map_or(u64::MAX, |held| held.version);
+                before.versions = changes.iter().map(|(partition, ..)| version(partition)).collect();
+            }
+            _ => {}
+        }
+        before
+    }
+
+    fn news(self, metadata: &Metadata, command: &Command) -> Vec<News> {
+        let name = |node: &NodeId| metadata.nodes.get(node).map(|node| node.name.clone()).unwrap_or_default();
+        match command {
+            Command::Form { spec, nodes, .. } => {
+                let detail =
+                    format!("{} nodes, {} partitions, {} further copies", nodes.len(), spec.partitions, spec.copies);
+                vec![News { node: None, detail, ..News::of_node(EventKind::ClusterFormed, "") }]
+            }
+            Command::Register { node } => vec![self.registered(node)],
+            Command::Expire { node, .. } => {
+                let is_served = |p: &&PartitionId| metadata.table[p.index()].primary.is_some();
+                let (count, of) = (self.served.iter().filter(is_served).count() as u64, self.served.len() as u64);
+                let level = if count < of { Level::Critical } else { Level::Warning };
+                vec![News { level, count, of, ..News::of_node(EventKind::NodeDown, &name(node)) }]
+            }
+            Command::Change { from, changes } => self.changed(metadata, &name(&from.node), changes, name),
+            Command::Place { copies } => {
+                vec![News {
+                    level: Level::Warning,
+                    node: None,
+                    count: copies.len() as u64,
+                    ..News::of_node(EventKind::CopiesRebuilt, "")
+                }]
+            }
+            Command::SetNamespace { spec } => {
+                vec![News { node: None, detail: spec.name.clone(), ..News::of_node(EventKind::NamespaceSet, "") }]
+            }
+            Command::DeleteNamespace { name } => {
+                vec![News { node: None, detail: name.clone(), ..News::of_node(EventKind::NamespaceDeleted, "") }]
+            }
+        }
+    }
+
+    fn registered(self, node: &NodeRecord) -> News {
+        let of_kind = |kind| News::of_node(kind, &node.name);
+        match self.node {
+            None => of_kind(EventKind::NodeJoined),
+            Some(before) if before.id != node.id => News { level: Level::Warning, ..of_kind(EventKind::NodeReplaced) },
+            Some(before) if before.incarnation != node.incarnation => of_kind(EventKind::NodeRestarted),
+            Some(before) if before.state == NodeState::Down => of_kind(EventKind::NodeUp),
+            Some(before) if before.addresses != node.addresses => {
+                News { detail: node.addresses.peers.clone(), ..of_kind(EventKind::NodeMoved) }
+            }
+            Some(_) => {
+                let detail = format!("version {}, memory {} bytes", node.version, node.memory_bytes);
+                News { detail, ..of_kind(EventKind::NodeChanged) }
+            }
+        }
+    }
+
+    /// The changes that were made, counted by kind and node.
+    fn changed(
+        self,
+        metadata: &Metadata,
+        from: &str,
+        changes: &[(PartitionId, u64, Change)],
+        name: impl Fn(&NodeId) -> String,
+    ) -> Vec<News> {
+        let mut news: Vec<News> = Vec::new();
+        for ((partition, _, change), version) in changes.iter().zip(self.versions) {
+            if metadata.table.get(partition.index()).is_none_or(|held| held.version == version) {
+                continue;
+            }
+            let (kind, level, member, detail) = match change {
+                Change::Expand(member) => (EventKind::CopiesInSync, Level::Info, member, ""),
+                Change::Shrink(member) => (EventKind::CopiesLate, Level::Warning, member, ""),
+                Change::Transfer(member) => (EventKind::HandedOver, Level::Info, member, from),
+            };
+            let node = Some(name(&member.node));
+            match news.iter_mut().find(|news| news.kind == kind && news.node == node) {
+                Some(news) => news.count += 1,
+                None => news.push(News { kind, level, node, count: 1, of: 0, detail: detail.into() }),
+            }
+        }
+        news
     }
 }
 

@@ -168,7 +168,7 @@ mod tests {
 
     fn expire(metadata: &mut Metadata, id: u64) {
         let incarnation = metadata.nodes[&NodeId(id)].incarnation;
-        metadata.apply(&Command::Expire { node: NodeId(id), incarnation }).expect("it was up");
+        metadata.apply(&Command::Expire { node: NodeId(id), incarnation }, 0).expect("it was up");
     }
 
     fn elected(tasks: &[Task]) -> Option<Vec<u64>> {
@@ -190,7 +190,7 @@ mod tests {
         let lagging = Members { current: members(&[], &[1, 2, 3]).all, ..log.clone() };
         assert_eq!(elected(&repair.step(secs(12), &metadata, &lagging)), None, "the other knows too little");
         let back = Command::Register { node: node(2, 2) };
-        metadata.apply(&back).expect("it was down");
+        metadata.apply(&back, 0).expect("it was down");
         assert_eq!(elected(&repair.step(secs(13), &metadata, &log)), None);
         expire(&mut metadata, 2);
         assert_eq!(elected(&repair.step(secs(14), &metadata, &log)), None, "it counts anew");
@@ -231,7 +231,7 @@ mod tests {
         {
             let Command::Place { copies } = &command else { unreachable!("found as such") };
             assert!(copies.len() <= BUILT_AT_ONCE);
-            metadata.apply(&command).expect("nothing changed meanwhile");
+            metadata.apply(&command, 0).expect("nothing changed meanwhile");
             // No more before some of these are built.
             if copies.len() == BUILT_AT_ONCE {
                 assert_eq!(repair.step(secs(1) + grace, &metadata, &log).iter().find(is_placing), None);
@@ -262,7 +262,7 @@ mod tests {
                 let version = metadata.table[usize::from(number)].version;
                 let change = crate::failover::Change::Expand(learner);
                 let command = Command::Change { from: primary, changes: vec![(PartitionId(number), version, change)] };
-                metadata.apply(&command).expect("agreed");
+                metadata.apply(&command, 0).expect("agreed");
             }
         }
     }

@@ -103,7 +103,7 @@ mod tests {
         let mut after = (*before).clone();
         let member = fixture::member(1);
         let expire = Command::Expire { node: member.node, incarnation: member.incarnation };
-        after.apply(&expire).expect("up before");
+        after.apply(&expire, 0).expect("up before");
         let after = Arc::new(after);
         let out = step(&mut control, Input::Committed(after.clone()));
         let down = Output::Report(Event::NodeDown { name: "n2".into() });

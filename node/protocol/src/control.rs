@@ -399,6 +399,73 @@ pub struct PartitionTable {
     pub memory_bytes: Vec<u64>,
 }
 
+/// One entry of the cluster's own log of what happened to it. `GET /v1/events?after=SEQ`; kind `EventList`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterEvent {
+    /// Grows by one; an event that goes on is shown again under a new one, in place of the old.
+    pub seq: u64,
+    /// Wall clock of the metadata leader, milliseconds since 1970.
+    pub at_unix_ms: u64,
+    pub level: Level,
+    pub kind: EventKind,
+    /// Name of the node it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// Partitions, where the kind has them.
+    #[serde(default)]
+    pub count: u64,
+    /// Out of so many.
+    #[serde(default)]
+    pub of: u64,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EventKind {
+    ClusterFormed,
+    NodeJoined,
+    /// With an empty data directory, under the name of one that is gone.
+    NodeReplaced,
+    NodeRestarted,
+    NodeUp,
+    NodeDown,
+    NodeMoved,
+    NodeChanged,
+    CopiesInSync,
+    CopiesLate,
+    CopiesRebuilt,
+    HandedOver,
+    NamespaceSet,
+    NamespaceDeleted,
+}
+
+impl ClusterEvent {
+    /// In words, without the node's name.
+    pub fn message(&self) -> String {
+        let ClusterEvent { count, of, detail, .. } = self;
+        match self.kind {
+            EventKind::ClusterFormed => format!("cluster formed: {detail}"),
+            EventKind::NodeJoined => "joined".into(),
+            EventKind::NodeReplaced => "takes the place of the node of its name, whose data directory is gone".into(),
+            EventKind::NodeRestarted => "started again, empty".into(),
+            EventKind::NodeUp => "is up again".into(),
+            EventKind::NodeDown if *of == 0 => "is down; it served nothing".into(),
+            EventKind::NodeDown => format!("is down; {count} of its {of} partitions are served by other copies"),
+            EventKind::NodeMoved => format!("is reached at {detail} now"),
+            EventKind::NodeChanged => format!("changed: {detail}"),
+            EventKind::CopiesInSync => format!("its copies of {count} partitions are in sync"),
+            EventKind::CopiesLate => format!("its copies of {count} partitions fell behind and are not waited for"),
+            EventKind::CopiesRebuilt => format!("{count} partitions get copies on other nodes"),
+            EventKind::HandedOver => format!("took over {count} partitions from {detail}"),
+            EventKind::NamespaceSet => format!("namespace {detail} set"),
+            EventKind::NamespaceDeleted => format!("namespace {detail} deleted"),
+        }
+    }
+}
+
 /// A namespace with its figures summed over the nodes that answered. Kind `Namespace`; `NamespaceList` for all.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NamespaceStatus {

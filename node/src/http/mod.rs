@@ -14,8 +14,8 @@ use axum::routing::{get, post};
 use dcache_cluster::metadata::{Command, Refusal};
 use dcache_protocol::NamespaceSpec;
 use dcache_protocol::control::{
-    ClusterStatus, Envelope, ErrorCode, FailoverResult, InitRequest, InitResult, List, Location, NamespaceStatus,
-    NodeIdentity, NodeReport, PartitionTable,
+    ClusterEvent, ClusterStatus, Envelope, ErrorCode, FailoverResult, InitRequest, InitResult, List, Location,
+    NamespaceStatus, NodeIdentity, NodeReport, PartitionTable,
 };
 use error::{Failure, Json};
 use serde::Deserialize;
@@ -36,6 +36,7 @@ fn router(cluster: Arc<Cluster>) -> Router {
         .route("/v1/nodes/{name}/failover", post(node_failover))
         .route("/v1/report", get(report))
         .route("/v1/partitions", get(partitions))
+        .route("/v1/events", get(events))
         .route("/v1/namespaces", get(namespace_list))
         .route("/v1/namespaces/{name}", get(namespace_show).put(namespace_set).delete(namespace_delete))
         .route("/v1/locate", get(locate))
@@ -99,6 +100,16 @@ async fn report(State(cluster): App) -> Answer<NodeReport> {
 
 async fn partitions(State(cluster): App) -> Answer<PartitionTable> {
     wrap("PartitionTable", cluster.partition_table().await)
+}
+
+#[derive(Deserialize)]
+struct EventsQuery {
+    #[serde(default)]
+    after: u64,
+}
+
+async fn events(State(cluster): App, Query(query): Query<EventsQuery>) -> Answer<List<ClusterEvent>> {
+    wrap("EventList", List { items: cluster.metadata().events.after(query.after).cloned().collect() })
 }
 
 async fn namespace_list(State(cluster): App) -> Answer<List<NamespaceStatus>> {

@@ -56,10 +56,18 @@ type Membership = openraft::StoredMembership<RaftId, RaftNode>;
 type Metrics = openraft::RaftMetrics<RaftId, RaftNode>;
 type StorageError = openraft::StorageError<RaftId>;
 
+/// A command and when it was proposed, by the leader's wall clock.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stamped {
+    at_unix_ms: u64,
+    command: Command,
+}
+
 openraft::declare_raft_types!(
     /// openraft's types as this log uses them.
     pub TypeConfig:
-        D = Command,
+        D = Stamped,
         R = Applied,
         NodeId = RaftId,
         Node = RaftNode,
@@ -108,6 +116,8 @@ pub struct Options {
     /// Of one process at a time.
     pub disk: Arc<dyn Disk>,
     pub transport: Arc<dyn Transport>,
+    /// Milliseconds since 1970.
+    pub unix_ms: fn() -> u64,
 }
 
 /// Who leads, as this node knows it.
@@ -179,6 +189,7 @@ pub struct MetadataLog {
     leadership: watch::Receiver<Leadership>,
     heard: Arc<Mutex<Heard>>,
     standing: Arc<Standing>,
+    unix_ms: fn() -> u64,
 }
 
 /// The leader that spoke last, and when.
@@ -187,7 +198,7 @@ type Heard = Option<(NodeId, Instant)>;
 impl MetadataLog {
     /// Opens the log; a restart finds what it had. Must be called on the runtime that is to run it.
     pub async fn open(options: Options) -> Result<MetadataLog, OpenError> {
-        let Options { id, disk, transport } = options;
+        let Options { id, disk, transport, unix_ms } = options;
         let store = Store::open(disk.clone())?;
         let state = StateMachine::open(disk.clone())?;
         if let Some(purged) = store.purged().filter(|purged| Some(*purged) > state.applied()) {
@@ -214,7 +225,7 @@ impl MetadataLog {
         let heard = Arc::default();
         stand(raft.clone(), id, is_restart);
         let leadership = follow(&raft, id, Arc::clone(&heard), Arc::clone(&standing));
-        Ok(MetadataLog { id, raft, committed, leadership, heard, standing })
+        Ok(MetadataLog { id, raft, committed, leadership, heard, standing, unix_ms })
     }
 
     /// Whether the log has begun: it has a first entry or voted.
@@ -285,7 +296,12 @@ impl MetadataLog {
         let until = Instant::now() + deadline;
         loop {
             self.await_quorum(until).await?;
-            let forward = match timeout_at(until, self.raft.client_write(command.clone())).await {
+            let forward = match timeout_at(
+                until,
+                self.raft.client_write(Stamped { at_unix_ms: (self.unix_ms)(), command: command.clone() }),
+            )
+            .await
+            {
                 Err(_) => return Err(ProposeError::TimedOut),
                 Ok(Ok(response)) => return Ok(response.data.0.unwrap_or(Err(Refusal::NoChange))),
                 Ok(Err(RaftError::APIError(ClientWriteError::ForwardToLeader(forward)))) => forward,

@@ -266,7 +266,10 @@ mod tests {
 
     fn entry(index: u64, bytes: usize) -> Entry {
         let command = Command::DeleteNamespace { name: "x".repeat(bytes) };
-        Entry { log_id: LogId::new(CommittedLeaderId::new(1, 1), index), payload: EntryPayload::Normal(command) }
+        Entry {
+            log_id: LogId::new(CommittedLeaderId::new(1, 1), index),
+            payload: EntryPayload::Normal(super::super::Stamped { at_unix_ms: 0, command }),
+        }
     }
 
     #[test]

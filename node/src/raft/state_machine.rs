@@ -6,7 +6,7 @@
 
 use super::disk::{self, Disk};
 use super::wal::{StoreError, crc32};
-use super::{Applied, Entry, LogId, Membership, RaftId, RaftNode, StorageError, TypeConfig};
+use super::{Applied, Entry, LogId, Membership, RaftId, RaftNode, Stamped, StorageError, TypeConfig};
 use dcache_cluster::metadata::Metadata;
 use openraft::storage::{RaftStateMachine, Snapshot};
 use openraft::{AnyError, EntryPayload, OptionalSend, RaftSnapshotBuilder, StorageIOError};
@@ -210,7 +210,9 @@ impl State {
         self.applied = Some(entry.log_id);
         match entry.payload {
             EntryPayload::Blank => Applied(None),
-            EntryPayload::Normal(command) => Applied(Some(Arc::make_mut(&mut self.metadata).apply(&command))),
+            EntryPayload::Normal(Stamped { at_unix_ms, command }) => {
+                Applied(Some(Arc::make_mut(&mut self.metadata).apply(&command, at_unix_ms)))
+            }
             EntryPayload::Membership(membership) => {
                 self.membership = Membership::new(Some(entry.log_id), membership);
                 Applied(None)
@@ -249,7 +251,7 @@ mod tests {
         let name = format!("n{index}");
         let matches = Some(Match::Prefix(name.clone()));
         let spec = NamespaceSpec { name, matches, ..NamespaceSpec::default_namespace() };
-        let payload = EntryPayload::Normal(Command::SetNamespace { spec });
+        let payload = EntryPayload::Normal(Stamped { at_unix_ms: 0, command: Command::SetNamespace { spec } });
         Entry { log_id: LogId::new(CommittedLeaderId::new(1, 1), index), payload }
     }
 

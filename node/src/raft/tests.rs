@@ -108,7 +108,7 @@ impl Nodes {
 
     async fn open(&self, id: u64) -> Result<MetadataLog, OpenError> {
         let transport = Arc::new(Wire { from: NodeId(id), wires: self.wires.clone() });
-        MetadataLog::open(Options { id: NodeId(id), disk: files(self.dir(id)), transport }).await
+        MetadataLog::open(Options { id: NodeId(id), disk: files(self.dir(id)), transport, unix_ms: || 0 }).await
     }
 
     async fn stop(&self, id: u64) {
@@ -239,7 +239,8 @@ fn what_a_cut_off_leader_wrote_gives_way_to_what_the_others_agreed() {
         nodes.wires.cut.lock().insert(NodeId(leader));
         // Straight to openraft, past the check for a quorum.
         let raft = nodes.log(leader).raft;
-        let lost = tokio::spawn(async move { raft.client_write(set("lost")).await });
+        let lost =
+            tokio::spawn(async move { raft.client_write(Stamped { at_unix_ms: 0, command: set("lost") }).await });
         nodes.knows(leader, |known| !known.has_quorum()).await;
         nodes.propose(set("kept")).await.expect("two of three agree");
         nodes.wires.cut.lock().clear();

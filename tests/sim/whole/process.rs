@@ -103,7 +103,7 @@ impl Process {
         };
         let core = Arc::new(Node::new(config, metadata.clone()));
         let (rpcs, mut outgoing) = mpsc::unbounded_channel::<Rpc>();
-        let options = Options { id: record.id, disk, transport: Arc::new(Wire(rpcs)) };
+        let options = Options { id: record.id, disk, transport: Arc::new(Wire(rpcs)), unix_ms: net::unix_ms };
         let log = MetadataLog::open(options).await.expect("the disk keeps what it acknowledged");
         let process = Rc::new(Process {
             index,

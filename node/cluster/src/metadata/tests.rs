@@ -56,20 +56,20 @@ pub(crate) fn cluster(nodes: u64) -> Metadata {
         nodes.iter().map(|node| Candidate { id: node.id, weight: node.weight, zone: node.zone.clone() }).collect();
     let table = placement::place_copies(&table, &candidates, 2, &[]);
     let mut metadata = Metadata::empty();
-    metadata.apply(&Command::Form { cluster_id, spec, nodes, table, namespaces }).expect("forms");
+    metadata.apply(&Command::Form { cluster_id, spec, nodes, table, namespaces }, 0).expect("forms");
     metadata
 }
 
 fn formed() -> Metadata {
     let mut metadata = Metadata::empty();
-    metadata.apply(&form(16, 3, vec![namespace("sessions", "session:")])).expect("forms");
+    metadata.apply(&form(16, 3, vec![namespace("sessions", "session:")]), 0).expect("forms");
     metadata
 }
 
 /// The refusal of `command`, which changed nothing.
 fn refused(metadata: &Metadata, command: Command) -> Refusal {
     let mut after = metadata.clone();
-    let refusal = after.apply(&command).expect_err("is refused");
+    let refusal = after.apply(&command, 0).expect_err("is refused");
     assert_eq!(&after, metadata, "a refusal changes nothing");
     refusal
 }
@@ -117,18 +117,18 @@ fn a_node_registers_expires_and_comes_back() {
     assert_eq!(refused(&metadata, stale), Refusal::NoChange, "an expiry is about one process");
 
     let expire = Command::Expire { node: NodeId(2), incarnation: Incarnation(1) };
-    assert_eq!(metadata.apply(&expire), Ok(Epoch(2)));
+    assert_eq!(metadata.apply(&expire, 0), Ok(Epoch(2)));
     assert_eq!(metadata.nodes[&NodeId(2)].state, NodeState::Down);
     assert_eq!(metadata.partitions_of(NodeId(2)).count(), formed().partitions_of(NodeId(2)).count());
     assert_eq!(refused(&metadata, expire), Refusal::NoChange);
 
     let returned = NodeRecord { weight: 500, zone: "b".into(), state: NodeState::Down, ..node(2, 8) };
-    assert_eq!(metadata.apply(&Command::Register { node: returned }), Ok(Epoch(3)));
+    assert_eq!(metadata.apply(&Command::Register { node: returned }, 0), Ok(Epoch(3)));
     assert_eq!(metadata.nodes[&NodeId(2)], node(2, 8), "up, and with the weight and zone the table was made for");
 
     let thief = NodeRecord { name: "n1".into(), ..node(4, 1) };
     assert_eq!(refused(&metadata, Command::Register { node: thief }), Refusal::NameInUse("n1".into()));
-    assert_eq!(metadata.apply(&Command::Register { node: node(4, 1) }), Ok(Epoch(4)));
+    assert_eq!(metadata.apply(&Command::Register { node: node(4, 1) }, 0), Ok(Epoch(4)));
     assert_eq!(metadata.partitions_of(NodeId(4)).count(), 0, "joining moves nothing by itself");
 }
 
@@ -136,14 +136,14 @@ fn a_node_registers_expires_and_comes_back() {
 fn namespaces_are_set_and_deleted() {
     let mut metadata = formed();
     let lfu = NamespaceSpec { eviction: Eviction::Lfu, ..namespace("sessions", "session:") };
-    assert_eq!(metadata.apply(&Command::SetNamespace { spec: lfu.clone() }), Ok(Epoch(2)));
+    assert_eq!(metadata.apply(&Command::SetNamespace { spec: lfu.clone() }, 0), Ok(Epoch(2)));
     assert_eq!(refused(&metadata, Command::SetNamespace { spec: lfu }), Refusal::NoChange);
     let clash = refused(&metadata, Command::SetNamespace { spec: namespace("other", "session:") });
     assert_eq!(clash.to_string(), "namespace `sessions` already matches the same keys");
     let wrong = refused(&metadata, Command::SetNamespace { spec: namespace("a b", "x") });
     assert!(matches!(wrong, Refusal::Invalid(_)), "{wrong}");
 
-    assert_eq!(metadata.apply(&Command::DeleteNamespace { name: "sessions".into() }), Ok(Epoch(3)));
+    assert_eq!(metadata.apply(&Command::DeleteNamespace { name: "sessions".into() }, 0), Ok(Epoch(3)));
     let again = refused(&metadata, Command::DeleteNamespace { name: "sessions".into() });
     assert_eq!(again, Refusal::NoSuchNamespace("sessions".into()));
     let kept = refused(&metadata, Command::DeleteNamespace { name: namespace::DEFAULT.into() });
@@ -155,12 +155,12 @@ fn namespaces_are_counted() {
     let mut metadata = formed();
     for number in metadata.namespaces.len()..namespace::NAMESPACES_MAX {
         let spec = namespace(&format!("n{number}"), &format!("{number}:"));
-        metadata.apply(&Command::SetNamespace { spec }).expect("fits");
+        metadata.apply(&Command::SetNamespace { spec }, 0).expect("fits");
     }
     let refusal = refused(&metadata, Command::SetNamespace { spec: namespace("more", "more:") });
     assert_eq!(refusal.to_string(), "a cluster has at most 256 namespaces");
     let known = NamespaceSpec { eviction: Eviction::Fifo, ..namespace("sessions", "session:") };
-    metadata.apply(&Command::SetNamespace { spec: known }).expect("a known one still changes");
+    metadata.apply(&Command::SetNamespace { spec: known }, 0).expect("a known one still changes");
 }
 
 #[test]
@@ -215,10 +215,10 @@ proptest! {
         let (mut here, mut there) = (Metadata::empty(), Metadata::empty());
         for command in &commands {
             let before = here.clone();
-            let result = here.apply(command);
+            let result = here.apply(command, 0);
             // The other node reads the command from the log, and sometimes begins from a snapshot.
             let command: Command = serde_json::from_str(&serde_json::to_string(command).expect("writes")).expect("reads");
-            prop_assert_eq!(&there.apply(&command), &result);
+            prop_assert_eq!(&there.apply(&command, 0), &result);
             there = serde_json::from_str(&serde_json::to_string(&there).expect("writes")).expect("reads");
             prop_assert_eq!(&there, &here);
             match result {
