@@ -1045,7 +1045,7 @@ _dcache() {
             return 0
             ;;
         dcache__subcmd__events)
-            opts="-f -c -o -y -q -v -h --follow --since --level --node --context --endpoint --output --no-headers --columns --timeout --yes --confirm --no-input --quiet --verbose --color --help"
+            opts="-c -o -y -q -v -h --follow --since --level --node --context --endpoint --output --no-headers --columns --timeout --yes --confirm --no-input --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -710,7 +710,6 @@ set edit:completion:arg-completer[dcache] = {|@words|
             cand --timeout 'How long to wait for an answer, as 500ms, 10s or 2m'
             cand --confirm 'Confirm what is severe by the name it asks for, where nobody can be asked'
             cand --color 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats'
-            cand -f 'Go on with what happens, until interrupted'
             cand --follow 'Go on with what happens, until interrupted'
             cand --no-headers 'Leave out the header line of tables'
             cand -y 'Answer yes to ordinary questions'

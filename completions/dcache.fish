@@ -736,7 +736,7 @@ complete -c dcache -n "__fish_dcache_using_subcommand events" -l confirm -d 'Con
 complete -c dcache -n "__fish_dcache_using_subcommand events" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c dcache -n "__fish_dcache_using_subcommand events" -s f -l follow -d 'Go on with what happens, until interrupted'
+complete -c dcache -n "__fish_dcache_using_subcommand events" -l follow -d 'Go on with what happens, until interrupted'
 complete -c dcache -n "__fish_dcache_using_subcommand events" -l no-headers -d 'Leave out the header line of tables'
 complete -c dcache -n "__fish_dcache_using_subcommand events" -s y -l yes -d 'Answer yes to ordinary questions'
 complete -c dcache -n "__fish_dcache_using_subcommand events" -l no-input -d 'Never ask; a question that would be needed is exit code 2'

@@ -649,7 +649,7 @@ pub struct Stats {
 #[derive(Debug, Args)]
 pub struct Events {
     /// Go on with what happens, until interrupted
-    #[arg(short, long)]
+    #[arg(long)]
     pub follow: bool,
 
     /// Of this time back from now alone
