@@ -50,7 +50,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 /// File descriptors kept for what is not a client: links, files, listeners.
@@ -189,14 +189,16 @@ fn serve(config: Config, doors: Doors, identity: Identity, files: u64, begun: In
             tokio::join!(gateway, cluster);
         });
     })?);
+    let main_runtime = runtime().context("making the signal runtime")?;
+    // Before it is said that the node is ready: from then on it may be asked to stop.
+    let signals = main_runtime.block_on(async { Signals::listen() })?;
     tracing::info!(
         node = me.name,
         partitions = cluster.metadata().partitions_of(me.id).count(),
         "node ready in {} ms",
         begun.elapsed().as_millis()
     );
-    let main_runtime = runtime().context("making the signal runtime")?;
-    main_runtime.block_on(wait_and_stop(stop, &shared, threads.into_iter().chain(workers).collect()))?;
+    main_runtime.block_on(wait_and_stop(signals, stop, &shared, threads.into_iter().chain(workers).collect()));
     cluster.remember_addresses();
     if let Some(log) = cluster.log() {
         main_runtime.block_on(async {
@@ -250,11 +252,27 @@ async fn control_thread(
     control::run(cluster, inputs).await;
 }
 
+/// By which an operator asks a node to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> anyhow::Result<Signals> {
+        let terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+        let interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
+        Ok(Signals { terminate, interrupt })
+    }
+
+    async fn recv(&mut self) {
+        tokio::select! { _ = self.terminate.recv() => {}, _ = self.interrupt.recv() => {} }
+    }
+}
+
 /// Waits for the first signal, stops in order; a second signal ends the process at once.
-async fn wait_and_stop(stop: watch::Sender<Stop>, shared: &Shared, threads: Vec<JoinHandle<()>>) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
-    tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+async fn wait_and_stop(mut signals: Signals, stop: watch::Sender<Stop>, shared: &Shared, threads: Vec<JoinHandle<()>>) {
+    signals.recv().await;
     let clients = shared.core.clients().count();
     tracing::info!(clients, "stopping (SIGTERM or Ctrl-C again to force)");
     stop.send_replace(Stop::Orderly);
@@ -266,10 +284,8 @@ async fn wait_and_stop(stop: watch::Sender<Stop>, shared: &Shared, threads: Vec<
     });
     tokio::select! {
         _ = ended => {}
-        _ = terminate.recv() => force(),
-        _ = interrupt.recv() => force(),
+        () = signals.recv() => force(),
     }
-    Ok(())
 }
 
 fn force() {
