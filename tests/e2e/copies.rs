@@ -437,3 +437,31 @@ fn the_cluster_tells_what_happened_to_it_in_order_and_every_node_the_same() {
     assert!(down.contains("is down"), "{down}");
     wait_until("who follows sees it", || std::fs::read_to_string(&log).unwrap().contains("node-down").then_some(()));
 }
+
+#[test]
+fn a_namespace_refuses_writes_while_fewer_copies_are_in_sync_than_it_asks_for() {
+    let home = Home::new();
+    let mut nodes = cluster(&home);
+    nodes[0]
+        .ok(&home, &["namespace", "set", "two", "--prefix", "two:", "--consistency", "strong", "--min-in-sync", "2"]);
+    let mut wire = Wire::connect(&nodes[0].gateway);
+    let keys: Vec<String> = (0..60).map(|n| format!("two:{n}")).collect();
+    let mut set_all = |value: &str| -> Vec<String> { keys.iter().map(|key| wire.ask(&["SET", key, value])).collect() };
+    assert!(set_all("1").iter().all(|reply| reply == "+OK\r\n"));
+    send("KILL", nodes[2].process.id());
+    let refused = wait_until("writes with one copy are refused, and the others are not", || {
+        let replies = set_all("2");
+        let is_refused = |reply: &String| reply.starts_with("-NOREPLICAS");
+        let settled = replies.iter().all(|reply| reply == "+OK\r\n" || is_refused(reply));
+        let refused: Vec<bool> = replies.iter().map(is_refused).collect();
+        (settled && refused.contains(&true) && refused.contains(&false)).then_some(refused)
+    });
+    let mut wire = Wire::connect(&nodes[1].gateway);
+    for (key, is_refused) in keys.iter().zip(refused) {
+        let value = if is_refused { "1" } else { "2" };
+        assert_eq!(wire.ask(&["GET", key]), format!("$1\r\n{value}\r\n"), "{key}: what is refused did not happen");
+    }
+    nodes[2] = Node::start(&home, "n3", &[]);
+    wait_until_healthy(&home, &nodes[0]);
+    assert!(set_all("3").iter().all(|reply| reply == "+OK\r\n"));
+}

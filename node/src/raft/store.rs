@@ -236,6 +236,10 @@ mod tests {
         indexes.map(|index| Entry { log_id: id(index), payload: EntryPayload::Blank }).collect()
     }
 
+    fn open(dir: &tempfile::TempDir) -> Store {
+        Store::open(Files::open(dir.path()).expect("opens")).expect("opens")
+    }
+
     fn indexes(store: &Store) -> Vec<u64> {
         store.content.lock().entries.keys().copied().collect()
     }
@@ -248,7 +252,7 @@ mod tests {
     fn what_was_acknowledged_is_there_after_a_restart() {
         run(async {
             let dir = tempfile::tempdir().expect("temporary directory");
-            let mut store = Store::open(Files::open(dir.path()).expect("opens")).expect("opens");
+            let mut store = open(&dir);
             store.save_vote(&Vote::new(3, 7)).await.expect("saves");
             store.blocking_append(entries(0..10)).await.expect("appends");
             store.truncate(id(7)).await.expect("truncates");
@@ -259,7 +263,7 @@ mod tests {
                     store.purge(id(4)).await.expect("purges");
                     store.blocking_append(entries(9..10)).await.expect("appends");
                 }
-                let mut again = Store::open(Files::open(dir.path()).expect("opens")).expect("opens");
+                let mut again = open(&dir);
                 assert_eq!(indexes(&again), if purged { Vec::from_iter(5..10) } else { Vec::from_iter(0..9) });
                 assert_eq!(again.read_vote().await.expect("reads"), Some(Vote::new(3, 7)));
                 assert_eq!(again.read_committed().await.expect("reads"), Some(id(6)));
@@ -272,29 +276,15 @@ mod tests {
     fn a_hint_that_is_torn_or_ahead_of_the_log_is_not_taken() {
         run(async {
             let dir = tempfile::tempdir().expect("temporary directory");
-            let mut store = Store::open(Files::open(dir.path()).expect("opens")).expect("opens");
+            let mut store = open(&dir);
             store.blocking_append(entries(0..3)).await.expect("appends");
             store.save_committed(Some(id(5))).await.expect("saves");
-            assert_eq!(
-                Store::open(Files::open(dir.path()).expect("opens"))
-                    .expect("opens")
-                    .read_committed()
-                    .await
-                    .expect("reads"),
-                None
-            );
+            assert_eq!(open(&dir).read_committed().await.expect("reads"), None);
             store.save_committed(Some(id(1))).await.expect("saves");
             let mut torn = store.disk.read(HINT).expect("reads").expect("is there");
             torn[40] = b'9';
             store.disk.overwrite(HINT, &torn).expect("writes");
-            assert_eq!(
-                Store::open(Files::open(dir.path()).expect("opens"))
-                    .expect("opens")
-                    .read_committed()
-                    .await
-                    .expect("reads"),
-                None
-            );
+            assert_eq!(open(&dir).read_committed().await.expect("reads"), None);
         });
     }
 
@@ -302,7 +292,7 @@ mod tests {
     fn a_log_with_a_hole_is_refused() {
         run(async {
             let dir = tempfile::tempdir().expect("temporary directory");
-            let store = Store::open(Files::open(dir.path()).expect("opens")).expect("opens");
+            let store = open(&dir);
             for record in [Record::Append(entries(0..3)), Record::Append(entries(4..5))] {
                 let body = serde_json::to_vec(&record).expect("writes");
                 store.wal.lock().append(&body).expect("writes");
