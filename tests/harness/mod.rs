@@ -201,12 +201,16 @@ pub struct Node {
 
 impl Node {
     pub fn start(home: &Home, name: &str, args: &[&str]) -> Node {
+        Node::start_at(home, name, home.dcache(), ["127.0.0.1"; 4], args)
+    }
+
+    /// On free ports of these hosts: of the gateway, cluster, control and peers door. `command` begins the binary.
+    pub fn start_at(home: &Home, name: &str, mut command: Command, hosts: [&str; 4], args: &[&str]) -> Node {
         let log = home.path().join(format!("{name}.log"));
         let stderr = std::fs::File::create(&log).unwrap();
-        let mut command = home.dcache();
         command.args(["node", "start", "--name", name, "--log-format", "text"]);
-        for door in ["--gateway", "--listen", "--control", "--peers"] {
-            command.args([door, "127.0.0.1:0"]);
+        for (door, host) in ["--gateway", "--listen", "--control", "--peers"].iter().zip(hosts) {
+            command.args([door, &&*format!("{host}:0")]);
         }
         if !args.contains(&"--memory") {
             command.args(["--memory", "256MiB"]);
@@ -220,7 +224,8 @@ impl Node {
         });
         let door = |word: &str| {
             let mut lines = text.lines().map(|line| line.split_whitespace().skip_while(|w| *w != word));
-            let address = lines.find_map(|mut words| words.nth(1).filter(|next| next.contains("127.0.0.1:")));
+            let is_address = |next: &&str| hosts.iter().any(|host| next.contains(&format!("{host}:")));
+            let address = lines.find_map(|mut words| words.nth(1).filter(is_address));
             address.unwrap_or_else(|| panic!("no {word} door in\n{text}")).trim_start_matches("http://").to_string()
         };
         let (gateway, cluster, control, peers) = (door("gateway"), door("cluster"), door("control"), door("peers"));
