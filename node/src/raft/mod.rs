@@ -80,12 +80,12 @@ openraft::declare_raft_types!(
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Applied(Option<Result<Epoch, Refusal>>);
 
-/// Also the deadline of every append.
-const HEARTBEAT: Duration = Duration::from_millis(100);
+/// Also the deadline of every append, so it allows for a node that shares its cores with the clients it serves.
+const HEARTBEAT: Duration = Duration::from_millis(200);
 
-/// A voter that has not heard its leader for the second and a time between both stands for election: 0.9 s at least, as a
-/// node shares its cores with the clients it serves.
-const ELECTION: (Duration, Duration) = (Duration::from_millis(300), Duration::from_millis(600));
+/// A voter that has not heard its leader for the second and a time between both stands for election: after 1.1 to 1.4 s, within
+/// the lease that a failover waits for anyway.
+const ELECTION: (Duration, Duration) = (Duration::from_millis(400), Duration::from_millis(700));
 
 /// Entries that a member which received nearly all of them may lack.
 const NEARLY_ALL: u64 = 100;
