@@ -81,7 +81,7 @@ mod mutants {
 
     /// The first of so many seeds that shows it.
     fn caught(setting: Setting) -> Option<(u64, String)> {
-        let seeds = number("DCACHE_SIM_SEEDS", 60);
+        let seeds = number("DCACHE_SIM_SEEDS", 150);
         (1..=seeds).find_map(|seed| Some((seed, world::run(seed, setting).violation?)))
     }
 

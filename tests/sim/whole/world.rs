@@ -383,7 +383,7 @@ async fn faults(world: Rc<World>) {
         world.outcome.borrow_mut().faults += 1;
         let node = world.dice(0..NODES as u64) as usize;
         let lasts = MS * world.dice(50..4500) as u32;
-        match world.dice(0..12) {
+        match world.dice(0..13) {
             0 | 1 => crash_for(&world, vec![node], lasts),
             2 => crash_for(&world, leader(&world).into_iter().collect(), lasts),
             3 => pause(&world, node, lasts),
@@ -397,6 +397,7 @@ async fn faults(world: Rc<World>) {
             }
             9 => disturb(&world, lasts),
             10 => turn_clock(&world, node),
+            11 => unseat(&world, node, lasts),
             _ => aimed(&world, lasts),
         }
         if world.dice(0..20) == 0 {
@@ -511,6 +512,17 @@ fn fill_disk(world: &Rc<World>, node: usize, lasts: Duration) {
         if world.platters[node].borrow().lock().is_full && now() < CALM_FROM {
             crash_for(&world, vec![node], MS * 100);
         }
+    });
+}
+
+/// Cuts the leader from one node for long, and then from all: who is elected heard it long ago, but not who elects.
+fn unseat(world: &Rc<World>, other: usize, lasts: Duration) {
+    let Some(leader) = leader(world).filter(|leader| *leader != other) else { return };
+    cut(world, |from, to| (from, to) == (leader, other) || (from, to) == (other, leader), lasts + MS * 4000);
+    let world = world.clone();
+    tokio::task::spawn_local(async move {
+        sleep(MS * 2000).await;
+        cut(&world, |from, to| from == leader || to == leader, lasts + MS * 1500);
     });
 }
 
