@@ -4,6 +4,7 @@
 #![allow(dead_code, clippy::unwrap_used)]
 
 pub mod fake;
+pub mod history;
 pub mod resp;
 
 use dcache_protocol::slot_of;
