@@ -196,7 +196,7 @@ async fn receive(stream: &mut TcpStream, worker: &Rc<Worker>) -> io::Result<()> 
         if worker.is_stopping() || !input.read(stream, &mut worker.scratch.borrow_mut().input)? {
             return Ok(());
         }
-        input.each(|frame| match shared.core.receive_copy(from, frame) {
+        input.all(|frames| match shared.core.receive_copies(from, frames) {
             true => Ok(()),
             false => Err(io::Error::from(io::ErrorKind::InvalidData)),
         })?;

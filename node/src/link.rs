@@ -448,16 +448,22 @@ impl Frames {
 
     /// Hands over every whole frame.
     pub fn each(&mut self, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
-        let mut at = 0;
+        self.all(|frames| frames.iter().try_for_each(|frame| take(frame)))
+    }
+
+    /// Hands over all whole frames together.
+    pub fn all(&mut self, take: impl FnOnce(&[&[u8]]) -> io::Result<()>) -> io::Result<()> {
+        let (mut frames, mut at) = (Vec::new(), 0);
         while let Some((length, rest)) = self.buffer[at..].split_first_chunk::<4>() {
             let length = u32::from_le_bytes(*length) as usize;
             if length > FRAME_BYTES_MAX {
                 return Err(malformed());
             }
             let Some(frame) = rest.get(..length) else { break };
-            take(frame)?;
+            frames.push(frame);
             at += 4 + length;
         }
+        take(&frames)?;
         consume(&mut self.buffer, at);
         Ok(())
     }

@@ -320,6 +320,12 @@ impl Replica {
         self.log.get(seq)
     }
 
+    /// What goes into the store once all up to there is known to be committed.
+    pub fn due(&self, commit: u64) -> impl Iterator<Item = &Effect> {
+        let to = commit.min(self.log.last().seq);
+        self.log.after(self.applied).take(to.saturating_sub(self.applied) as usize).map(|entry| &entry.effect)
+    }
+
     /// Entries of this copy that its new primary did not have, and that were thrown away.
     pub fn discarded(&self) -> u64 {
         self.discarded

@@ -35,15 +35,16 @@ use dcache_cluster::replication::{Output, Replica, Standing as Copy};
 use dcache_engine::{Cause, Change, Engine, Journal, NamespaceId, SlotRole, ValueRef, charge};
 use dcache_protocol::control::{LinkLag, ReplicationFigures};
 use dcache_protocol::error::WireError;
-use dcache_protocol::{Consistency, NodeId, PartitionId, SLOTS, Slot, SlotRange, slot_of};
+use dcache_protocol::{Consistency, NodeId, PartitionId, SLOTS, Slot, SlotRange};
 use effect::Effect;
 use hold::{Hold, Standing};
 use parking_lot::Mutex;
 use queue::Queues;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::OnceLock;
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Bytes of log a partition keeps for copies that come back; all partitions together keep this much, about.
@@ -59,6 +60,10 @@ const PIECE_BYTES: usize = 64 << 10;
 
 /// Pieces of full syncs read in one go.
 const PIECES_A_STEP: usize = 4;
+
+/// Keys called near at a time, and messages looked ahead at for them.
+const PREFETCH_MAX: usize = 64;
+const FRAMES_AHEAD: usize = 32;
 
 /// How exactly the age of what is not copied yet is known, and how many moments are remembered a partition.
 const MARK_EVERY: Duration = Duration::from_millis(10);
@@ -148,6 +153,8 @@ impl std::fmt::Debug for State {
 thread_local! {
     /// What the command that runs on this thread had recorded in strong namespaces.
     static RECORDED: RefCell<Vec<(PartitionId, Position)>> = const { RefCell::new(Vec::new()) };
+    /// Room to encode an effect in.
+    static ENCODED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// An entry of a partition's log: its seq, in the term in which it was appended.
@@ -163,13 +170,13 @@ impl Journal for Replication {
         let Some((number, partition)) = self.of_slot(slot) else { return true };
         let (namespace, key, effect, is_asked_for) = match change {
             Change::Set { database, key, hash, value, expires_at_ms, namespace } => {
-                (namespace, hash, Effect::set(database, key, value, expires_at_ms), true)
+                (namespace, hash, Effect::set((database, slot), key, value, expires_at_ms), true)
             }
             Change::Expiry { database, key, hash, expires_at_ms, namespace } => {
-                (namespace, hash, Effect::Expiry { database, key, expires_at_ms }, true)
+                (namespace, hash, Effect::Expiry { database, slot, key, expires_at_ms }, true)
             }
             Change::Remove { database, key, hash, namespace, cause } => {
-                (namespace, hash, Effect::Remove { database, key }, cause != Cause::Evicted)
+                (namespace, hash, Effect::Remove { database, slot, key }, cause != Cause::Evicted)
             }
         };
         if partition.role.load(Relaxed) == BACKUP {
@@ -228,15 +235,18 @@ impl Replication {
         key: Option<u64>,
         effect: Effect<'_>,
     ) -> Option<Position> {
-        let mut bytes = Vec::new();
-        effect.encode(&mut bytes);
+        let bytes = ENCODED.with_borrow_mut(|bytes| {
+            bytes.clear();
+            effect.encode(bytes);
+            Arc::from(&bytes[..])
+        });
         let mut state = partition.state.lock();
         if partition.serving.load(Relaxed) == 0 {
             return None;
         }
         // The lease is looked at once a batch, by the session.
         let replica = state.replica.as_mut()?;
-        let seq = replica.write(Duration::ZERO, key, bytes.into()).ok()?;
+        let seq = replica.write(Duration::ZERO, key, bytes).ok()?;
         let position = Position { term: replica.configuration().term, seq };
         partition.is_unsettled.store(true, Relaxed);
         drop(state);
@@ -410,7 +420,7 @@ impl Partition {
         }
     }
 
-    fn slots(&self) -> impl Iterator<Item = u16> + use<> {
+    fn slots(&self) -> RangeInclusive<u16> {
         self.slots.first.number()..=self.slots.last.number()
     }
 }
@@ -565,8 +575,8 @@ impl Node {
             self.drop_unreplicated(partition);
         }
         let mut lossy = false;
-        for change in changes {
-            lossy |= !self.carry_out(partition, change);
+        if !changes.is_empty() {
+            lossy = !self.carry_out(partition, changes);
         }
         if is_new_role && role == PRIMARY {
             // The first term of all is nobody's before.
@@ -592,33 +602,60 @@ impl Node {
         }
     }
 
-    /// False: there was no room.
-    fn carry_out(&self, partition: &Partition, output: Output) -> bool {
-        match output {
-            Output::Apply(effect) => match Effect::decode(&effect) {
-                Some(effect) => apply(&self.engine, &self.view(), self.unix_ms(), partition, effect),
-                None => true,
-            },
-            Output::Clear => {
-                partition.slots().for_each(|slot| {
-                    self.engine.clear_slot(slot);
-                });
-                true
+    /// False: there was no room for something.
+    fn carry_out(&self, partition: &Partition, changes: Vec<Output>) -> bool {
+        let view = self.view();
+        let applier = Applier { engine: &self.engine, view: &view, now_ms: self.unix_ms(), partition };
+        let mut all_fit = true;
+        // The first ones were called near when their messages came.
+        for (index, run) in changes.chunks(PREFETCH_MAX).enumerate() {
+            if index > 0 {
+                applier.prefetch(run.iter().filter_map(|change| match change {
+                    Output::Apply(effect) => Some(&**effect),
+                    _ => None,
+                }));
             }
-            Output::Load(piece) => {
-                let (view, now_ms) = (self.view(), self.unix_ms());
-                let mut all_fit = true;
-                for effect in effect::of_piece(&piece) {
-                    all_fit &= apply(&self.engine, &view, now_ms, partition, effect);
+            for change in run {
+                match change {
+                    Output::Apply(effect) => {
+                        all_fit &= Effect::decode(effect).is_none_or(|effect| applier.apply(effect));
+                    }
+                    Output::Clear => partition.slots().for_each(|slot| {
+                        self.engine.clear_slot(slot);
+                    }),
+                    Output::Load(piece) => {
+                        for effect in effect::of_piece(piece) {
+                            all_fit &= applier.apply(effect);
+                        }
+                    }
+                    _ => {}
                 }
-                all_fit
             }
-            _ => true,
         }
+        all_fit
     }
 
-    /// A message of another node, as its queue framed it. False: it is not one.
-    pub fn receive_copy(&self, from: Member, frame: &[u8]) -> bool {
+    /// Messages of another node, as its queue framed them. False: one of them is not one.
+    pub fn receive_copies(&self, from: Member, frames: &[&[u8]]) -> bool {
+        let mut keys = Vec::new();
+        frames.chunks(FRAMES_AHEAD).all(|frames| {
+            frames.iter().for_each(|frame| self.expect(frame, &mut keys));
+            self.engine.prefetch(&keys);
+            keys.clear();
+            frames.iter().all(|frame| self.receive_copy(from, frame))
+        })
+    }
+
+    /// Finds out what a message will have done to the store, at most [`PREFETCH_MAX`] keys.
+    fn expect(&self, frame: &[u8], keys: &mut Vec<(u16, u64)>) {
+        let Some((number, commit)) = wire::commit_of(frame) else { return };
+        let Some(partition) = self.replication.of(number) else { return };
+        let state = partition.state.lock();
+        let due = state.replica.iter().flat_map(|replica| replica.due(commit)).take(PREFETCH_MAX);
+        keys.extend(due.filter_map(|effect| place_of(&self.engine, effect)));
+    }
+
+    fn receive_copy(&self, from: Member, frame: &[u8]) -> bool {
         let Some((number, message)) = wire::decode(from, frame) else { return false };
         if let Some(partition) = self.replication.of(number) {
             self.step(number, partition, |replica, now, out| replica.receive(now, message, out));
@@ -708,7 +745,7 @@ impl Node {
         let next = self.engine.copy_slots(cursor, partition.slots.last.number() + 1, PIECE_BYTES, &mut |entry| {
             if self.replication.is_replicated(entry.namespace) {
                 effect::push_to_piece(
-                    Effect::set(entry.database, entry.key, entry.value, entry.expires_at_ms),
+                    Effect::set((entry.database, entry.slot), entry.key, entry.value, entry.expires_at_ms),
                     &mut bytes,
                 );
             }
@@ -728,7 +765,8 @@ impl Node {
                 return Err(WireError::NotServing);
             };
             partition.serving.store(0, Release);
-            apply(&self.engine, view, self.unix_ms(), partition, Effect::Clear { database });
+            let applier = Applier { engine: &self.engine, view, now_ms: self.unix_ms(), partition };
+            applier.apply(Effect::Clear { database });
             let state = partition.state.lock();
             if let Some(replica) = state.replica.as_ref().filter(|replica| replica.serves(Duration::ZERO)) {
                 partition.serving.store(replica.configuration().term, Release);
@@ -739,41 +777,63 @@ impl Node {
     }
 }
 
-/// Does what another copy did. False: there was no room, and the key has no value here now.
-fn apply(engine: &Engine, view: &View, now_ms: u64, partition: &Partition, effect: Effect<'_>) -> bool {
-    let slot_for = |key: &[u8]| Some(slot_of(key)).filter(|slot| partition.slots.contains(*slot)).map(Slot::number);
-    match effect {
-        Effect::Set { database, key, value, expires_at_ms } => {
-            let Some(slot) = slot_for(key) else { return true };
-            let namespace = view.namespace_of(database, key);
-            let bytes = charge(key.len(), value.len() as u64);
-            let stored = engine.lock_with_room(slot, namespace, bytes, now_ms).is_ok_and(|mut guard| {
-                guard.set(database, key, ValueRef::String(value), expires_at_ms, namespace, now_ms).is_ok()
-            });
-            if !stored {
-                // An older value must not stay in its place.
-                let _ = engine.lock(slot).remove(database, key, now_ms);
-            }
-            stored
+/// Where effects of other copies are done, and when.
+struct Applier<'a> {
+    engine: &'a Engine,
+    view: &'a View,
+    now_ms: u64,
+    partition: &'a Partition,
+}
+
+impl Applier<'_> {
+    /// Calls near what a run of effects is about, so that memory is waited for once and not once an effect.
+    fn prefetch<'e>(&self, effects: impl Iterator<Item = &'e [u8]>) {
+        let mut keys = Vec::with_capacity(PREFETCH_MAX);
+        keys.extend(effects.filter_map(|effect| place_of(self.engine, effect)));
+        self.engine.prefetch(&keys);
+    }
+
+    /// Does what another copy did. False: there was no room, and the key has no value here now.
+    fn apply(&self, effect: Effect<'_>) -> bool {
+        let Applier { engine, view, now_ms, partition } = *self;
+        if effect.place().is_some_and(|(_, slot, _)| !partition.slots().contains(&slot)) {
+            return true;
         }
-        Effect::Remove { database, key } => {
-            if let Some(slot) = slot_for(key) {
+        match effect {
+            Effect::Set { database, slot, key, value, expires_at_ms } => {
+                let namespace = view.namespace_of(database, key);
+                let bytes = charge(key.len(), value.len() as u64);
+                let stored = engine.lock_with_room(slot, namespace, bytes, now_ms).is_ok_and(|mut guard| {
+                    guard.set(database, key, ValueRef::String(value), expires_at_ms, namespace, now_ms).is_ok()
+                });
+                if !stored {
+                    // An older value must not stay in its place.
+                    let _ = engine.lock(slot).remove(database, key, now_ms);
+                }
+                stored
+            }
+            Effect::Remove { database, slot, key } => {
                 // There may be none: an effect is also done on what has it already.
                 let _ = engine.lock(slot).remove(database, key, now_ms);
+                true
             }
-            true
-        }
-        Effect::Expiry { database, key, expires_at_ms } => {
-            if let Some(slot) = slot_for(key) {
+            Effect::Expiry { database, slot, key, expires_at_ms } => {
                 // As above.
                 let _ = engine.lock(slot).set_expiry(database, key, expires_at_ms, now_ms);
+                true
             }
-            true
-        }
-        Effect::Clear { database } => {
-            let slots = partition.slots;
-            engine.clear_slots_where(database, &move |slot| Slot::new(slot).is_some_and(|slot| slots.contains(slot)));
-            true
+            Effect::Clear { database } => {
+                let slots = partition.slots;
+                engine
+                    .clear_slots_where(database, &move |slot| Slot::new(slot).is_some_and(|slot| slots.contains(slot)));
+                true
+            }
         }
     }
+}
+
+/// Slot and hash of what an effect changes.
+fn place_of(engine: &Engine, effect: &[u8]) -> Option<(u16, u64)> {
+    let (database, slot, key) = Effect::decode(effect)?.place()?;
+    Some((slot, engine.hash(database, key)))
 }

@@ -80,12 +80,8 @@ impl Replica {
     /// What is committed goes into the store.
     fn commit_through(&mut self, seq: u64, out: &mut Vec<Output>) {
         self.commit = self.commit.max(seq);
-        let (from, to) = (self.applied, self.commit.min(self.log.last().seq));
-        if to > from {
-            let due = self.log.after(from).take((to - from) as usize);
-            out.extend(due.map(|entry| Output::Apply(entry.effect.clone())));
-            self.applied = to;
-        }
+        out.extend(self.due(self.commit).map(|effect| Output::Apply(effect.clone())));
+        self.applied = self.applied.max(self.commit.min(self.log.last().seq));
     }
 
     /// A piece of the primary's store. What is asked for is one sync after the other, so what names another is of no use.

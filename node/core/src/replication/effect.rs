@@ -1,13 +1,13 @@
 //! What writes did, as bytes: the entries of a partition's log and of a full sync.
 //!
 //! ```text
-//!  set      1 │ database u16 │ expires at ms u64, 0 never │ key length u32 │ key │ value
-//!  remove   2 │ database u16 │ key
-//!  expiry   3 │ database u16 │ expires at ms u64, 0 never │ key
+//!  set      1 │ database u16 │ slot u16 │ expires at ms u64, 0 never │ key length u32 │ key │ value
+//!  remove   2 │ database u16 │ slot u16 │ key
+//!  expiry   3 │ database u16 │ slot u16 │ expires at ms u64, 0 never │ key
 //!  clear    4 │ database u16, 0xffff all
 //! ```
 //!
-//! Integers are little-endian. Every effect is absolute: done twice, or after what it already contains, it changes nothing
+//! Integers are little-endian. The slot is the key's, said so that nobody computes it again. Every effect is absolute: done twice, or after what it already contains, it changes nothing
 //! more. Which namespace a key is in is not said: that follows from the key wherever it arrives.
 
 use dcache_engine::ValueRef;
@@ -23,16 +23,19 @@ const NEVER: u64 = 0;
 pub enum Effect<'a> {
     Set {
         database: u16,
+        slot: u16,
         key: &'a [u8],
         value: &'a [u8],
         expires_at_ms: Option<u64>,
     },
     Remove {
         database: u16,
+        slot: u16,
         key: &'a [u8],
     },
     Expiry {
         database: u16,
+        slot: u16,
         key: &'a [u8],
         expires_at_ms: Option<u64>,
     },
@@ -43,32 +46,50 @@ pub enum Effect<'a> {
 }
 
 impl<'a> Effect<'a> {
-    pub fn set(database: u16, key: &'a [u8], value: ValueRef<'a>, expires_at_ms: Option<u64>) -> Effect<'a> {
+    pub fn set(
+        (database, slot): (u16, u16),
+        key: &'a [u8],
+        value: ValueRef<'a>,
+        expires_at_ms: Option<u64>,
+    ) -> Effect<'a> {
         // Every type has bytes to be written from; strings are theirs.
         let value = value.as_string().unwrap_or_default();
-        Effect::Set { database, key, value, expires_at_ms }
+        Effect::Set { database, slot, key, value, expires_at_ms }
+    }
+
+    /// Database, slot and key of what is changed, if it is one entry.
+    pub fn place(&self) -> Option<(u16, u16, &'a [u8])> {
+        match *self {
+            Effect::Set { database, slot, key, .. }
+            | Effect::Remove { database, slot, key }
+            | Effect::Expiry { database, slot, key, .. } => Some((database, slot, key)),
+            Effect::Clear { .. } => None,
+        }
     }
 
     pub fn encode(&self, out: &mut Vec<u8>) {
         let expiry = |at: &Option<u64>| at.unwrap_or(NEVER).to_le_bytes();
         match self {
-            Effect::Set { database, key, value, expires_at_ms } => {
-                out.reserve(15 + key.len() + value.len());
+            Effect::Set { database, slot, key, value, expires_at_ms } => {
+                out.reserve(17 + key.len() + value.len());
                 out.push(1);
                 out.extend_from_slice(&database.to_le_bytes());
+                out.extend_from_slice(&slot.to_le_bytes());
                 out.extend_from_slice(&expiry(expires_at_ms));
                 out.extend_from_slice(&(key.len() as u32).to_le_bytes());
                 out.extend_from_slice(key);
                 out.extend_from_slice(value);
             }
-            Effect::Remove { database, key } => {
+            Effect::Remove { database, slot, key } => {
                 out.push(2);
                 out.extend_from_slice(&database.to_le_bytes());
+                out.extend_from_slice(&slot.to_le_bytes());
                 out.extend_from_slice(key);
             }
-            Effect::Expiry { database, key, expires_at_ms } => {
+            Effect::Expiry { database, slot, key, expires_at_ms } => {
                 out.push(3);
                 out.extend_from_slice(&database.to_le_bytes());
+                out.extend_from_slice(&slot.to_le_bytes());
                 out.extend_from_slice(&expiry(expires_at_ms));
                 out.extend_from_slice(key);
             }
@@ -86,15 +107,20 @@ impl<'a> Effect<'a> {
         let database = u16::from_le_bytes(*database);
         match kind {
             1 => {
+                let (slot, rest) = slot_of(rest)?;
                 let (expires_at_ms, rest) = expiry_of(rest)?;
                 let (length, rest) = rest.split_first_chunk::<4>()?;
                 let (key, value) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
-                Some(Effect::Set { database, key, value, expires_at_ms })
+                Some(Effect::Set { database, slot, key, value, expires_at_ms })
             }
-            2 => Some(Effect::Remove { database, key: rest }),
+            2 => {
+                let (slot, key) = slot_of(rest)?;
+                Some(Effect::Remove { database, slot, key })
+            }
             3 => {
+                let (slot, rest) = slot_of(rest)?;
                 let (expires_at_ms, key) = expiry_of(rest)?;
-                Some(Effect::Expiry { database, key, expires_at_ms })
+                Some(Effect::Expiry { database, slot, key, expires_at_ms })
             }
             4 if rest.is_empty() => {
                 Some(Effect::Clear { database: Some(database).filter(|database| *database != ALL) })
@@ -102,6 +128,11 @@ impl<'a> Effect<'a> {
             _ => None,
         }
     }
+}
+
+fn slot_of(bytes: &[u8]) -> Option<(u16, &[u8])> {
+    let (slot, rest) = bytes.split_first_chunk::<2>()?;
+    Some((u16::from_le_bytes(*slot), rest))
 }
 
 fn expiry_of(bytes: &[u8]) -> Option<(Option<u64>, &[u8])> {
@@ -134,11 +165,11 @@ mod tests {
 
     fn some() -> [Effect<'static>; 7] {
         [
-            Effect::Set { database: 0, key: b"k", value: b"", expires_at_ms: None },
-            Effect::Set { database: 15, key: b"", value: b"value", expires_at_ms: Some(u64::MAX) },
-            Effect::Remove { database: 3, key: b"k" },
-            Effect::Expiry { database: 1, key: b"key", expires_at_ms: Some(1) },
-            Effect::Expiry { database: 1, key: b"key", expires_at_ms: None },
+            Effect::Set { database: 0, slot: 1, key: b"k", value: b"", expires_at_ms: None },
+            Effect::Set { database: 15, slot: 16383, key: b"", value: b"value", expires_at_ms: Some(u64::MAX) },
+            Effect::Remove { database: 3, slot: 0, key: b"k" },
+            Effect::Expiry { database: 1, slot: 700, key: b"key", expires_at_ms: Some(1) },
+            Effect::Expiry { database: 1, slot: 700, key: b"key", expires_at_ms: None },
             Effect::Clear { database: None },
             Effect::Clear { database: Some(2) },
         ]
@@ -160,7 +191,7 @@ mod tests {
     fn other_bytes_are_no_effects() {
         let mut bytes = Vec::new();
         some()[1].encode(&mut bytes);
-        for bytes in [&b""[..], b"\x09\0\0", b"\x01\0", &bytes[..14], b"\x04\0\0\0"] {
+        for bytes in [&b""[..], b"\x09\0\0", b"\x01\0", &bytes[..16], b"\x04\0\0\0"] {
             assert_eq!(Effect::decode(bytes), None, "{bytes:?}");
         }
         assert_eq!(of_piece(b"\xff\xff\xff\xffx").count(), 0);

@@ -77,6 +77,16 @@ pub fn encode(partition: PartitionId, message: &Message, out: &mut Vec<u8>) {
     }
 }
 
+/// How far an append says that all is committed; none: it is none.
+pub fn commit_of(bytes: &[u8]) -> Option<(PartitionId, u64)> {
+    let mut rest = Rest(bytes);
+    let partition = PartitionId(u16::from_le_bytes(rest.take()?));
+    let [kind] = rest.take()?;
+    let [_generation, _term, _previous_term, _previous_seq, commit] =
+        [rest.number()?, rest.number()?, rest.number()?, rest.number()?, rest.number()?];
+    (kind == 1).then_some((partition, commit))
+}
+
 /// None: these are not the bytes of a message.
 pub fn decode(from: Member, bytes: &[u8]) -> Option<(PartitionId, Message)> {
     let mut rest = Rest(bytes);
@@ -189,6 +199,11 @@ mod tests {
             let mut bytes = Vec::new();
             encode(PartitionId(513), &message, &mut bytes);
             assert_eq!(decode(message.from, &bytes), Some((PartitionId(513), message.clone())));
+            let commit = match message.body {
+                Body::Append { commit, .. } => Some((PartitionId(513), commit)),
+                _ => None,
+            };
+            assert_eq!(commit_of(&bytes), commit);
             // A chunk has whatever follows.
             let whole = if matches!(message.body, Body::Chunk { .. }) { bytes.len() - 5 } else { bytes.len() };
             for length in 0..whole {
