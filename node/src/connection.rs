@@ -74,13 +74,13 @@ pub async fn serve(stream: TcpStream, door: Door, worker: Rc<Worker>) {
         is_waiting: false,
         account: BufferAccount::new(shared.clone()),
         shared,
-        worker,
         stream,
         session,
         input: Vec::new(),
         outbox: Outbox::default(),
         paused_until: None,
-        wake,
+        wake: worker.gathered(wake),
+        worker,
         nudge,
     };
     poll_fn(|context| {
@@ -108,7 +108,7 @@ struct Connection {
     /// The client has bytes to take that the socket did not.
     is_waiting: bool,
     nudge: Arc<Nudge>,
-    /// Nudges it.
+    /// Nudges it when replies that wait may be settled.
     wake: Wake,
 }
 

@@ -336,7 +336,7 @@ async fn answer_requests(stream: &TcpStream, worker: &Rc<Worker>) -> io::Result<
     let settled = Arc::new(Notify::new());
     let wake: Wake = {
         let settled = settled.clone();
-        Arc::new(move || settled.notify_one())
+        worker.gathered(Arc::new(move || settled.notify_one()))
     };
     let mut holds = Vec::new();
     let mut account = BufferAccount::new(worker.shared.clone());

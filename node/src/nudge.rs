@@ -3,9 +3,11 @@
 //! A task looks whether it was nudged whenever it runs, which is one load; only who nudges pays more. It says once in its
 //! life how to wake it, so a turn that waits for its socket registers nothing here.
 
+use dcache_core::clients::Wake;
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Waker};
+use tokio::sync::Notify;
 
 /// Nudges that one task waits for; several before it looks are one.
 #[derive(Default)]
@@ -31,6 +33,37 @@ impl Nudge {
     /// Whether there was a nudge since the last call.
     pub fn take(&self) -> bool {
         self.is_nudged.load(Ordering::Relaxed) && self.is_nudged.swap(false, Ordering::Acquire)
+    }
+}
+
+/// Gathers who is to be woken on one worker's thread. To wake a thread costs a system call; many that are woken together, as
+/// when other nodes have acknowledged what many clients wrote, cost one.
+#[derive(Default)]
+pub struct Bell {
+    rung: Mutex<Vec<Wake>>,
+    notify: Notify,
+}
+
+impl Bell {
+    /// What `wake` does is done on the worker's thread, soon.
+    pub fn ring(&self, wake: &Wake) {
+        let is_first = {
+            let mut rung = self.rung.lock();
+            rung.push(wake.clone());
+            rung.len() == 1
+        };
+        if is_first {
+            self.notify.notify_one();
+        }
+    }
+
+    /// Runs on the worker's thread for as long as that does.
+    pub async fn answer(&self) {
+        loop {
+            self.notify.notified().await;
+            let rung = std::mem::take(&mut *self.rung.lock());
+            rung.iter().for_each(|wake| wake());
+        }
     }
 }
 

@@ -5,10 +5,11 @@
 //! second process take the same port unnoticed. That is one hop in a connection's life, none per request.
 
 use crate::link::{self, Links};
-use crate::nudge::Nudge;
+use crate::nudge::{Bell, Nudge};
 use crate::shared::{Shared, Stop};
 use crate::{connection, copies, sockets};
 use dcache_core::Door;
+use dcache_core::clients::Wake;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
@@ -40,6 +41,8 @@ pub struct Worker {
     pub spare: Cell<Vec<u8>>,
     /// Something was written that other nodes are to have copies of.
     changed: Notify,
+    /// Wakes tasks of this worker from other threads.
+    pub bell: Arc<Bell>,
     stopping: Cell<bool>,
     connections: RefCell<BTreeMap<u64, Arc<Nudge>>>,
     next_connection: Cell<u64>,
@@ -51,6 +54,12 @@ pub struct Scratch {
 }
 
 impl Worker {
+    /// As `wake`, from whatever thread, together with what else wakes tasks of this worker then.
+    pub fn gathered(&self, wake: Wake) -> Wake {
+        let bell = self.bell.clone();
+        Arc::new(move || bell.ring(&wake))
+    }
+
     pub fn is_stopping(&self) -> bool {
         self.stopping.get()
     }
@@ -158,12 +167,15 @@ fn run(
         scratch: RefCell::new(Scratch { input: vec![0; READ_BYTES] }),
         spare: Cell::default(),
         changed: Notify::new(),
+        bell: Arc::default(),
         stopping: Cell::new(false),
         connections: RefCell::default(),
         next_connection: Cell::new(0),
     });
     runtime.block_on(async {
         tokio::task::spawn_local(copies::tend(worker.clone(), count));
+        let bell = worker.bell.clone();
+        tokio::task::spawn_local(async move { bell.answer().await });
         let sender = worker.clone();
         tokio::task::spawn_local(async move {
             loop {

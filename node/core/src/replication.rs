@@ -122,6 +122,8 @@ struct Partition {
     role: AtomicU8,
     /// Members in sync, this one included.
     in_sync: AtomicU8,
+    /// How far the log is committed, in the term in which this node serves it.
+    committed: AtomicU64,
     /// An entry of the log may be uncommitted.
     is_unsettled: AtomicBool,
     /// It is in the list of those with something to send.
@@ -287,6 +289,7 @@ impl Replication {
             mark(marks, now, replica);
             self.hand_out(number, outputs, |_| unreachable!("a flush only sends"));
             // With no other copy in sync all of it is committed now.
+            partition.committed.store(replica.commit(), Release);
             wake_committed(waiters, replica.commit());
             partition.is_unsettled.store(!is_settled(replica), Release);
         }
@@ -377,11 +380,16 @@ impl Replication {
     /// How it stands with what a reply waits for.
     pub fn standing(&self, hold: &Hold) -> Standing {
         let Some(partition) = self.of(hold.partition) else { return Standing::Lost };
-        let state = partition.state.lock();
-        let Some(replica) = &state.replica else { return Standing::Lost };
         if is_broken(Rule::WritesAreHeld) {
             return Standing::Ready;
         }
+        // What is read between two looks at the term is of that term: it is set to 0 before anything else of another one.
+        let serves = || partition.serving.load(Acquire) == hold.term;
+        if serves() && partition.committed.load(Acquire) >= hold.seq && serves() {
+            return Standing::Ready;
+        }
+        let state = partition.state.lock();
+        let Some(replica) = &state.replica else { return Standing::Lost };
         if replica.configuration().term == hold.term && replica.is_primary() {
             return if hold.seq <= replica.commit() { Standing::Ready } else { Standing::Waiting(hold.seq) };
         }
@@ -412,6 +420,7 @@ impl Partition {
             serving: AtomicU64::new(0),
             role: AtomicU8::new(NOTHING),
             in_sync: AtomicU8::new(0),
+            committed: AtomicU64::new(0),
             is_unsettled: AtomicBool::new(false),
             is_changed: AtomicBool::new(false),
             is_busy: AtomicBool::new(false),
@@ -547,6 +556,7 @@ impl Node {
             // From here on nothing is recorded; what was is in the log, and above in what the machine did.
             partition.serving.store(0, Release);
         }
+        partition.committed.store(replica.commit(), Release);
         if !is_same && before.1 {
             *ended = (before.0, before.2);
         }

@@ -493,7 +493,9 @@ async fn carry_copies(process: Rc<Process>, world: Rc<World>, to: usize) {
                 break;
             }
             for frame in frames(&bytes) {
-                there.with(|core| assert!(core.receive_copies(process.member(), &[frame]), "a frame of the product's own"));
+                there.with(|core| {
+                    assert!(core.receive_copies(process.member(), &[frame]), "a frame of the product's own")
+                });
             }
             there.flush();
         }

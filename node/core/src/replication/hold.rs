@@ -32,31 +32,52 @@ pub const NOT_CONFIRMED: &[u8] =
     b"-TIMEOUT the write is not confirmed by all copies in sync: it may have happened or may still happen\r\n";
 
 /// Replies in a buffer that wait, in order.
-#[derive(Debug)]
 pub struct Held {
     pub bytes: Vec<u8>,
     holds: Vec<Hold>,
     /// How many of the holds are settled, from the first on.
     settled: usize,
+    /// Called when it stands otherwise with `awaited`, which is the last hold at first: mostly all are ready then.
+    wake: Wake,
+    awaited: Option<Hold>,
+}
+
+impl std::fmt::Debug for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Held").field("holds", &self.holds).field("settled", &self.settled).finish_non_exhaustive()
+    }
 }
 
 impl Held {
-    /// `wake` is called whenever it may stand otherwise with one of the holds.
+    /// `wake` is called whenever [`Held::settle`] may have another answer.
     pub fn new(bytes: Vec<u8>, holds: Vec<Hold>, replication: &Replication, wake: &Wake) -> Held {
-        holds.iter().for_each(|hold| replication.wait_for(hold, wake.clone()));
-        Held { bytes, holds, settled: 0 }
+        let awaited = holds.last().copied();
+        awaited.iter().for_each(|hold| replication.wait_for(hold, wake.clone()));
+        Held { bytes, holds, settled: 0, wake: wake.clone(), awaited }
     }
 
     /// Whether every reply may go out. Those that never will are replaced by what is known of them.
     pub fn settle(&mut self, replication: &Replication) -> bool {
         while let Some(hold) = self.holds.get(self.settled).copied() {
             match replication.standing(&hold) {
-                Standing::Waiting(_) => return false,
+                Standing::Waiting(_) => {
+                    self.wait_for(hold, replication);
+                    return false;
+                }
                 Standing::Ready => self.settled += 1,
                 Standing::Lost => self.replace(hold),
             }
         }
         true
+    }
+
+    /// Makes sure to be woken about a hold that is not settled.
+    fn wait_for(&mut self, hold: Hold, replication: &Replication) {
+        let is_awaited = |awaited: &Hold| matches!(replication.standing(awaited), Standing::Waiting(_));
+        if !self.awaited.as_ref().is_some_and(is_awaited) {
+            self.awaited = Some(hold);
+            replication.wait_for(&hold, self.wake.clone());
+        }
     }
 
     /// It took too long: what is not confirmed now is said to be so.
