@@ -11,6 +11,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 use dcache_protocol::control::Level;
 use dcache_protocol::namespace::{COPIES_MAX, TTL_JITTER_PERCENT_MAX};
+use dcache_protocol::namespace::{Reads, StrongRead};
 use dcache_protocol::size::{parse_duration_ms, parse_size};
 use dcache_protocol::{Consistency, Eviction};
 use std::ffi::OsString;
@@ -558,7 +559,7 @@ pub struct NamespaceSet {
     pub database: Option<u16>,
 
     /// What goes when space is needed: `auto` picks by itself, `none` refuses writes
-    #[arg(long, value_name = "POLICY", value_parser = policies())]
+    #[arg(long, value_name = "POLICY", value_parser = words(Eviction::ALL, Eviction::name))]
     pub eviction: Option<Eviction>,
 
     /// Most memory of its entries on each node, as 512MiB; `none` for no maximum
@@ -582,7 +583,7 @@ pub struct NamespaceSet {
     pub ttl_jitter: Option<Maybe>,
 
     /// `strong`: what is acknowledged is not lost while a copy in sync lives, and reads are never stale; `eventual` is faster
-    #[arg(long, value_name = "WORD", value_parser = consistencies())]
+    #[arg(long, value_name = "WORD", value_parser = words(Consistency::ALL, Consistency::name))]
     pub consistency: Option<Consistency>,
 
     /// Further copies of its entries, 0 to 4; `none` for as many as the cluster keeps
@@ -593,13 +594,29 @@ pub struct NamespaceSet {
     #[arg(long, value_name = "N", value_parser = maybe_copies)]
     pub min_in_sync: Option<Maybe>,
 
+    /// Reads of a strong namespace: by the primary's `lease`, or `confirm`ed by all copies in sync, which trusts no clock
+    #[arg(long, value_name = "WORD", value_parser = words(StrongRead::ALL, StrongRead::name))]
+    pub strong_read: Option<StrongRead>,
+
+    /// Reads of an eventual namespace: by the `primary`, or by `any` copy that is not too far behind
+    #[arg(long, value_name = "WORD", value_parser = words(Reads::ALL, Reads::name))]
+    pub reads: Option<Reads>,
+
+    /// How far behind a copy may be that answers a read, 50ms to 60s; `none` for 200ms
+    #[arg(long, value_name = "DUR", value_parser = maybe_duration)]
+    pub max_staleness: Option<Maybe>,
+
+    /// Whether a node cut off from the majority goes on taking writes of an eventual namespace; they are lost in the end
+    #[arg(long, value_name = "BOOL")]
+    pub minority_writes: Option<bool>,
+
     /// Read the whole namespace from a file
     #[arg(
         short,
         long,
         value_name = "FILE",
         value_hint = ValueHint::FilePath,
-        conflicts_with_all = ["prefix", "database", "eviction", "memory_max", "memory_min", "default_ttl", "max_ttl", "ttl_jitter", "consistency", "replicas", "min_in_sync"]
+        conflicts_with_all = ["prefix", "database", "eviction", "memory_max", "memory_min", "default_ttl", "max_ttl", "ttl_jitter", "consistency", "replicas", "min_in_sync", "strong_read", "reads", "max_staleness", "minority_writes"]
     )]
     pub file: Option<PathBuf>,
 
@@ -870,13 +887,11 @@ fn maybe_copies(text: &str) -> Result<Maybe, String> {
     }
 }
 
-fn consistencies() -> impl TypedValueParser<Value = Consistency> {
-    let of = |name: String| Consistency::ALL.into_iter().find(|consistency| consistency.name() == name);
-    let names = Consistency::ALL.map(Consistency::name);
-    PossibleValuesParser::new(names).try_map(move |name| of(name).ok_or("no such consistency"))
-}
-
-fn policies() -> impl TypedValueParser<Value = Eviction> {
-    let of = |name: String| Eviction::ALL.into_iter().find(|policy| policy.name() == name);
-    PossibleValuesParser::new(Eviction::ALL.map(Eviction::name)).try_map(move |name| of(name).ok_or("no such policy"))
+/// One of an enumeration's values, by its name.
+fn words<T: Copy + Send + Sync + 'static, const N: usize>(
+    all: [T; N],
+    name: fn(T) -> &'static str,
+) -> impl TypedValueParser<Value = T> {
+    let of = move |word: String| all.into_iter().find(|value| name(*value) == word);
+    PossibleValuesParser::new(all.map(name)).try_map(move |word| of(word).ok_or("no such word"))
 }

@@ -487,7 +487,7 @@ impl World {
                     let to = self.leader.node;
                     self.send(index, to, None, Event::Proposal { from, version, change });
                 }
-                Output::Apply(effect) => node.apply(&effect),
+                Output::Apply(effects) => effects.iter().for_each(|effect| node.apply(effect)),
                 Output::Clear => node.store.clear(),
                 Output::Load(state) => node.apply(&state),
                 Output::ReadChunk { to, attempt, cursor } => {

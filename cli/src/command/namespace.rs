@@ -8,10 +8,10 @@ use crate::error::{CliError, Result};
 use crate::exit::Exit;
 use crate::output::{Column, Style, Table, clean, paint};
 use dcache_client::Control;
-use dcache_protocol::NamespaceSpec;
 use dcache_protocol::control::{NamespaceStatus, PolicyChoice};
-use dcache_protocol::namespace::{DEFAULT, Match};
+use dcache_protocol::namespace::{DEFAULT, MAX_STALENESS_MS_DEFAULT, Match, Reads};
 use dcache_protocol::size::{format_count, format_duration_ms, format_size};
+use dcache_protocol::{Consistency, NamespaceSpec};
 
 pub async fn run(app: &App, verb: Namespace) -> Result<Exit> {
     if is_describing(app) {
@@ -33,6 +33,7 @@ const COLUMNS: &[Column] = &[
     Column::new("MATCH", "which keys"),
     Column::new("EVICTION", "what goes when space is needed"),
     Column::new("CONSISTENCY", "what is promised about its copies"),
+    Column::new("READS", "who answers reads, and how they are known to be new enough").wide(),
     Column::new("REPLICAS", "further copies of its entries; - for as many as the cluster keeps").number().wide(),
     Column::new("ITEMS", "entries it holds").number(),
     Column::new("STORED", "bytes of its keys and values").number().wide(),
@@ -61,6 +62,7 @@ fn cells(namespace: &NamespaceStatus) -> Vec<String> {
         spec.matches.as_ref().map_or_else(|| "everything else".into(), |matches| clean(&matches.to_string())),
         spec.eviction.to_string(),
         spec.consistency.to_string(),
+        reads(spec),
         spec.replicas.map_or_else(none, |replicas| replicas.to_string()),
         format_count(figures.items as f64),
         format_size(figures.stored_bytes),
@@ -75,6 +77,17 @@ fn cells(namespace: &NamespaceStatus) -> Vec<String> {
         format_count(figures.expirations as f64),
         format_count(figures.refused as f64),
     ]
+}
+
+fn reads(spec: &NamespaceSpec) -> String {
+    match (spec.consistency, spec.reads) {
+        (Consistency::Strong, _) => spec.strong_read.to_string(),
+        (Consistency::Eventual, Reads::Primary) => spec.reads.to_string(),
+        (Consistency::Eventual, Reads::Any) => {
+            let behind = spec.max_staleness_ms.unwrap_or(MAX_STALENESS_MS_DEFAULT);
+            format!("any, {} behind at most", format_duration_ms(behind))
+        }
+    }
 }
 
 async fn list(app: &App, control: &Control) -> Result<Exit> {
@@ -212,6 +225,9 @@ fn changed(before: Option<&NamespaceSpec>, name: &str, args: &NamespaceSet) -> R
     }
     spec.eviction = args.eviction.unwrap_or(spec.eviction);
     spec.consistency = args.consistency.unwrap_or(spec.consistency);
+    spec.strong_read = args.strong_read.unwrap_or(spec.strong_read);
+    spec.reads = args.reads.unwrap_or(spec.reads);
+    spec.minority_writes = args.minority_writes.unwrap_or(spec.minority_writes);
     for (copies, given) in [(&mut spec.replicas, args.replicas), (&mut spec.min_in_sync, args.min_in_sync)] {
         if let Some(given) = given {
             // Its parser takes no larger ones.
@@ -224,6 +240,7 @@ fn changed(before: Option<&NamespaceSpec>, name: &str, args: &NamespaceSet) -> R
         (&mut spec.default_ttl_ms, args.default_ttl),
         (&mut spec.max_ttl_ms, args.max_ttl),
         (&mut spec.ttl_jitter_percent, args.ttl_jitter),
+        (&mut spec.max_staleness_ms, args.max_staleness),
     ];
     for (limit, given) in limits {
         if let Some(given) = given {
@@ -248,15 +265,19 @@ fn differences(before: Option<&NamespaceSpec>, after: &NamespaceSpec) -> Vec<Str
             ("consistency", spec.consistency.to_string()),
             ("replicas", spec.replicas.map_or_else(|| "as the cluster".into(), |replicas| replicas.to_string())),
             ("least in sync", maybe(spec.min_in_sync.map(u64::from), |least| least.to_string())),
+            ("strong reads by", spec.strong_read.to_string()),
+            ("reads by", spec.reads.to_string()),
+            ("staleness", maybe(spec.max_staleness_ms, format_duration_ms)),
+            ("writes in a minority", if spec.minority_writes { "yes" } else { "no" }.into()),
         ]
     };
     let after = described(after);
     let Some(before) = before.map(described) else {
-        return after
-            .iter()
-            .filter(|(_, value)| value != "none" && value != "as the cluster")
-            .map(|(what, v)| format!("{what} {}", clean(v)))
-            .collect();
+        // Of a new one, what is said anyway and what is not as usual.
+        let usual = described(&NamespaceSpec::default_namespace());
+        let is_told = |what: &str| ["match", "eviction", "consistency"].contains(&what);
+        let told = after.iter().zip(&usual).filter(|((what, value), (_, usual))| is_told(what) || value != usual);
+        return told.map(|((what, value), _)| format!("{what} {}", clean(value))).collect();
     };
     let changed = before.iter().zip(&after).filter(|(old, new)| old != new);
     changed.map(|((what, old), (_, new))| format!("{what} {} -> {}", clean(old), clean(new))).collect()

@@ -37,16 +37,16 @@ mod primary;
 mod tests;
 
 use crate::failover::{Change, Configuration, Member};
+use bytes::Bytes;
 use dirty::Dirty;
 use log::Log;
 use primary::Peer;
-use std::sync::Arc;
 use std::time::Duration;
 
 pub use primary::{Lag, Standing};
 
-/// What a write did, to be done again by the other copies: absolute values and times, nothing left to decide.
-pub type Effect = Arc<[u8]>;
+/// What a write did, to be done again by the other copies: absolute values and times, nothing left to decide. Empty: nothing.
+pub type Effect = Bytes;
 
 /// Entries of one message at most.
 const BATCH: usize = 512;
@@ -122,8 +122,8 @@ pub enum Output {
         version: u64,
         change: Change,
     },
-    /// Do this to the store.
-    Apply(Effect),
+    /// Do this to the store, one after the other.
+    Apply(Vec<Effect>),
     /// Empty the store.
     Clear,
     /// Put these entries into the store, besides what it has and over it.
@@ -208,6 +208,8 @@ pub struct Replica {
     parked: Option<Member>,
     peers: Vec<Peer>,
     in_flight_bytes: u64,
+    /// The last entry that was ever sent to anyone in this term.
+    sent_through: u64,
     /// Counts for commits, but is not agreed to be in sync yet.
     pending: Option<Member>,
     proposed_at: Option<Duration>,
@@ -256,6 +258,7 @@ impl Replica {
             parked: None,
             peers: Vec::new(),
             in_flight_bytes: IN_FLIGHT_BYTES,
+            sent_through: 0,
             pending: None,
             proposed_at: None,
             is_held_up: false,
@@ -400,6 +403,23 @@ impl Replica {
         Ok(self.dirty.seq(key).max(self.term_start))
     }
 
+    /// The seq that must be committed for what was read before to be the newest: once every member in sync has acknowledged an
+    /// entry that none had been sent before, none of them had taken over until then. That is an entry of no effect, unless there
+    /// is one that is not sent yet; no clock has a part in it. At or below [`Replica::commit`]: nobody else could take over.
+    pub fn confirm(&mut self, now: Duration) -> Result<u64, Refusal> {
+        if let Some(refusal) = self.refusal(now) {
+            return Err(refusal);
+        }
+        let last = self.log.last().seq;
+        if self.counted().next().is_none() || last > self.sent_through {
+            return Ok(last);
+        }
+        self.log
+            .push(Entry { position: Position { term: self.configuration.term, seq: last + 1 }, effect: Effect::new() });
+        self.applied = last + 1;
+        Ok(last + 1)
+    }
+
     /// Up to where held replies may go out, of the term they were held in. None: they never will; what became of them is
     /// unknown.
     pub fn watermark(&self, now: Duration, term: u64) -> Option<u64> {
@@ -464,10 +484,10 @@ impl Replica {
         (self.attempt, self.awaits_sync) = (self.attempt + 1, false);
         if self.is_primary() {
             // What was not known to be committed may have been acknowledged: all of it counts.
-            let tail = self.log.after(self.applied);
-            out.extend(tail.map(|entry| Output::Apply(entry.effect.clone())));
+            self.apply(u64::MAX, out);
             self.applied = self.log.last().seq;
             self.term_start = self.applied;
+            self.sent_through = self.applied;
         } else if self.applied > self.commit && !self.configuration.in_sync.contains(&self.me) {
             // The store has what the others may never get. (The last one in sync waits to be primary again, and keeps it.)
             self.clear(out);
@@ -488,6 +508,7 @@ impl Replica {
         let seq = self.log.last().seq + 1;
         self.log.begin(Position { term: self.configuration.term, seq });
         (self.applied, self.commit, self.term_start, self.is_lossy) = (seq, seq, seq, false);
+        self.sent_through = seq;
         self.peers.iter_mut().for_each(Peer::lose);
     }
 

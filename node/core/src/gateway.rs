@@ -18,6 +18,7 @@
 //! Split writes are not atomic over several nodes. `SCAN` walks the nodes in the order of their tags, with the tag in bits
 //! 40 to 51 of the cursor, so a cursor stays below 2^52, which every client's number type holds.
 
+pub(crate) mod copies;
 mod merge;
 
 use crate::Node;
@@ -124,6 +125,8 @@ enum Plan {
     Everywhere { gather: Gather, here: Option<Vec<u8>>, unreached: Option<String> },
     /// `SCAN` on the node with this tag.
     Cursor { tag: u16 },
+    /// Other copies have so much of what the client wrote.
+    Copies(copies::Awaited),
 }
 
 /// The keys of a split request that one node has.
@@ -242,6 +245,7 @@ impl Fanout {
                 let reply = reply.map_err(|error| asked.explain(0, error))?;
                 merge::scanned(&view, tag, &reply, origin.version, out).map(|()| None)
             }
+            Plan::Copies(awaited) => Ok(awaited.settle(node, &view, origin, replies, out)),
         }
     }
 }
@@ -634,6 +638,7 @@ pub(crate) fn serve(
         Ok(Progress::Request { consumed }) if consumed == request.len() => {
             let args = parser.args(request);
             match command::resolve(args) {
+                _ if args.get(0) == Some(copies::QUESTION) => copies::answer(node, version, args, out),
                 Ok(command) if !route::is_all_mine(view, command, args) => return DataStatus::NotOwner,
                 Ok(command) => run_served(node, view, worker, command, args, &mut state, out, holds),
                 Err(error) => Err(error),
@@ -672,7 +677,7 @@ fn run_served(
     out: &mut Vec<u8>,
     holds: &mut Vec<Hold>,
 ) -> Result<(), WireError> {
-    if command.gateway == command::Gateway::Local {
+    if matches!(command.gateway, command::Gateway::Local | command::Gateway::Copies) {
         let text = format!("ERR '{}' is answered by the node it is sent to and is never forwarded", command.name);
         return Err(WireError::Other(text));
     }

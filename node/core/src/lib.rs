@@ -257,6 +257,7 @@ impl Node {
             forwarded: workers.forwarded,
             forward_errors: workers.forward_errors,
             served_for_peers: workers.served_for_peers,
+            copy_reads: workers.copy_reads,
             ..Traffic::default()
         };
         for figures in self.engine.figures() {

@@ -21,31 +21,37 @@
 //! Left out: sockets, and when it is decided who serves what (`failover` in `cluster`).
 
 pub mod effect;
+mod freshness;
 pub(crate) mod guard;
 pub mod hold;
 pub mod queue;
 mod wire;
 
 use crate::clients::Wake;
+use crate::gateway::copies::Reached;
 use crate::view::View;
 use crate::{Clock, Node};
+use bytes::{Bytes, BytesMut};
 use dcache_cluster::failover::{Change as Proposal, Configuration, Member, Registry};
 use dcache_cluster::mutant::{Rule, is_broken};
-use dcache_cluster::replication::{Output, Replica, Standing as Copy};
+use dcache_cluster::replication::{Lag, Output, Replica, Standing as Copy};
 use dcache_engine::{Cause, Change, Engine, Journal, NamespaceId, SlotRole, ValueRef, charge};
 use dcache_protocol::control::{LinkLag, ReplicationFigures};
 use dcache_protocol::error::WireError;
+use dcache_protocol::namespace::{Reads, StrongRead};
 use dcache_protocol::{Consistency, NodeId, PartitionId, SLOTS, Slot, SlotRange};
 use effect::Effect;
+use freshness::Freshness;
 use hold::{Hold, Standing};
 use parking_lot::Mutex;
 use queue::Queues;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::RangeInclusive;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+use wire::OfAll;
 
 /// Bytes of log a partition keeps for copies that come back; all partitions together keep this much, about.
 const BACKLOG_BYTES: u64 = 64 << 20;
@@ -65,6 +71,9 @@ const PIECES_A_STEP: usize = 4;
 const PREFETCH_MAX: usize = 64;
 const FRAMES_AHEAD: usize = 32;
 
+/// Small effects of a partition lie in pieces of memory of so many bytes, which go when the last of them is forgotten.
+const ROOM_BYTES: usize = 4096;
+
 /// How exactly the age of what is not copied yet is known, and how many moments are remembered a partition.
 const MARK_EVERY: Duration = Duration::from_millis(10);
 const MARKS_MAX: usize = 256;
@@ -72,6 +81,12 @@ const MARKS_MAX: usize = 256;
 /// Bits of a namespace's kind.
 const REPLICATED: u8 = 1;
 const STRONG: u8 = 2;
+/// Strong, and reads are confirmed by all copies in sync.
+const CONFIRM: u8 = 4;
+/// Eventual, and any copy that is new enough answers reads.
+const ANY_COPY: u8 = 8;
+/// Eventual, and written to without a lease.
+const MINORITY: u8 = 16;
 
 /// What this node is to a partition.
 const NOTHING: u8 = 0;
@@ -86,6 +101,7 @@ pub struct Replication {
     partitions: OnceLock<Partitions>,
     /// By namespace id.
     kinds: [AtomicU8; 256],
+    is_read_from_copies: AtomicBool,
     /// Partitions with something to send.
     changed: Mutex<Vec<PartitionId>>,
     has_changed: AtomicBool,
@@ -94,6 +110,7 @@ pub struct Replication {
     pieces: Mutex<VecDeque<Piece>>,
     /// What is to go to other nodes.
     pub queues: Queues,
+    freshness: Freshness,
     taken_over: AtomicU64,
     discarded: AtomicU64,
 }
@@ -126,6 +143,10 @@ struct Partition {
     committed: AtomicU64,
     /// An entry of the log may be uncommitted.
     is_unsettled: AtomicBool,
+    /// As a backup it has all that its primary had when it was asked then ([`freshness`]); 0: of no known age.
+    fresh_at: AtomicU64,
+    /// Steps whose changes are on their way into the store.
+    is_applying: AtomicBool,
     /// It is in the list of those with something to send.
     is_changed: AtomicBool,
     /// A tick may have something to do.
@@ -143,6 +164,10 @@ struct State {
     ended: (u64, u64),
     /// While other copies lack something: moments, and the last seq recorded about then, in order.
     marks: VecDeque<(Duration, u64)>,
+    /// Once it has this seq in its store, it is as new as its primary was when it was asked.
+    awaited_level: Option<(u64, u64)>,
+    /// Where the next effects are written.
+    room: BytesMut,
     outputs: Vec<Output>,
 }
 
@@ -155,8 +180,6 @@ impl std::fmt::Debug for State {
 thread_local! {
     /// What the command that runs on this thread had recorded in strong namespaces.
     static RECORDED: RefCell<Vec<(PartitionId, Position)>> = const { RefCell::new(Vec::new()) };
-    /// Room to encode an effect in.
-    static ENCODED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// An entry of a partition's log: its seq, in the term in which it was appended.
@@ -183,6 +206,7 @@ impl Journal for Replication {
         };
         if partition.role.load(Relaxed) == BACKUP {
             // There was no room for anything else.
+            partition.fresh_at.store(0, Relaxed);
             partition.state.lock().replica.iter_mut().for_each(Replica::note_lossy);
             return true;
         }
@@ -209,11 +233,13 @@ impl Replication {
             clock,
             partitions: OnceLock::new(),
             kinds: [const { AtomicU8::new(0) }; 256],
+            is_read_from_copies: AtomicBool::new(false),
             changed: Mutex::default(),
             has_changed: AtomicBool::new(false),
             proposals: Mutex::default(),
             pieces: Mutex::default(),
             queues: Queues::default(),
+            freshness: Freshness::default(),
             taken_over: AtomicU64::new(0),
             discarded: AtomicU64::new(0),
         }
@@ -237,17 +263,25 @@ impl Replication {
         key: Option<u64>,
         effect: Effect<'_>,
     ) -> Option<Position> {
-        let bytes = ENCODED.with_borrow_mut(|bytes| {
-            bytes.clear();
-            effect.encode(bytes);
-            Arc::from(&bytes[..])
+        let large = (effect.len_max() > ROOM_BYTES / 4).then(|| {
+            let mut bytes = Vec::with_capacity(effect.len_max());
+            effect.encode(&mut bytes);
+            bytes.into()
         });
         let mut state = partition.state.lock();
         if partition.serving.load(Relaxed) == 0 {
             return None;
         }
         // The lease is looked at once a batch, by the session.
-        let replica = state.replica.as_mut()?;
+        let State { replica, room, .. } = &mut *state;
+        let bytes = large.unwrap_or_else(|| {
+            if room.capacity() < effect.len_max() {
+                *room = BytesMut::with_capacity(ROOM_BYTES);
+            }
+            effect.encode(room);
+            room.split().freeze()
+        });
+        let replica = replica.as_mut()?;
         let seq = replica.write(Duration::ZERO, key, bytes).ok()?;
         let position = Position { term: replica.configuration().term, seq };
         partition.is_unsettled.store(true, Relaxed);
@@ -305,7 +339,7 @@ impl Replication {
         RECORDED.with_borrow_mut(|recorded| {
             let any = !recorded.is_empty();
             for (partition, Position { term, seq }) in recorded.drain(..) {
-                holds.push(Hold { partition, term, seq, start: range.start, end: range.end });
+                holds.push(Hold { partition, term, seq, start: range.start, end: range.end, is_read: false });
             }
             any
         })
@@ -345,6 +379,18 @@ impl Replication {
         self.kinds[usize::from(namespace.0)].load(Relaxed) & REPLICATED != 0
     }
 
+    /// Whether any namespace lets copies answer.
+    #[inline]
+    pub(crate) fn is_read_from_copies(&self) -> bool {
+        self.is_read_from_copies.load(Relaxed)
+    }
+
+    /// Whether copies may answer reads of a namespace; `allowed`: whoever reads does not mind.
+    pub(crate) fn may_read_copies(&self, namespace: NamespaceId, allowed: bool) -> bool {
+        let kind = self.kind(namespace);
+        kind & (REPLICATED | STRONG) == REPLICATED && (allowed || kind & ANY_COPY != 0)
+    }
+
     pub(crate) fn kind(&self, namespace: NamespaceId) -> u8 {
         self.kinds[usize::from(namespace.0)].load(Relaxed)
     }
@@ -375,6 +421,36 @@ impl Replication {
             Ok(seq) => Standing::Waiting(seq),
             Err(_) => Standing::Lost,
         }
+    }
+
+    /// The seq that must be committed for what was read in a term to be the newest, whatever the clocks say; none: it was not.
+    pub(crate) fn confirm(&self, number: PartitionId, term: u64) -> Option<u64> {
+        let partition = self.of(number)?;
+        let mut state = partition.state.lock();
+        if partition.serving.load(Relaxed) != term {
+            return None;
+        }
+        let seq = state.replica.as_mut()?.confirm(Duration::ZERO).ok()?;
+        partition.is_unsettled.store(true, Relaxed);
+        drop(state);
+        partition.is_busy.store(true, Relaxed);
+        self.note_changed(number, partition);
+        Some(seq)
+    }
+
+    /// How many other copies have acknowledged an entry of a partition served here; in another term, or with term 0, the last
+    /// one there is now.
+    pub(crate) fn reached(&self, number: PartitionId, term: u64, seq: u64) -> Reached {
+        let Some(partition) = self.of(number) else { return Reached { term, seq, copies: 0 } };
+        let state = partition.state.lock();
+        let serving = partition.serving.load(Relaxed);
+        let Some(replica) = state.replica.as_ref().filter(|_| serving != 0) else {
+            return Reached { term, seq, copies: 0 };
+        };
+        let end = replica.last().seq;
+        let (term, seq) = if term == serving { (term, seq.min(end)) } else { (serving, end) };
+        let has_it = |lag: &Lag| lag.standing == Copy::InSync && lag.unacknowledged <= end - seq;
+        Reached { term, seq, copies: replica.lags().filter(has_it).count() as u64 }
     }
 
     /// How it stands with what a reply waits for.
@@ -421,6 +497,8 @@ impl Partition {
             role: AtomicU8::new(NOTHING),
             in_sync: AtomicU8::new(0),
             committed: AtomicU64::new(0),
+            fresh_at: AtomicU64::new(0),
+            is_applying: AtomicBool::new(false),
             is_unsettled: AtomicBool::new(false),
             is_changed: AtomicBool::new(false),
             is_busy: AtomicBool::new(false),
@@ -473,9 +551,17 @@ impl Node {
             let spec = view.namespace(NamespaceId(id));
             let is_replicated = spec.replicas != Some(0);
             let strong = if spec.consistency == Consistency::Strong { STRONG } else { 0 };
-            let kind = if is_replicated { REPLICATED | strong } else { 0 };
+            let also = [
+                (CONFIRM, spec.strong_read == StrongRead::Confirm),
+                (ANY_COPY, spec.reads == Reads::Any),
+                (MINORITY, spec.minority_writes),
+            ];
+            let also: u8 = also.iter().filter(|(_, is_so)| *is_so).map(|(bit, _)| bit).sum();
+            let kind = if is_replicated { REPLICATED | strong | also } else { 0 };
             self.replication.kinds[usize::from(id)].store(kind, Relaxed);
         }
+        let is_any = |kind: &AtomicU8| kind.load(Relaxed) & ANY_COPY != 0;
+        self.replication.is_read_from_copies.store(self.replication.kinds.iter().any(is_any), Relaxed);
         if !metadata.is_formed() {
             return;
         }
@@ -517,6 +603,7 @@ impl Node {
         let mut state = partition.state.lock();
         if state.replica.take().is_some() {
             partition.serving.store(0, Release);
+            partition.fresh_at.store(0, Relaxed);
             std::mem::take(&mut state.waiters).into_iter().for_each(|(_, wake)| wake());
             drop(state);
             self.set_role(partition, NOTHING);
@@ -543,7 +630,7 @@ impl Node {
     ) -> Option<R> {
         let _order = partition.order.lock();
         let mut state = partition.state.lock();
-        let State { replica, waiters, ended, outputs, marks } = &mut *state;
+        let State { replica, waiters, ended, outputs, marks, awaited_level, .. } = &mut *state;
         let replica = replica.as_mut()?;
         let before = (replica.configuration().term, replica.is_primary(), replica.commit());
         let discarded = replica.discarded();
@@ -560,6 +647,11 @@ impl Node {
         if !is_same && before.1 {
             *ended = (before.0, before.2);
         }
+        if !is_same || !replica.has_data() {
+            *awaited_level = None;
+            partition.fresh_at.store(0, Relaxed);
+        }
+        let fresh_at = awaited_level.take_if(|(_, seq)| replica.applied().seq >= *seq).map(|(asked_at, _)| asked_at);
         if !is_same {
             marks.clear();
             std::mem::take(waiters).into_iter().for_each(|(_, wake)| wake());
@@ -577,8 +669,10 @@ impl Node {
         let role = if is_primary { PRIMARY } else { BACKUP };
         let is_new_role = partition.role.load(Relaxed) != role;
         if changes.is_empty() && !is_new_role && (!serves || partition.serving.load(Relaxed) == term) {
+            fresh_at.into_iter().for_each(|asked_at| partition.note_fresh(asked_at));
             return Some(result);
         }
+        partition.is_applying.store(true, Relaxed);
         drop(state);
         if is_new_role && role == BACKUP {
             self.set_role(partition, BACKUP);
@@ -594,9 +688,11 @@ impl Node {
             self.set_role(partition, PRIMARY);
         }
         let mut state = partition.state.lock();
+        partition.is_applying.store(false, Relaxed);
         if let Some(replica) = state.replica.as_mut() {
-            if lossy {
-                replica.note_lossy();
+            match lossy {
+                true => replica.note_lossy(),
+                false => fresh_at.into_iter().for_each(|asked_at| partition.note_fresh(asked_at)),
             }
             if replica.serves(Duration::ZERO) {
                 partition.serving.store(replica.configuration().term, Release);
@@ -617,29 +713,28 @@ impl Node {
         let view = self.view();
         let applier = Applier { engine: &self.engine, view: &view, now_ms: self.unix_ms(), partition };
         let mut all_fit = true;
-        // The first ones were called near when their messages came.
-        for (index, run) in changes.chunks(PREFETCH_MAX).enumerate() {
-            if index > 0 {
-                applier.prefetch(run.iter().filter_map(|change| match change {
-                    Output::Apply(effect) => Some(&**effect),
-                    _ => None,
-                }));
-            }
-            for change in run {
-                match change {
-                    Output::Apply(effect) => {
-                        all_fit &= Effect::decode(effect).is_none_or(|effect| applier.apply(effect));
-                    }
-                    Output::Clear => partition.slots().for_each(|slot| {
-                        self.engine.clear_slot(slot);
-                    }),
-                    Output::Load(piece) => {
-                        for effect in effect::of_piece(piece) {
+        for change in changes {
+            match change {
+                Output::Apply(effects) => {
+                    // The first ones were called near when their messages came.
+                    for (index, run) in effects.chunks(PREFETCH_MAX).enumerate() {
+                        if index > 0 {
+                            applier.prefetch(run);
+                        }
+                        for effect in run.iter().filter_map(|effect| Effect::decode(effect)) {
                             all_fit &= applier.apply(effect);
                         }
                     }
-                    _ => {}
                 }
+                Output::Clear => partition.slots().for_each(|slot| {
+                    self.engine.clear_slot(slot);
+                }),
+                Output::Load(piece) => {
+                    for effect in effect::of_piece(&piece) {
+                        all_fit &= applier.apply(effect);
+                    }
+                }
+                _ => {}
             }
         }
         all_fit
@@ -666,7 +761,14 @@ impl Node {
     }
 
     fn receive_copy(&self, from: Member, frame: &[u8]) -> bool {
-        let Some((number, message)) = wire::decode(from, frame) else { return false };
+        let Some((number, message)) = wire::decode(from, frame) else {
+            match wire::decode_of_all(frame) {
+                Some(OfAll::Ask { asked_at }) => self.tell_how_fresh(from, asked_at),
+                Some(OfAll::Levels { asked_at, levels }) => self.hear_how_fresh(from, asked_at, &levels),
+                None => return false,
+            }
+            return true;
+        };
         if let Some(partition) = self.replication.of(number) {
             self.step(number, partition, |replica, now, out| replica.receive(now, message, out));
         }
@@ -681,6 +783,9 @@ impl Node {
             self.step(PartitionId(number as u16), partition, |replica, now, out| replica.tick(now, out));
         }
         self.read_pieces();
+        if worker == 0 {
+            self.ask_how_fresh();
+        }
     }
 
     /// Copies of the partitions this node serves, and what came of those it held.
@@ -797,9 +902,9 @@ struct Applier<'a> {
 
 impl Applier<'_> {
     /// Calls near what a run of effects is about, so that memory is waited for once and not once an effect.
-    fn prefetch<'e>(&self, effects: impl Iterator<Item = &'e [u8]>) {
-        let mut keys = Vec::with_capacity(PREFETCH_MAX);
-        keys.extend(effects.filter_map(|effect| place_of(self.engine, effect)));
+    fn prefetch(&self, effects: &[Bytes]) {
+        let mut keys = Vec::with_capacity(effects.len());
+        keys.extend(effects.iter().filter_map(|effect| place_of(self.engine, effect)));
         self.engine.prefetch(&keys);
     }
 

@@ -18,14 +18,17 @@ use crate::Node;
 use crate::batch::{Ahead, Batch, Next};
 use crate::clients::{Client, Wake, millis};
 use crate::command::{self, Command, Context, Door, Gateway};
+use crate::gateway::copies::{self, Written};
 use crate::gateway::{self, ASK_AGAIN_WITHIN, Fanout, Origin};
 use crate::replication::guard;
 use crate::replication::hold::Hold;
 use crate::route::{self, Route};
 use crate::stats::{Outcome, WorkerStats};
-use crate::view::View;
+use crate::view::{Owner, View};
 use dcache_cluster::membership::LEASE;
+use dcache_protocol::PartitionId;
 use dcache_protocol::error::WireError;
+use dcache_protocol::namespace::MAX_STALENESS_MS_DEFAULT;
 use dcache_protocol::resp::parse::Args;
 use dcache_protocol::resp::reply::{Reply, Version};
 use std::sync::Arc;
@@ -47,11 +50,15 @@ pub struct ClientState {
     pub database: u16,
     /// Reads of this client leave the eviction order alone.
     pub no_touch: bool,
+    /// Copies that are new enough may answer reads of this client: `READONLY`.
+    pub reads_copies: bool,
     pub replies: Replies,
     /// The connection ends once the reply is written.
     pub closing: bool,
     /// None for a request of another node.
     pub(crate) client: Option<Arc<Client>>,
+    /// What `WAIT` is about.
+    pub(crate) written: Written,
 }
 
 /// Which replies a client wants: `CLIENT REPLY`.
@@ -83,7 +90,17 @@ impl Replies {
 impl ClientState {
     /// For a request that another node forwarded, or that runs as if.
     pub(crate) fn of_peer(database: u16, version: Version) -> ClientState {
-        ClientState { id: 0, version, database, no_touch: false, replies: Replies::All, closing: false, client: None }
+        ClientState {
+            id: 0,
+            version,
+            database,
+            no_touch: false,
+            reads_copies: false,
+            replies: Replies::All,
+            closing: false,
+            client: None,
+            written: Written::default(),
+        }
     }
 
     pub(crate) fn set_version(&mut self, version: Version) {
@@ -364,13 +381,36 @@ impl Request<'_> {
         }
         let first = self.ahead.place.map(|place| place.slot);
         let route = match route::route(self.view, self.door, command, self.args, first) {
+            Ok(route @ Route::There(_)) => match self.copy_read(command, state) {
+                Some(partition) if self.read_copy(command, state, partition, out) => {
+                    return Executed::Answered { command, outcome: Outcome::Answered };
+                }
+                _ => route,
+            },
             Ok(route) => route,
-            Err(error) => {
-                self.fail(&error, state.version, out);
-                return Executed::Answered { command, outcome: Outcome::Rejected };
-            }
+            Err(error) => match self.copy_read(command, state) {
+                Some(partition) if self.read_copy(command, state, partition, out) => {
+                    return Executed::Answered { command, outcome: Outcome::Answered };
+                }
+                // On the cluster door, too: the client asked this node on purpose.
+                Some(partition) if matches!(error, WireError::Moved { .. }) => {
+                    let slot = partition.slots(self.view.metadata.partitions).first;
+                    match self.view.owner(slot) {
+                        Owner::Other(owner) => Route::There(owner),
+                        _ => return self.reject(command, &error, state, out),
+                    }
+                }
+                _ => return self.reject(command, &error, state, out),
+            },
         };
+        if command.is_write() && self.view.has_copies() {
+            let slots = command::keys_of(command, self.args).skip(1).map(dcache_protocol::slot_of);
+            first.into_iter().chain(slots).for_each(|slot| state.written.note(self.view.partition_of(slot)));
+        }
         let result = match route {
+            _ if command.gateway == Gateway::Copies && self.view.has_copies() => {
+                copies::wait(self.node, self.view, self.origin(command, state), &state.written, self.args).map(Some)
+            }
             Route::Here => {
                 if let Some(slot) = first {
                     self.stats.record_partition(self.view.partition_of(slot).index());
@@ -400,6 +440,50 @@ impl Request<'_> {
                 Executed::Answered { command, outcome: Outcome::Failed }
             }
         }
+    }
+
+    fn reject(&self, command: &'static Command, error: &WireError, state: &ClientState, out: &mut Vec<u8>) -> Executed {
+        self.fail(error, state.version, out);
+        Executed::Answered { command, outcome: Outcome::Rejected }
+    }
+
+    /// The partition whose copy here may answer, if it is new enough: of a read of eventual namespaces that allow for it, or whose
+    /// client does.
+    fn copy_read(&self, command: &'static Command, state: &ClientState) -> Option<PartitionId> {
+        let replication = self.node.replication();
+        let may_be = state.reads_copies || replication.is_read_from_copies();
+        let place = self.ahead.place.filter(|_| may_be && command.is_read() && self.view.has_copies())?;
+        let partition = self.view.partition_of(place.slot);
+        let may_be = |key: &[u8]| {
+            let namespace = self.view.namespace_of(state.database, key);
+            self.view.partition_of(dcache_protocol::slot_of(key)) == partition
+                && replication.may_read_copies(namespace, state.reads_copies)
+        };
+        (self.view.is_replicated(partition) && command::keys_of(command, self.args).all(may_be)).then_some(partition)
+    }
+
+    /// Answers from the copy here, unless that is too old.
+    fn read_copy(
+        &self,
+        command: &'static Command,
+        state: &mut ClientState,
+        partition: PartitionId,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let bound = |key: &[u8]| {
+            let spec = self.view.namespace(self.view.namespace_of(state.database, key));
+            Duration::from_millis(spec.max_staleness_ms.unwrap_or(MAX_STALENESS_MS_DEFAULT))
+        };
+        let within = command::keys_of(command, self.args).map(bound).min().unwrap_or_default();
+        let is_fresh = || self.node.is_fresh(partition, within, self.started);
+        let mark = out.len();
+        // And still is when it was read: it may have been emptied meanwhile.
+        if is_fresh() && self.run_here(command, state, out).is_ok() && is_fresh() {
+            self.stats.copy_reads.add(1);
+            return true;
+        }
+        out.truncate(mark);
+        false
     }
 
     /// Runs here what other nodes may hold copies of.

@@ -72,6 +72,8 @@ pub struct WorkerStats {
     pub forwarded: Counter,
     pub forward_errors: Counter,
     pub served_for_peers: Counter,
+    /// Reads that a copy answered of what another node serves.
+    pub copy_reads: Counter,
     commands: Box<[CommandStats]>,
     partition_ops: Box<[Counter]>,
     errors: Mutex<BTreeMap<Box<str>, u64>>,
@@ -127,6 +129,7 @@ pub struct WorkerTotals {
     pub forwarded: u64,
     pub forward_errors: u64,
     pub served_for_peers: u64,
+    pub copy_reads: u64,
 }
 
 impl Stats {
@@ -155,6 +158,7 @@ impl Stats {
             totals.forwarded += worker.forwarded.read();
             totals.forward_errors += worker.forward_errors.read();
             totals.served_for_peers += worker.served_for_peers.read();
+            totals.copy_reads += worker.copy_reads.read();
         }
         totals
     }
@@ -221,6 +225,7 @@ impl WorkerStats {
             forwarded: Counter::default(),
             forward_errors: Counter::default(),
             served_for_peers: Counter::default(),
+            copy_reads: Counter::default(),
             commands: (0..commands).map(|_| CommandStats::default()).collect(),
             partition_ops: (0..PARTITIONS_MAX).map(|_| Counter::default()).collect(),
             errors: Mutex::default(),

@@ -230,6 +230,9 @@ pub struct Traffic {
     pub forward_errors: u64,
     /// Requests of other nodes this one answered.
     pub served_for_peers: u64,
+    /// Reads that a copy on this node answered of what another node serves.
+    #[serde(default)]
+    pub copy_reads: u64,
 }
 
 /// Copies, as a node sees them of the partitions it serves; totals since its start.

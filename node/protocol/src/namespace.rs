@@ -107,6 +107,62 @@ impl fmt::Display for Consistency {
     }
 }
 
+/// How a read in a strong namespace is known to be the newest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StrongRead {
+    /// By the primary's lease: as fast as any read, and right as long as no two clocks run more than 2 % from true time.
+    #[default]
+    Lease,
+    /// All copies in sync say after the read that there is no other primary: a round trip, and no clock is trusted.
+    Confirm,
+}
+
+impl StrongRead {
+    pub const ALL: [StrongRead; 2] = [StrongRead::Lease, StrongRead::Confirm];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            StrongRead::Lease => "lease",
+            StrongRead::Confirm => "confirm",
+        }
+    }
+}
+
+impl fmt::Display for StrongRead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Which copies answer reads in an eventual namespace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reads {
+    /// The primary.
+    #[default]
+    Primary,
+    /// Any copy that is not too far behind: see [`NamespaceSpec::max_staleness_ms`].
+    Any,
+}
+
+impl Reads {
+    pub const ALL: [Reads; 2] = [Reads::Primary, Reads::Any];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Reads::Primary => "primary",
+            Reads::Any => "any",
+        }
+    }
+}
+
+impl fmt::Display for Reads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
 /// Which keys belong to a namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -162,7 +218,31 @@ pub struct NamespaceSpec {
     /// Copies that must be in sync, the primary's included, for a write to be taken; none: 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_in_sync: Option<u8>,
+    /// Of a strong namespace.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub strong_read: StrongRead,
+    /// Of an eventual namespace.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub reads: Reads,
+    /// How far behind the primary a copy may be that answers a read, in milliseconds, 50 to 60,000; none:
+    /// [`MAX_STALENESS_MS_DEFAULT`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_staleness_ms: Option<u64>,
+    /// A primary that lost touch with the majority goes on taking writes of this eventual namespace; what it took is lost once
+    /// another one has taken over.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub minority_writes: bool,
 }
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// How far behind a copy may be that answers a read, where nothing else is said.
+pub const MAX_STALENESS_MS_DEFAULT: u64 = 200;
+
+/// Least and most of it.
+pub const MAX_STALENESS_MS: std::ops::RangeInclusive<u64> = 50..=60_000;
 
 /// Most further copies of a partition.
 pub const COPIES_MAX: u8 = 4;
@@ -194,6 +274,10 @@ impl NamespaceSpec {
             consistency: Consistency::default(),
             replicas: None,
             min_in_sync: None,
+            strong_read: StrongRead::default(),
+            reads: Reads::default(),
+            max_staleness_ms: None,
+            minority_writes: false,
         }
     }
 
@@ -232,6 +316,24 @@ impl NamespaceSpec {
         let copies = self.replicas.unwrap_or(COPIES_MAX) + 1;
         if self.min_in_sync.is_some_and(|least| !(1..=copies).contains(&least)) {
             return Err(format!("copies that must be in sync are 1 to {copies}, as many as there are"));
+        }
+        if self.max_staleness_ms.is_some_and(|most| !MAX_STALENESS_MS.contains(&most)) {
+            let (least, most) = (MAX_STALENESS_MS.start(), MAX_STALENESS_MS.end());
+            return Err(format!(
+                "a copy may be {least} to {most} ms behind; leave it out for {MAX_STALENESS_MS_DEFAULT}"
+            ));
+        }
+        match self.consistency {
+            Consistency::Strong if self.reads == Reads::Any || self.max_staleness_ms.is_some() => {
+                return Err("reads of a strong namespace are never stale: its primary alone answers them".into());
+            }
+            Consistency::Strong if self.minority_writes => {
+                return Err("a strong namespace takes no writes in a minority: they could not survive".into());
+            }
+            Consistency::Eventual if self.strong_read == StrongRead::Confirm => {
+                return Err("reads are confirmed only in a strong namespace".into());
+            }
+            _ => {}
         }
         if self.default_ttl_ms == Some(0) || self.max_ttl_ms == Some(0) {
             return Err("a time to live must be above 0; leave it out for none".into());
@@ -289,6 +391,12 @@ mod tests {
         assert!(NamespaceSpec { replicas: Some(5), ..spec.clone() }.check().is_err());
         assert!(NamespaceSpec { replicas: Some(1), min_in_sync: Some(3), ..spec.clone() }.check().is_err());
         assert!(NamespaceSpec { min_in_sync: Some(0), ..spec.clone() }.check().is_err());
+        assert!(NamespaceSpec { max_staleness_ms: Some(49), ..spec.clone() }.check().is_err());
+        assert!(NamespaceSpec { strong_read: StrongRead::Confirm, ..spec.clone() }.check().is_err());
+        let strong = NamespaceSpec { consistency: Consistency::Strong, ..spec.clone() };
+        assert!(NamespaceSpec { reads: Reads::Any, ..strong.clone() }.check().is_err());
+        assert!(NamespaceSpec { minority_writes: true, ..strong.clone() }.check().is_err());
+        assert_eq!(NamespaceSpec { strong_read: StrongRead::Confirm, ..strong }.check(), Ok(()));
         assert!(NamespaceSpec { default_ttl_ms: Some(2), max_ttl_ms: Some(1), ..spec }.check().is_err());
     }
 }

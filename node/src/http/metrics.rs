@@ -67,6 +67,7 @@ fn node_figures(text: &mut Text, cluster: &Cluster, report: &NodeReport) {
         ("dcache_sent_bytes_total", "Bytes of replies to clients.", traffic.bytes_out),
         ("dcache_forwarded_total", "Requests passed on to their owner.", traffic.forwarded),
         ("dcache_forward_errors_total", "Of these, without an answer of the owner.", traffic.forward_errors),
+        ("dcache_copy_reads_total", "Reads answered by copies of what other nodes serve.", traffic.copy_reads),
         ("dcache_served_for_peers_total", "Requests of other nodes answered.", traffic.served_for_peers),
     ];
     for (name, help, value) in counters {

@@ -80,8 +80,15 @@ impl Replica {
     /// What is committed goes into the store.
     fn commit_through(&mut self, seq: u64, out: &mut Vec<Output>) {
         self.commit = self.commit.max(seq);
-        out.extend(self.due(self.commit).map(|effect| Output::Apply(effect.clone())));
+        self.apply(self.commit, out);
         self.applied = self.applied.max(self.commit.min(self.log.last().seq));
+    }
+
+    pub(super) fn apply(&self, through: u64, out: &mut Vec<Output>) {
+        let due: Vec<Effect> = self.due(through).cloned().collect();
+        if !due.is_empty() {
+            out.push(Output::Apply(due));
+        }
     }
 
     /// A piece of the primary's store. What is asked for is one sync after the other, so what names another is of no use.

@@ -3,7 +3,7 @@
 use super::{Entry, Position};
 use std::collections::VecDeque;
 
-/// What an entry costs besides its effect's bytes: its place here, and the counts of a shared effect.
+/// What an entry costs besides its effect's bytes: its place here, and its part of what effects share.
 const ENTRY_BYTES: u64 = (size_of::<Logged>() + 2 * size_of::<usize>()) as u64;
 
 #[derive(Debug)]
@@ -104,10 +104,9 @@ impl Log {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
 
     fn entry(seq: u64, len: usize) -> Entry {
-        Entry { position: Position { term: 1, seq }, effect: Arc::from(vec![0; len]) }
+        Entry { position: Position { term: 1, seq }, effect: vec![0; len].into() }
     }
 
     #[test]

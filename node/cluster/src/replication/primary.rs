@@ -130,6 +130,11 @@ impl Replica {
         self.configuration.in_sync.iter().copied().filter(|member| *member != self.me)
     }
 
+    /// Whom commits wait for.
+    pub(super) fn counted(&self) -> impl Iterator<Item = Member> + '_ {
+        self.others().chain(self.pending)
+    }
+
     /// Whether commits wait for it.
     fn counts(&self, member: Member) -> bool {
         self.pending == Some(member) || self.configuration.in_sync.contains(&member)
@@ -239,6 +244,7 @@ impl Replica {
             let (generation, term) = (self.configuration.generation, self.configuration.term);
             let message = super::Message { from: self.me, generation, term, body };
             (peer.sent, peer.sent_at) = (peer.sent + count as u64, now);
+            self.sent_through = self.sent_through.max(peer.sent);
             out.push(Output::Send(peer.member, message));
             previous = match self.log.position(peer.sent) {
                 Some(position) if peer.sent < end => position,
@@ -273,7 +279,7 @@ impl Replica {
     /// Who counts and had better not.
     fn leaving(&self, now: Duration) -> Option<Member> {
         let end = self.log.last().seq;
-        let counted = || self.others().chain(self.pending);
+        let counted = || self.counted();
         if self.must_be_alone() {
             return counted().next();
         }

@@ -27,7 +27,7 @@ fn agreed(generation: u64, term: u64, version: u64, primary: Option<u64>, in_syn
 }
 
 fn effect(byte: u8) -> Effect {
-    Arc::new([byte])
+    Effect::copy_from_slice(&[byte])
 }
 
 /// Copies that hand each other every message at once, and the stores they fill: effects one after the other.
@@ -90,14 +90,14 @@ impl Pair {
                     copy.0.receive(ms(100), message, &mut follows);
                 }
                 Output::Propose { change, .. } => self.proposed.push(change),
-                Output::Apply(effect) => store.extend(effect.iter()),
+                Output::Apply(effects) => store.extend(effects.iter().flatten()),
                 Output::Clear => store.clear(),
                 Output::Load(state) => store.extend(state.iter()),
                 Output::ReadChunk { to, attempt, cursor } => {
                     let from = cursor.unwrap_or(0) as usize;
                     let piece = &store[from..(from + PIECE).min(store.len())];
                     let next = (from + PIECE < store.len()).then_some((from + PIECE) as u64);
-                    replica.send_chunk(ms(100), to, attempt, piece.into(), next, &mut follows);
+                    replica.send_chunk(ms(100), to, attempt, Effect::copy_from_slice(piece), next, &mut follows);
                 }
                 Output::FetchConfiguration => {}
             }
@@ -533,7 +533,7 @@ fn all_data_is_there_when_everything_up_to_the_last_chunk_is_applied() {
     assert_eq!(out[..2], [Output::Clear, Output::Load(effect(100))]);
     assert_eq!(bodies(&out), [&Body::Loaded { attempt, index: 0 }]);
     let out = learner.append(10, 11..13, 11);
-    assert_eq!(out[0], Output::Apply(effect(11)));
+    assert_eq!(out[0], Output::Apply(vec![effect(11)]));
     assert_eq!(bodies(&out), [&Body::Ack { seq: 12, applied: 11, attempt, has_data: false }]);
     assert_eq!(bodies(&learner.chunk(0, 10, None)), [&Body::Loaded { attempt, index: 0 }], "repeated");
     assert_eq!(learner.chunk(1, 13, Some(13))[0], Output::Load(effect(101)));
@@ -609,4 +609,41 @@ fn an_emptied_store_has_lost_nothing() {
     learner.replica.note_lossy();
     learner.chunk(1, 10, Some(10));
     assert!(learner.replica.has_data() && learner.replica.is_lossy(), "from its own doing since");
+}
+
+#[test]
+fn a_read_is_confirmed_by_an_entry_that_nobody_had_been_sent_before_it() {
+    let mut pair = Pair::new(&[1, 2]);
+    pair.configure(&agreed(1, 1, 1, Some(1), &[1, 2]), &[]);
+    pair.write(1, 7);
+    pair.tick(1, ms(100));
+    let primary = pair.of(1);
+    let committed = primary.commit();
+    let seq = primary.confirm(ms(0)).expect("serves");
+    assert_eq!((committed, seq), (1, 2), "what is committed was acknowledged before the read, which says nothing");
+    assert_eq!(primary.confirm(ms(0)), Ok(2), "reads before it is sent share it");
+    let mut sent = Vec::new();
+    primary.flush(ms(101), &mut sent);
+    assert_eq!(primary.confirm(ms(0)), Ok(3), "what is under way may have been acknowledged before the read");
+    pair.carry_out(member(1), sent);
+    pair.tick(1, ms(102));
+    assert_eq!((pair.of(1).commit(), pair.store(2)), (3, &[7][..]), "it changes nothing");
+    // The other one has taken over, and this one has not heard of it.
+    let (mut out, mut answers) = (Vec::new(), Vec::new());
+    pair.of(2).configure(ms(103), &agreed(1, 2, 2, Some(2), &[1, 2]), Vec::new(), &mut out);
+    let seq = pair.of(1).confirm(ms(0)).expect("knows no better");
+    pair.of(1).flush(ms(103), &mut answers);
+    for output in answers {
+        if let Output::Send(_, message) = output {
+            pair.of(2).receive(ms(103), message, &mut out);
+        }
+    }
+    assert!(
+        out.iter().all(|output| !matches!(output, Output::Send(_, Message { body: Body::Ack { .. }, .. }))),
+        "{out:?}"
+    );
+    assert!(pair.of(1).commit() < seq);
+    pair.configure(&agreed(1, 3, 3, Some(1), &[1]), &[]);
+    let alone = pair.of(1).confirm(ms(0)).expect("serves");
+    assert_eq!(alone, pair.of(1).commit(), "nobody could take over from one that is alone");
 }

@@ -320,15 +320,17 @@ pub fn asking(context: &mut Context<'_>) -> Result<(), WireError> {
     Ok(())
 }
 
-/// Every slot is answered by its primary, so reading from a replica is never what happens.
+/// Copies here that are new enough answer reads, and what they cannot answer is forwarded.
 pub fn readonly(context: &mut Context<'_>) -> Result<(), WireError> {
     require_cluster(context)?;
+    context.client.reads_copies = true;
     context.reply.ok();
     Ok(())
 }
 
 pub fn readwrite(context: &mut Context<'_>) -> Result<(), WireError> {
     require_cluster(context)?;
+    context.client.reads_copies = false;
     context.reply.ok();
     Ok(())
 }

@@ -125,6 +125,7 @@ pub fn reset(context: &mut Context<'_>) -> Result<(), WireError> {
         client.no_touch.store(false, Relaxed);
     }
     context.client.no_touch = false;
+    context.client.reads_copies = false;
     context.client.replies = Replies::All;
     context.client.set_database(0);
     context.client.set_version(Version::Resp2);

@@ -92,6 +92,8 @@ pub enum Gateway {
     SameSlot,
     /// Every node answers for its own keys, and the answers become one.
     Everywhere(Gather),
+    /// At both doors: whoever serves what the client wrote tells which copies have it.
+    Copies,
 }
 
 /// How the answers of a split command become one.
@@ -287,6 +289,10 @@ impl Command {
             (!range.is_empty()).then_some(range.start)
         };
         args.get(self.keys.iter().find_map(first_of)?)
+    }
+
+    pub fn is_read(&self) -> bool {
+        self.flags.has(Flags::READONLY)
     }
 
     pub fn is_write(&self) -> bool {

@@ -173,6 +173,7 @@ fn stats_section(context: &Context<'_>, lines: &mut Lines) {
     lines.add("total_error_replies", since(|t| t.errors));
     lines.add("dcache_forwarded", since(|t| t.forwarded));
     lines.add("dcache_forward_errors", since(|t| t.forward_errors));
+    lines.add("dcache_copy_reads", since(|t| t.copy_reads));
     lines.add("dcache_served_for_peers", since(|t| t.served_for_peers));
 }
 
@@ -461,7 +462,7 @@ pub fn role(context: &mut Context<'_>) -> Result<(), WireError> {
     Ok(())
 }
 
-/// No copies are shown to clients, so none has acknowledged; it never waits.
+/// Where nothing is copied; otherwise it is `gateway::copies`'s.
 pub fn wait(context: &mut Context<'_>) -> Result<(), WireError> {
     number::parse_integer(context.arg(1)).ok_or(WireError::NotInteger)?;
     let timeout = number::parse_integer(context.arg(2));

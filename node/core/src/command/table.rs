@@ -335,7 +335,13 @@ pub static COMMANDS: [Command; 127] = numbered([
     },
     // Cluster
     Command {
-        docs: docs("cluster", "3.0.0", "O(1)", "Allows reads of keys this node is not primary for.", &[]),
+        docs: docs(
+            "cluster",
+            "3.0.0",
+            "O(1)",
+            "Allows copies that are new enough to answer reads of this connection.",
+            &[],
+        ),
         ..command(
             "readonly",
             1,
@@ -1107,6 +1113,7 @@ pub static COMMANDS: [Command; 127] = numbered([
             "Answers how many copies have acknowledged the writes of this connection.",
             &[integer("numreplicas"), integer("timeout")],
         ),
+        gateway: Gateway::Copies,
         ..command("wait", 3, Flags::BLOCKING, Categories::BLOCKING.or(Categories::CONNECTION), server::wait)
     },
     Command {

@@ -10,6 +10,7 @@
 //! Integers are little-endian. The slot is the key's, said so that nobody computes it again. Every effect is absolute: done twice, or after what it already contains, it changes nothing
 //! more. Which namespace a key is in is not said: that follows from the key wherever it arrives.
 
+use bytes::BufMut;
 use dcache_engine::ValueRef;
 
 /// All databases, in [`Effect::Clear`].
@@ -67,35 +68,43 @@ impl<'a> Effect<'a> {
         }
     }
 
-    pub fn encode(&self, out: &mut Vec<u8>) {
-        let expiry = |at: &Option<u64>| at.unwrap_or(NEVER).to_le_bytes();
+    /// Bytes of it encoded, at most.
+    pub fn len_max(&self) -> usize {
+        match self {
+            Effect::Set { key, value, .. } => 17 + key.len() + value.len(),
+            Effect::Remove { key, .. } | Effect::Expiry { key, .. } => 13 + key.len(),
+            Effect::Clear { .. } => 3,
+        }
+    }
+
+    pub fn encode(&self, out: &mut impl BufMut) {
+        let expiry = |at: &Option<u64>| at.unwrap_or(NEVER);
         match self {
             Effect::Set { database, slot, key, value, expires_at_ms } => {
-                out.reserve(17 + key.len() + value.len());
-                out.push(1);
-                out.extend_from_slice(&database.to_le_bytes());
-                out.extend_from_slice(&slot.to_le_bytes());
-                out.extend_from_slice(&expiry(expires_at_ms));
-                out.extend_from_slice(&(key.len() as u32).to_le_bytes());
-                out.extend_from_slice(key);
-                out.extend_from_slice(value);
+                out.put_u8(1);
+                out.put_u16_le(*database);
+                out.put_u16_le(*slot);
+                out.put_u64_le(expiry(expires_at_ms));
+                out.put_u32_le(key.len() as u32);
+                out.put_slice(key);
+                out.put_slice(value);
             }
             Effect::Remove { database, slot, key } => {
-                out.push(2);
-                out.extend_from_slice(&database.to_le_bytes());
-                out.extend_from_slice(&slot.to_le_bytes());
-                out.extend_from_slice(key);
+                out.put_u8(2);
+                out.put_u16_le(*database);
+                out.put_u16_le(*slot);
+                out.put_slice(key);
             }
             Effect::Expiry { database, slot, key, expires_at_ms } => {
-                out.push(3);
-                out.extend_from_slice(&database.to_le_bytes());
-                out.extend_from_slice(&slot.to_le_bytes());
-                out.extend_from_slice(&expiry(expires_at_ms));
-                out.extend_from_slice(key);
+                out.put_u8(3);
+                out.put_u16_le(*database);
+                out.put_u16_le(*slot);
+                out.put_u64_le(expiry(expires_at_ms));
+                out.put_slice(key);
             }
             Effect::Clear { database } => {
-                out.push(4);
-                out.extend_from_slice(&database.unwrap_or(ALL).to_le_bytes());
+                out.put_u8(4);
+                out.put_u16_le(database.unwrap_or(ALL));
             }
         }
     }
@@ -143,6 +152,7 @@ fn expiry_of(bytes: &[u8]) -> Option<(Option<u64>, &[u8])> {
 /// Appends an effect to a piece of a full sync.
 pub fn push_to_piece(effect: Effect<'_>, piece: &mut Vec<u8>) {
     let mark = piece.len();
+    piece.reserve(4 + effect.len_max());
     piece.extend_from_slice(&[0; 4]);
     effect.encode(piece);
     let length = (piece.len() - mark - 4) as u32;

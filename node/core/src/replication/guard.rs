@@ -4,10 +4,13 @@
 //! take over when it ends. *After*: what was read in a strong namespace must have been this node's to tell at some moment after
 //! it was read, and the reply waits until everything it says is committed; so does the reply of what was recorded.
 //!
-//! Reads of eventual namespaces go on without a lease: they promise nothing about the newest write.
+//! Where reads are confirmed, they also wait for all copies in sync to say that this node still was the primary after it read.
+//!
+//! Reads of eventual namespaces go on without a lease: they promise nothing about the newest write. Writes do where the
+//! namespace says so.
 
 use super::hold::{Hold, Standing};
-use super::{Replication, STRONG};
+use super::{CONFIRM, MINORITY, Replication, STRONG};
 use crate::Node;
 use crate::batch::KeyPlace;
 use crate::command::{self, Command};
@@ -31,6 +34,7 @@ struct Key {
     partition: PartitionId,
     term: u64,
     hash: u64,
+    is_confirmed: bool,
 }
 
 /// A request about to run here: what is known of it.
@@ -60,11 +64,12 @@ impl Request<'_> {
                 continue;
             }
             let namespace = self.view.namespace_of(self.database, key);
-            let is_strong = self.node.replication().kind(namespace) & STRONG != 0;
+            let kind = self.node.replication().kind(namespace);
+            let is_strong = kind & STRONG != 0;
             if !is_strong && !self.command.is_write() {
                 continue;
             }
-            if !self.node.has_lease(self.now) && !is_broken(Rule::ServesUnderLease) {
+            if kind & MINORITY == 0 && !self.node.has_lease(self.now) && !is_broken(Rule::ServesUnderLease) {
                 return Err(WireError::NoLease);
             }
             let term = self.node.replication().serving(partition);
@@ -78,7 +83,8 @@ impl Request<'_> {
                 return Err(WireError::TooFewCopies);
             }
             if is_strong {
-                let key = Key { partition, term, hash: place.hash };
+                let is_confirmed = kind & CONFIRM != 0;
+                let key = Key { partition, term, hash: place.hash, is_confirmed };
                 match begun.first {
                     None => begun.first = Some(key),
                     Some(_) => begun.more.push(key),
@@ -107,11 +113,22 @@ impl Request<'_> {
             Ok(()) => {}
         }
         for key in begun.first.iter().chain(&begun.more) {
-            match replication.standing_of_key(key.partition, key.term, key.hash) {
+            let standing = match key.is_confirmed {
+                false => replication.standing_of_key(key.partition, key.term, key.hash),
+                // After what it read was written, whatever of that is not committed.
+                true => replication.confirm(key.partition, key.term).map_or(Standing::Lost, Standing::Waiting),
+            };
+            match standing {
                 Standing::Ready => {}
                 Standing::Waiting(seq) => {
-                    let hold =
-                        Hold { partition: key.partition, term: key.term, seq, start: range.start, end: range.end };
+                    let hold = Hold {
+                        partition: key.partition,
+                        term: key.term,
+                        seq,
+                        start: range.start,
+                        end: range.end,
+                        is_read: !has_recorded,
+                    };
                     if !holds.contains(&hold) {
                         holds.push(hold);
                     }

@@ -14,6 +14,8 @@ pub struct Hold {
     /// Where the reply is in the buffer it was written to.
     pub start: usize,
     pub end: usize,
+    /// The reply tells what was read, and changed nothing.
+    pub is_read: bool,
 }
 
 /// How it stands with a [`Hold`].
@@ -27,9 +29,11 @@ pub enum Standing {
     Lost,
 }
 
-/// What a client is told in place of a reply that cannot be confirmed.
+/// What a client is told in place of a reply that cannot be confirmed: of a write, and of a read.
 pub const NOT_CONFIRMED: &[u8] =
     b"-TIMEOUT the write is not confirmed by all copies in sync: it may have happened or may still happen\r\n";
+pub const NOT_CONFIRMED_READ: &[u8] =
+    b"-TIMEOUT the value is not confirmed by all copies in sync: nothing was changed, read it again\r\n";
 
 /// Replies in a buffer that wait, in order.
 pub struct Held {
@@ -88,8 +92,9 @@ impl Held {
     }
 
     fn replace(&mut self, hold: Hold) {
-        self.bytes.splice(hold.start..hold.end, NOT_CONFIRMED.iter().copied());
-        let shift = |at: usize| (at + NOT_CONFIRMED.len()).wrapping_sub(hold.end - hold.start);
+        let text = if hold.is_read { NOT_CONFIRMED_READ } else { NOT_CONFIRMED };
+        self.bytes.splice(hold.start..hold.end, text.iter().copied());
+        let shift = |at: usize| (at + text.len()).wrapping_sub(hold.end - hold.start);
         // One reply may wait for several entries; it is replaced once.
         let rest = self.holds[self.settled..].iter().filter(|other| other.start != hold.start);
         let rest: Vec<Hold> =

@@ -11,12 +11,72 @@
 //!  given up  7     attempt u64
 //! ```
 //!
+//! With 0xffff in place of a partition, a message is about all of them:
+//!
+//! ```text
+//!  ask       8     asked at u64
+//!  levels    9     asked at u64 │ count u32, each partition u16, term u64, seq u64
+//! ```
+//!
 //! Integers are little-endian. Entries of one message follow each other, so only the first one's seq is said, by what is before
 //! it. Who sends is known from the link.
 
+use super::freshness::Level;
 use dcache_cluster::failover::Member;
 use dcache_cluster::replication::{Body, Effect, Entry, Message, Position};
 use dcache_protocol::PartitionId;
+
+/// In place of a partition: about all.
+const ALL: u16 = u16::MAX;
+
+/// A message about all partitions between two nodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OfAll {
+    Ask { asked_at: u64 },
+    Levels { asked_at: u64, levels: Vec<Level> },
+}
+
+pub fn encode_ask(asked_at: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(&ALL.to_le_bytes());
+    out.push(8);
+    out.extend_from_slice(&asked_at.to_le_bytes());
+}
+
+pub fn encode_levels(asked_at: u64, levels: &[Level], out: &mut Vec<u8>) {
+    out.extend_from_slice(&ALL.to_le_bytes());
+    out.push(9);
+    out.extend_from_slice(&asked_at.to_le_bytes());
+    out.extend_from_slice(&(levels.len() as u32).to_le_bytes());
+    for level in levels {
+        out.extend_from_slice(&level.partition.0.to_le_bytes());
+        out.extend_from_slice(&level.term.to_le_bytes());
+        out.extend_from_slice(&level.seq.to_le_bytes());
+    }
+}
+
+/// None: these are not the bytes of a message about all partitions.
+pub fn decode_of_all(bytes: &[u8]) -> Option<OfAll> {
+    let mut rest = Rest(bytes);
+    if u16::from_le_bytes(rest.take()?) != ALL {
+        return None;
+    }
+    let ([kind], asked_at) = (rest.take()?, rest.number()?);
+    let message = match kind {
+        8 => OfAll::Ask { asked_at },
+        9 => {
+            let count = u32::from_le_bytes(rest.take()?) as usize;
+            // Each takes 18 bytes: no memory for what is not there.
+            let mut levels = Vec::with_capacity(count.min(rest.0.len() / 18));
+            for _ in 0..count {
+                let partition = PartitionId(u16::from_le_bytes(rest.take()?));
+                levels.push(Level { partition, term: rest.number()?, seq: rest.number()? });
+            }
+            OfAll::Levels { asked_at, levels }
+        }
+        _ => return None,
+    };
+    rest.0.is_empty().then_some(message)
+}
 
 pub fn encode(partition: PartitionId, message: &Message, out: &mut Vec<u8>) {
     let mut put = |bytes: &[u8]| out.extend_from_slice(bytes);
@@ -100,12 +160,15 @@ pub fn decode(from: Member, bytes: &[u8]) -> Option<(PartitionId, Message)> {
             let count = u32::from_le_bytes(rest.take()?) as usize;
             // Each takes 12 bytes at least: no memory for what is not there.
             let mut entries = Vec::with_capacity(count.min(rest.0.len() / 12));
+            // All effects share one copy of the message.
+            let all = Effect::copy_from_slice(rest.0);
             for index in 0..count as u64 {
                 let term = rest.number()?;
                 let length = u32::from_le_bytes(rest.take()?) as usize;
-                let effect: Effect = rest.bytes(length)?.into();
+                let start = all.len() - rest.0.len();
+                rest.bytes(length)?;
                 let seq = previous.seq.checked_add(1 + index)?;
-                entries.push(Entry { position: Position { term, seq }, effect });
+                entries.push(Entry { position: Position { term, seq }, effect: all.slice(start..start + length) });
             }
             Body::Append { previous, entries, commit, term_start }
         }
@@ -125,7 +188,7 @@ pub fn decode(from: Member, bytes: &[u8]) -> Option<(PartitionId, Message)> {
             let (start, as_of) = (rest.position()?, rest.number()?);
             let [has_end] = rest.take()?;
             let end = rest.number()?;
-            let state: Effect = std::mem::take(&mut rest.0).into();
+            let state = Effect::copy_from_slice(std::mem::take(&mut rest.0));
             Body::Chunk { attempt, index, start, as_of, state, end: (has_end == 1).then_some(end) }
         }
         5 => Body::Loaded { attempt: rest.number()?, index: rest.number()? },
@@ -169,7 +232,10 @@ mod tests {
     fn some() -> Vec<Message> {
         let from = Member { node: NodeId(3), incarnation: Incarnation(4) };
         let position = |term, seq| Position { term, seq };
-        let entry = |term, seq, text: &str| Entry { position: position(term, seq), effect: text.as_bytes().into() };
+        let entry = |term, seq, text: &str| Entry {
+            position: position(term, seq),
+            effect: Effect::copy_from_slice(text.as_bytes()),
+        };
         let entries = vec![entry(4, 11, "one"), entry(5, 12, "")];
         [
             Body::Append { previous: position(4, 10), entries, commit: 9, term_start: 11 },
@@ -182,7 +248,7 @@ mod tests {
                 index: 2,
                 start: position(3, 4),
                 as_of: 5,
-                state: b"state"[..].into(),
+                state: Effect::from_static(b"state"),
                 end: Some(6),
             },
             Body::Loaded { attempt: 1, index: 7 },
@@ -210,6 +276,20 @@ mod tests {
                 assert_eq!(decode(message.from, &bytes[..length]), None, "{message:?} {length}");
             }
         }
+    }
+
+    #[test]
+    fn messages_about_all_read_back_and_no_part_of_one_is_one() {
+        let level = |partition, seq| Level { partition: PartitionId(partition), term: 3, seq };
+        let levels = vec![level(0, 1), level(1023, u64::MAX)];
+        let (mut ask, mut told) = (Vec::new(), Vec::new());
+        encode_ask(7, &mut ask);
+        encode_levels(8, &levels, &mut told);
+        assert_eq!(decode_of_all(&ask), Some(OfAll::Ask { asked_at: 7 }));
+        assert_eq!(decode_of_all(&told), Some(OfAll::Levels { asked_at: 8, levels }));
+        assert!((0..told.len()).all(|length| decode_of_all(&told[..length]).is_none()));
+        let from = some()[0].from;
+        assert!([&ask, &told].iter().all(|bytes| decode(from, bytes).is_none() && commit_of(bytes).is_none()));
     }
 
     #[test]
