@@ -64,8 +64,7 @@ class Cluster:
 
     def wait_until_healthy(self, within=60):
         deadline = time.monotonic() + within
-        while subprocess.run([self.dcache, "cluster", "status", "--check"], env=self.environment,
-                             capture_output=True).returncode != 0:
+        while (status := self.status())["health"] != "healthy" or status["partitionsInSync"] < status["partitions"]:
             if time.monotonic() > deadline:
                 raise RuntimeError("the cluster does not get healthy")
             time.sleep(0.05)

@@ -130,7 +130,8 @@ fn a_node_that_lost_its_data_directory_takes_its_place_again_under_its_name() {
 fn what_a_failover_could_lose_is_shown_before_it() {
     let home = Home::new();
     let nodes = cluster(&home);
-    let links = || nodes[0].ok(&home, &["stats", "replication", "--node", "n1", "-o", "json"]).json()["links"].clone();
+    let stats = || nodes[0].ok(&home, &["stats", "replication", "--node", "n1", "-o", "json"]).json();
+    let links = || stats()["links"].clone();
     let all_in_sync: u64 = links().as_array().unwrap().iter().map(|link| link["inSync"].as_u64().unwrap()).sum();
     assert!(all_in_sync > 300, "{}", links());
     let before = status(&home, &nodes[0]);
@@ -141,8 +142,10 @@ fn what_a_failover_could_lose_is_shown_before_it() {
         for n in 0..50 {
             wire.ask(&["SET", &key_of(&before, "n1", &format!("e:{n}:")), "v"]);
         }
-        let links = links();
-        let to_n2 = links.as_array().unwrap().iter().find(|link| link["node"] == "n2").cloned();
+        let stats = stats();
+        let is_behind = |copy: &serde_json::Value| copy["node"] == "n2" && copy["entries"].as_u64() > Some(0);
+        let is_told = stats["behind"].as_array().unwrap().iter().any(is_behind);
+        let to_n2 = stats["links"].as_array().unwrap().iter().find(|link| is_told && link["node"] == "n2").cloned();
         to_n2.filter(|link| link["entries"].as_u64() > Some(0) && link["lagMs"].as_u64() > Some(0))
     });
     send("CONT", nodes[1].process.id());

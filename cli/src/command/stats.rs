@@ -10,7 +10,7 @@ use crate::exit::Exit;
 use crate::output::{Column, Output, Style, Table, clean, paint};
 use dcache_client::Control;
 use dcache_protocol::control::{
-    ClusterStatus, CommandFigures, Envelope, Latency, LinkLag, NamespaceFigures, NodeReport, NodeStatus,
+    ClusterStatus, CommandFigures, CopyLag, Envelope, Latency, LinkLag, NamespaceFigures, NodeReport, NodeStatus,
     ReplicationFigures, Window,
 };
 use dcache_protocol::size::{format_count, format_size};
@@ -139,6 +139,16 @@ struct Replication {
     discarded: u64,
     overflowed: u64,
     links: Vec<Link>,
+    behind: Vec<Copy>,
+}
+
+/// One copy that lacks something of a partition that a node serves.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Copy {
+    from: String,
+    #[serde(flatten)]
+    lag: CopyLag,
 }
 
 /// How far the copies on one node are behind those of another.
@@ -157,12 +167,17 @@ impl Replication {
             let link = |lag: &LinkLag| Link { from: report.name.clone(), lag: lag.clone() };
             report.replication.links.iter().map(link).collect()
         };
+        let behind = |report: &&NodeReport| -> Vec<Copy> {
+            let copy = |lag: &CopyLag| Copy { from: report.name.clone(), lag: lag.clone() };
+            report.replication.behind.iter().map(copy).collect()
+        };
         Replication {
             log_bytes: sum(|r| r.log_bytes),
             taken_over: sum(|r| r.taken_over),
             discarded: sum(|r| r.discarded),
             overflowed: sum(|r| r.overflowed),
             links: reports.iter().flat_map(links).collect(),
+            behind: reports.iter().flat_map(behind).collect(),
         }
     }
 }
@@ -409,8 +424,32 @@ fn print_replication(out: &Output, replication: &Replication) -> Result<()> {
             format!("{} ms", lag.lag_ms),
         ]);
     }
+    out.table(&table)?;
+    if replication.behind.is_empty() {
+        return Ok(());
+    }
+    let mut table = Table::new(COPY_COLUMNS);
+    for Copy { from, lag } in &replication.behind {
+        table.row(vec![
+            lag.partition.to_string(),
+            clean(from),
+            clean(&lag.node),
+            if lag.in_sync { "in sync" } else { "being built" }.into(),
+            format_count(lag.entries as f64),
+            format!("{} ms", lag.lag_ms),
+        ]);
+    }
     out.table(&table)
 }
+
+const COPY_COLUMNS: &[Column] = &[
+    Column::new("PARTITION", "the furthest behind first, some of each node"),
+    Column::new("FROM", "the node that serves it"),
+    Column::new("TO", "the node with the copy"),
+    Column::new("COPY", "whether it counts as in sync"),
+    Column::new("BEHIND", "entries that it has not acknowledged").number(),
+    Column::new("LAG", "age of the oldest of them").number(),
+];
 
 const CALL_COLUMNS: &[Column] = &[
     Column::new("COMMAND", "its name"),

@@ -22,6 +22,8 @@ pub enum Rule {
     ExpiryIsLogged,
     /// A write of which nobody knows whether it ran is not sent again.
     WritesRunOnce,
+    /// A copy answers only while it is known to be new enough.
+    CopiesAreFresh,
 }
 
 #[cfg(feature = "mutants")]

@@ -36,7 +36,7 @@ use dcache_cluster::failover::{Change as Proposal, Configuration, Member, Regist
 use dcache_cluster::mutant::{Rule, is_broken};
 use dcache_cluster::replication::{Lag, Output, Replica, Standing as Copy};
 use dcache_engine::{Cause, Change, Engine, Journal, NamespaceId, SlotRole, ValueRef, charge};
-use dcache_protocol::control::{LinkLag, ReplicationFigures};
+use dcache_protocol::control::{CopyLag, LinkLag, ReplicationFigures};
 use dcache_protocol::error::WireError;
 use dcache_protocol::namespace::{Reads, StrongRead};
 use dcache_protocol::{Consistency, NodeId, PartitionId, SLOTS, Slot, SlotRange};
@@ -46,7 +46,9 @@ use hold::{Hold, Standing};
 use parking_lot::Mutex;
 use queue::Queues;
 use std::cell::RefCell;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::RangeInclusive;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
@@ -799,7 +801,9 @@ impl Node {
             overflowed: replication.queues.lost(),
             ..ReplicationFigures::default()
         };
-        for partition in replication.partitions.get().into_iter().flat_map(|all| &all.list) {
+        let mut behind = Vec::new();
+        let partitions = replication.partitions.get().into_iter().flat_map(|all| &all.list);
+        for (number, partition) in partitions.enumerate() {
             let state = partition.state.lock();
             let Some(replica) = &state.replica else { continue };
             figures.log_bytes += replica.log_bytes();
@@ -808,20 +812,59 @@ impl Node {
                     node: view.node(lag.member.node).map(|node| node.name.clone()).unwrap_or_default(),
                     ..LinkLag::default()
                 });
-                if lag.standing != Copy::InSync {
+                let in_sync = lag.standing == Copy::InSync;
+                let mut copy = CopyLag {
+                    partition: number as u16,
+                    node: link.node.clone(),
+                    in_sync,
+                    entries: lag.unacknowledged,
+                    lag_ms: 0,
+                };
+                if in_sync {
+                    link.in_sync += 1;
+                    link.entries += lag.unacknowledged;
+                    let reached = replica.last().seq - lag.unacknowledged;
+                    if let Some((at, _)) = state.marks.iter().find(|(_, seq)| lag.unacknowledged > 0 && *seq > reached)
+                    {
+                        copy.lag_ms = now.saturating_sub(*at).as_millis() as u64;
+                        link.lag_ms = link.lag_ms.max(copy.lag_ms);
+                    }
+                } else {
                     link.building += 1;
-                    continue;
                 }
-                link.in_sync += 1;
-                link.entries += lag.unacknowledged;
-                let reached = replica.last().seq - lag.unacknowledged;
-                if let Some((at, _)) = state.marks.iter().find(|(_, seq)| lag.unacknowledged > 0 && *seq > reached) {
-                    link.lag_ms = link.lag_ms.max(now.saturating_sub(*at).as_millis() as u64);
+                if !in_sync || copy.entries > 0 {
+                    behind.push(copy);
                 }
             }
         }
+        behind.sort_by_key(|copy| (copy.in_sync, Reverse(copy.lag_ms), Reverse(copy.entries)));
+        behind.truncate(CopyLag::MAX);
+        figures.behind = behind;
         figures.links = links.into_values().collect();
         figures
+    }
+
+    /// One number for all that this node's copy of a partition holds, for comparison with other copies; none: it has no copy, or
+    /// not all of its data.
+    pub fn digest(&self, number: PartitionId) -> Option<u64> {
+        let partition = self.replication.of(number)?;
+        let _order = partition.order.lock();
+        if !partition.state.lock().replica.as_ref().is_some_and(Replica::has_data) {
+            return None;
+        }
+        let (mut digest, end) = (0u64, partition.slots.last.number() + 1);
+        let mut next = Some(Engine::cursor_of(partition.slots.first.number()));
+        while let Some(cursor) = next {
+            next = self.engine.copy_slots(cursor, end, PIECE_BYTES, &mut |entry| {
+                if self.replication.is_replicated(entry.namespace) {
+                    let mut hasher = DefaultHasher::new();
+                    let value = entry.value.as_string().unwrap_or_default();
+                    (entry.database, entry.key, value, entry.expires_at_ms).hash(&mut hasher);
+                    digest ^= hasher.finish();
+                }
+            });
+        }
+        Some(digest)
     }
 
     /// Lets another copy in sync take a partition over, if there is one: it stops being written to, and once all of it is

@@ -250,6 +250,27 @@ pub struct ReplicationFigures {
     pub discarded: u64,
     /// Messages to other nodes that found too many waiting; they are sent again.
     pub overflowed: u64,
+    /// Copies of partitions served here that lack something, the furthest behind first, [`CopyLag::MAX`] at most.
+    pub behind: Vec<CopyLag>,
+}
+
+/// One copy of one partition that lacks something its primary has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct CopyLag {
+    pub partition: u16,
+    /// Where the copy is.
+    pub node: String,
+    /// It counts as in sync; else it is being built.
+    pub in_sync: bool,
+    /// Entries of the log that it has not acknowledged; all there are, while nothing was heard of it.
+    pub entries: u64,
+    /// Age of the oldest of them, in milliseconds, to about 10 ms; 0 of a copy that is being built.
+    pub lag_ms: u64,
+}
+
+impl CopyLag {
+    pub const MAX: usize = 32;
 }
 
 /// How far one node's copies are behind.

@@ -3,7 +3,7 @@
 use crate::linearizable::{Kind, Operation};
 use crate::net::{MS, now};
 use crate::process::Process;
-use crate::world::{CALM_FROM, END, World};
+use crate::world::{CALM_FROM, END, MAX_STALENESS, World};
 use dcache_core::{Door, Session};
 use dcache_protocol::resp::value::encode_request;
 use std::rc::Rc;
@@ -16,13 +16,17 @@ pub const CLIENTS: usize = 6;
 const STRONG_KEYS: u64 = 10;
 const TTL_KEYS: u64 = 2;
 const EVENTUAL_KEYS: u64 = 4;
+/// Of the namespace whose reads any copy may answer.
+const ANY_KEYS: u64 = 4;
 
 pub fn strong_key(number: u64) -> String {
     format!("s:{number}")
 }
 
 pub fn all_keys() -> Vec<String> {
-    (0..STRONG_KEYS).map(strong_key).chain((0..EVENTUAL_KEYS).map(|number| format!("e:{number}"))).collect()
+    let eventual = (0..EVENTUAL_KEYS).map(|number| format!("e:{number}"));
+    let any = (0..ANY_KEYS).map(|number| format!("a:{number}"));
+    (0..STRONG_KEYS).map(strong_key).chain(eventual).chain(any).collect()
 }
 
 /// A connection to one node.
@@ -59,8 +63,11 @@ pub async fn run(world: Rc<World>, number: usize) {
             connection = world.process(some).map(Connection::open);
             continue;
         };
-        let is_strong = !world.dice(0..4).is_multiple_of(4);
-        if !one(&world, connected, number, is_strong).await {
+        let is_usable = match world.dice(0..8) {
+            0 | 1 => any_copy(&world, connected, number).await,
+            kind => one(&world, connected, number, kind > 2).await,
+        };
+        if !is_usable {
             connection = None;
         }
     }
@@ -114,6 +121,35 @@ async fn one(world: &Rc<World>, connection: &mut Connection, number: usize, is_s
     reply.is_some()
 }
 
+/// Writes or reads a key that any copy may answer, mostly reads it. False as above.
+async fn any_copy(world: &Rc<World>, connection: &mut Connection, number: usize) -> bool {
+    let key = format!("a:{}", world.dice(0..ANY_KEYS));
+    let patience = MS * [300, 1000, 6000][world.dice(0..3) as usize];
+    let value = (world.dice(0..3) == 0).then(|| world.next_value());
+    let (begin, term) = (micros(now()), world.term_of(&key));
+    let reply = match value {
+        Some(value) => connection.ask(world, &["SET", &key, &value.to_string()], patience).await,
+        None => connection.ask(world, &["GET", &key], patience).await,
+    };
+    let end = micros(now());
+    world.note(&format!("{number} {key} {value:?} {reply:?} since {begin}"));
+    match (value, reply.as_deref()) {
+        (Some(value), Some("+OK\r\n")) => world.staleness.borrow_mut().wrote(&key, value, (begin, end), term),
+        (Some(value), _) => world.staleness.borrow_mut().wrote(&key, value, (begin, u64::MAX), term),
+        (None, Some(reply)) if reply.starts_with('-') => world.count_error(reply),
+        (None, Some(reply)) => {
+            let seen = reply.split("\r\n").nth(1).and_then(|text| text.parse().ok());
+            // Clocks may run slow.
+            let horizon = begin.saturating_sub(micros(MAX_STALENESS) * 105 / 100);
+            if let Err(wrong) = world.staleness.borrow().check(&key, seen, horizon, world.term_of(&key)) {
+                world.violate(format!("too old, by a read since {begin} us: {wrong}"));
+            }
+        }
+        (None, None) => {}
+    }
+    reply.is_some()
+}
+
 /// After all faults: every key can be written through every node, and is read through every other one.
 pub async fn check_calm(world: Rc<World>) {
     let mut connections: Vec<Connection> =
@@ -129,10 +165,20 @@ pub async fn check_calm(world: Rc<World>) {
         if reply.as_deref() != Some("+OK\r\n") {
             return world.violate(format!("{key} cannot be written after all faults are over: {reply:?}"));
         }
+        if key.starts_with("a:") {
+            // A copy may be as far behind.
+            sleep(MAX_STALENESS * 2).await;
+        }
         let reply = connections[reader].ask(&world, &["GET", &key], left).await;
         if reply != Some(format!("${}\r\n{value}\r\n", value.len())) {
             return world.violate(format!("{key} is not what was written after all faults are over: {reply:?}"));
         }
+    }
+    while !world.diverged().is_empty() {
+        if now() >= END {
+            return world.violate(format!("copies of {:?} differ after all faults are over", world.diverged()));
+        }
+        sleep(MS * 20).await;
     }
     world.was_calm.set(true);
 }

@@ -15,6 +15,7 @@ mod net;
 mod process;
 #[path = "../random.rs"]
 mod random;
+mod staleness;
 mod world;
 
 use world::{Outcome, Setting};
@@ -50,16 +51,19 @@ fn under_faults_nothing_acknowledged_is_lost_and_every_key_is_linearizable() {
         sum.terms += outcome.terms;
         sum.generations += outcome.generations;
         sum.leaders += outcome.leaders;
+        sum.copy_reads += outcome.copy_reads;
         for (text, count) in outcome.errors {
             *sum.errors.entry(text).or_default() += count;
         }
     }
     eprintln!(
-        "{} operations of which {} unknown, {} faults, {} terms, {} generations, {} terms of leaders; refused: {:#?}",
-        sum.operations, sum.unknown, sum.faults, sum.terms, sum.generations, sum.leaders, sum.errors
+        "{} operations of which {} unknown, {} answered by copies, {} faults, {} terms, {} generations, {} terms of leaders; \
+         refused: {:#?}",
+        sum.operations, sum.unknown, sum.copy_reads, sum.faults, sum.terms, sum.generations, sum.leaders, sum.errors
     );
     assert!(wrong.is_empty(), "{} of {seeds} seeds:\n{}", wrong.len(), wrong.join("\n"));
     assert!(sum.operations > seeds * 200 && sum.terms > seeds * 10, "too little happened to say anything");
+    assert!(sum.copy_reads > seeds, "copies answered {} reads", sum.copy_reads);
 }
 
 #[test]
@@ -86,6 +90,15 @@ mod mutants {
     }
 
     #[test]
+    fn confirmed_reads_need_no_lease() {
+        break_rule(Some(Rule::ServesUnderLease));
+        for seed in 1..=20 {
+            let outcome = world::run(seed, Setting { is_confirmed: Some(true), ..Setting::default() });
+            assert_eq!(outcome.violation, None, "seed {seed}");
+        }
+    }
+
+    #[test]
     fn every_broken_rule_is_seen() {
         let rules = [
             Rule::LeaseCountsUponItsState,
@@ -97,6 +110,7 @@ mod mutants {
             Rule::ReadsAreHeld,
             Rule::ExpiryIsLogged,
             Rule::WritesRunOnce,
+            Rule::CopiesAreFresh,
         ];
         // Two at a time; none: that a process which starts again has another incarnation.
         let all: Vec<Option<Rule>> = rules.into_iter().map(Some).chain([None]).collect();

@@ -6,9 +6,11 @@ use crate::linearizable::{self, Operation};
 use crate::net::{self, MS, Net, NodeClock, now};
 use crate::process::Process;
 use crate::random::Random;
+use crate::staleness::Staleness;
 use dcache_cluster::metadata::Command;
 use dcache_cluster::placement::{Candidate, place, place_copies};
 use dcache_protocol::control::{ClusterSpec, ClusterSpecNode};
+use dcache_protocol::namespace::{Reads, StrongRead};
 use dcache_protocol::{
     Addresses, Consistency, Incarnation, Match, NamespaceSpec, NodeId, NodeRecord, NodeState, PartitionId, slot_of,
 };
@@ -31,12 +33,17 @@ pub const CALM_FROM: Duration = Duration::from_secs(23);
 const CHECK_FROM: Duration = Duration::from_secs(29);
 pub const END: Duration = Duration::from_secs(34);
 
+/// How far behind a copy may be that answers, where any may.
+pub const MAX_STALENESS: Duration = Duration::from_millis(200);
+
 /// What a run is made of besides its seed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Setting {
     pub is_traced: bool,
     /// Breaks a rule: a process that starts again says that it is the one before.
     pub keeps_incarnation: bool,
+    /// Whether reads of the strong namespace are confirmed; none: in every third seed.
+    pub is_confirmed: Option<bool>,
 }
 
 /// What a run came to.
@@ -51,6 +58,8 @@ pub struct Outcome {
     pub terms: u64,
     pub generations: u64,
     pub leaders: u64,
+    /// Reads that copies answered.
+    pub copy_reads: u64,
     pub errors: BTreeMap<String, u64>,
 }
 
@@ -67,9 +76,12 @@ pub struct World {
     histories: RefCell<BTreeMap<String, Vec<Operation>>>,
     /// By key, the generation in which it was surely written last.
     acknowledged: RefCell<BTreeMap<String, u64>>,
+    /// Of keys that any copy may answer.
+    pub staleness: RefCell<Staleness>,
     pub was_calm: Cell<bool>,
     hasher: RefCell<DefaultHasher>,
     setting: Setting,
+    seed: u64,
     outcome: RefCell<Outcome>,
 }
 
@@ -112,9 +124,11 @@ impl World {
             incarnations: Cell::new(0),
             histories: RefCell::default(),
             acknowledged: RefCell::default(),
+            staleness: RefCell::default(),
             was_calm: Cell::new(false),
             hasher: RefCell::default(),
             setting,
+            seed,
             outcome: RefCell::default(),
         }
     }
@@ -179,6 +193,13 @@ impl World {
         let views = self.nodes().filter_map(|node| self.process(node)).map(|process| process.core.view());
         let newest = views.filter(|view| view.metadata.is_formed()).max_by_key(|view| view.epoch())?;
         Some(newest.metadata.of_slot(slot_of(key.as_bytes())).generation)
+    }
+
+    /// The same of its term.
+    pub fn term_of(&self, key: &str) -> Option<u64> {
+        let views = self.nodes().filter_map(|node| self.process(node)).map(|process| process.core.view());
+        let newest = views.filter(|view| view.metadata.is_formed()).max_by_key(|view| view.epoch())?;
+        Some(newest.metadata.of_slot(slot_of(key.as_bytes())).term)
     }
 
     pub fn acknowledged(&self, key: &str) -> Option<u64> {
@@ -268,6 +289,17 @@ impl World {
             name: "strong".into(),
             matches: Some(Match::Prefix("s:".into())),
             consistency: Consistency::Strong,
+            strong_read: match self.setting.is_confirmed.unwrap_or(self.seed.is_multiple_of(3)) {
+                true => StrongRead::Confirm,
+                false => StrongRead::Lease,
+            },
+            ..NamespaceSpec::default_namespace()
+        };
+        let any = NamespaceSpec {
+            name: "any".into(),
+            matches: Some(Match::Prefix("a:".into())),
+            reads: Reads::Any,
+            max_staleness_ms: Some(MAX_STALENESS.as_millis() as u64),
             ..NamespaceSpec::default_namespace()
         };
         let spec = ClusterSpec {
@@ -276,9 +308,9 @@ impl World {
             copies: 1,
             rebuild_after_ms: 3000,
             nodes: nodes.iter().map(at).collect(),
-            namespaces: vec![strong.clone()],
+            namespaces: vec![strong.clone(), any.clone()],
         };
-        let form = Command::Form { cluster_id: NodeId(99), spec, nodes, table, namespaces: vec![strong] };
+        let form = Command::Form { cluster_id: NodeId(99), spec, nodes, table, namespaces: vec![strong, any] };
         assert!(processes[0].propose(self, form).await, "a new log agrees");
         let is_formed = |process: &Rc<Process>| process.core.view().metadata.is_formed();
         // The fourth is told once it is enrolled.
@@ -339,6 +371,21 @@ impl World {
         }
     }
 
+    /// Partitions of which not all copies in sync hold the same.
+    pub fn diverged(&self) -> Vec<PartitionId> {
+        let Some(process) = self.process(0) else { return Vec::new() };
+        let view = process.core.view();
+        let is_diverged = |number: &PartitionId| {
+            let in_sync = &view.metadata.table[number.index()].in_sync;
+            let digests: Vec<Option<u64>> = in_sync
+                .iter()
+                .map(|member| self.process(self.index_of(member.node)?)?.with(|core| core.digest(*number)))
+                .collect();
+            digests.iter().any(|digest| digest.is_none() || *digest != digests[0])
+        };
+        (0..PARTITIONS).map(PartitionId).filter(is_diverged).collect()
+    }
+
     fn finish(&self) -> Outcome {
         let mut outcome = std::mem::take(&mut *self.outcome.borrow_mut());
         for (key, history) in &*self.histories.borrow() {
@@ -359,6 +406,8 @@ impl World {
             outcome.terms = of_all(|partition| partition.term);
             outcome.generations = of_all(|partition| partition.generation);
             outcome.leaders = process.log.leadership().borrow().term;
+            let processes = self.nodes().filter_map(|node| self.process(node));
+            outcome.copy_reads = processes.map(|process| process.core.traffic().copy_reads).sum();
             let whole = view.metadata.table.iter().all(|partition| partition.in_sync.len() == 2);
             if outcome.violation.is_none() && !whole {
                 outcome.violation = Some(format!("not every copy is in sync again: {:?}", view.metadata.table));
