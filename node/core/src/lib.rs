@@ -111,6 +111,8 @@ pub struct Node {
     random: AtomicU64,
     /// Nanoseconds of the monotonic clock.
     lease_until: AtomicU64,
+    /// When the lease began that has not run out since; the same clock.
+    leased_since: AtomicU64,
     resident_bytes: AtomicU64,
     buffer_bytes: AtomicU64,
     /// One a worker, for requests of other nodes, so that a warm one allocates nothing.
@@ -154,6 +156,7 @@ impl Node {
             upkeep: Upkeep::default(),
             random: AtomicU64::new(config.seed),
             lease_until: AtomicU64::new(0),
+            leased_since: AtomicU64::new(0),
             resident_bytes: AtomicU64::new(0),
             buffer_bytes: AtomicU64::new(0),
             parsers: (0..config.workers.max(1)).map(|_| Mutex::new(Parser::new(Limits::default()))).collect(),
@@ -168,12 +171,16 @@ impl Node {
     /// from an earlier ownership is stale.
     pub fn publish(&self, metadata: Arc<Metadata>, leader: Option<NodeId>) {
         let before = self.view();
-        let next = {
+        let mut next = {
             let mut ids = self.namespace_ids.lock();
             View::new(metadata.clone(), leader, self.config.member(), ids.assign(metadata.namespaces.keys()))
         };
         if before.metadata.partitions != next.metadata.partitions {
             self.stats.reset_partition_ops();
+        }
+        let now = self.now();
+        if self.has_had_lease(view::HANDING_OVER, now) {
+            next.follow(&before, now);
         }
         configure(&self.engine, &next);
         self.upkeep.about_to_publish(&before, &next, &self.engine);
@@ -375,12 +382,21 @@ impl Node {
 
     /// The metadata leader granted this process a lease; it runs until that moment of the monotonic clock.
     pub fn renew_lease(&self, until: Duration) {
-        self.lease_until.fetch_max(u64::try_from(until.as_nanos()).unwrap_or(u64::MAX), Relaxed);
+        let now = self.now();
+        if !self.has_lease(now) {
+            self.leased_since.store(nanos(now), Relaxed);
+        }
+        self.lease_until.fetch_max(nanos(until), Relaxed);
     }
 
     /// Whether, at that moment, no other node may have taken over what this one serves.
     pub fn has_lease(&self, now: Duration) -> bool {
         now.as_nanos() < u128::from(self.lease_until.load(Relaxed))
+    }
+
+    /// Whether it has had a lease for so long without a gap: then what it loses now it handed over itself.
+    fn has_had_lease(&self, time: Duration, now: Duration) -> bool {
+        self.has_lease(now) && nanos(now).saturating_sub(self.leased_since.load(Relaxed)) >= nanos(time)
     }
 
     /// Whether this node answers for a copied partition at this moment. No other one does.
@@ -496,6 +512,10 @@ fn policy_choice(node: &str, choice: dcache_engine::Choice) -> PolicyChoice {
             .collect(),
         reason: choice.reason,
     }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Tells the engine what the operator said about each namespace.

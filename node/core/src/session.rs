@@ -363,7 +363,7 @@ impl Request<'_> {
             client.command.store(u32::from(command.id) + 1, Relaxed);
         }
         let first = self.ahead.place.map(|place| place.slot);
-        let route = match route::route(self.view, self.door, command, self.args, first) {
+        let route = match route::route(self.view, self.door, command, self.args, first, self.started) {
             Ok(route) => route,
             Err(error) => {
                 self.fail(&error, state.version, out);
