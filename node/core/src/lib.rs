@@ -21,6 +21,7 @@ pub mod gateway;
 pub mod health;
 pub mod heartbeat;
 pub mod history;
+mod news;
 pub mod replication;
 pub mod route;
 pub mod session;
@@ -50,6 +51,7 @@ use dcache_protocol::resp::parse::{Limits, Parser};
 use dcache_protocol::resp::reply::Version;
 use dcache_protocol::{Eviction, Incarnation, NodeId, PartitionId, SLOTS, Slot};
 use history::{History, Totals};
+use news::News;
 use parking_lot::{MappedMutexGuard, Mutex};
 use replication::Replication;
 use replication::hold::Hold;
@@ -105,6 +107,7 @@ pub struct Node {
     view: Published,
     namespace_ids: Mutex<NamespaceIds>,
     clients: Clients,
+    news: News,
     stats: Stats,
     history: Mutex<History>,
     upkeep: Upkeep,
@@ -151,6 +154,7 @@ impl Node {
             view: Published::new(view, config.workers),
             namespace_ids: Mutex::new(namespace_ids),
             clients: Clients::new(config.clients_max),
+            news: News::default(),
             stats: Stats::new(config.workers, command::COMMANDS.len()),
             history: Mutex::new(History::new(started, command::COMMANDS.len())),
             upkeep: Upkeep::default(),
@@ -187,7 +191,11 @@ impl Node {
         self.configure_copies(&next);
         let next = Arc::new(next);
         self.view.replace(Arc::clone(&next));
-        self.upkeep.published(&before, &next, self.now());
+        self.upkeep.published(&before, &next, now);
+        if let Some(push) = news::between(&before, &next) {
+            self.news.add(push);
+            self.clients.list().iter().filter(|client| client.wants_news()).for_each(|client| client.wake());
+        }
     }
 
     /// The view of this moment. Load it once for a batch of work.
@@ -428,6 +436,10 @@ impl Node {
 
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    pub(crate) fn news(&self) -> &News {
+        &self.news
     }
 
     pub(crate) fn now(&self) -> Duration {

@@ -48,6 +48,8 @@ pub struct ClientState {
     /// Reads of this client leave the eviction order alone.
     pub no_touch: bool,
     pub replies: Replies,
+    /// It wants [`crate::news`], and has been sent so many.
+    pub(crate) news: Option<u64>,
     /// The connection ends once the reply is written.
     pub closing: bool,
     /// None for a request of another node.
@@ -83,7 +85,16 @@ impl Replies {
 impl ClientState {
     /// For a request that another node forwarded, or that runs as if.
     pub(crate) fn of_peer(database: u16, version: Version) -> ClientState {
-        ClientState { id: 0, version, database, no_touch: false, replies: Replies::All, closing: false, client: None }
+        ClientState {
+            id: 0,
+            version,
+            database,
+            no_touch: false,
+            replies: Replies::All,
+            news: None,
+            closing: false,
+            client: None,
+        }
     }
 
     pub(crate) fn set_version(&mut self, version: Version) {
@@ -225,6 +236,21 @@ impl Session {
         stats.bytes_in.add(consumed as u64);
         stats.bytes_out.add(out.len().saturating_sub(written) as u64);
         Advance { consumed, step, holds }
+    }
+
+    /// Whether [`Session::tell_news`] has something to say.
+    #[inline]
+    pub fn has_news(&self, node: &Node) -> bool {
+        self.state.news.is_some_and(|told| told != node.news().count())
+    }
+
+    /// Appends what the client asked to be told as it happens. `out` ends with a whole reply.
+    pub fn tell_news(&mut self, node: &Node, out: &mut Vec<u8>) {
+        if let Some(told) = self.state.news {
+            let written = out.len();
+            self.state.news = Some(node.news().after(told, out));
+            node.stats().worker(self.worker).bytes_out.add((out.len() - written) as u64);
+        }
     }
 
     /// Whether another client killed this one: close without waiting for input.
