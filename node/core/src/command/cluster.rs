@@ -154,20 +154,29 @@ fn require_cluster(context: &Context<'_>) -> Result<(), WireError> {
     }
 }
 
-pub fn cluster_slots(context: &mut Context<'_>) -> Result<(), WireError> {
+/// Refuses also before the first state of the metadata is known: a client would take no slots for the cluster's.
+fn require_topology(context: &Context<'_>) -> Result<(), WireError> {
     require_cluster(context)?;
+    match context.view.nodes() {
+        [] => Err(WireError::Other("LOADING dcache does not know its cluster yet".into())),
+        _ => Ok(()),
+    }
+}
+
+pub fn cluster_slots(context: &mut Context<'_>) -> Result<(), WireError> {
+    require_topology(context)?;
     context.reply.raw(context.view.topology.slots.of(context.reply.version()));
     Ok(())
 }
 
 pub fn cluster_shards(context: &mut Context<'_>) -> Result<(), WireError> {
-    require_cluster(context)?;
+    require_topology(context)?;
     context.reply.raw(context.view.topology.shards.of(context.reply.version()));
     Ok(())
 }
 
 pub fn cluster_nodes(context: &mut Context<'_>) -> Result<(), WireError> {
-    require_cluster(context)?;
+    require_topology(context)?;
     context.reply.verbatim("txt", &context.view.topology.nodes);
     Ok(())
 }
@@ -478,6 +487,16 @@ mod tests {
     }
 
     #[test]
+    fn a_node_that_does_not_know_its_cluster_yet_shows_no_empty_one() {
+        let cluster = Cluster::new(2);
+        cluster.nodes[0].publish(Arc::new(dcache_cluster::metadata::Metadata::empty()), None);
+        let mut client = cluster.client(0, Door::Cluster);
+        for line in ["CLUSTER SLOTS", "CLUSTER SHARDS", "CLUSTER NODES"] {
+            assert_eq!(client.say(line), "-LOADING dcache does not know its cluster yet\r\n");
+        }
+    }
+
+    #[test]
     fn keys_elsewhere_are_redirected() {
         let cluster = Cluster::new(2);
         let mut client = cluster.client(0, Door::Cluster);
@@ -493,24 +512,6 @@ mod tests {
         assert_eq!(client.call(&["DBSIZE"]), ":1\r\n");
         assert_eq!(cluster.carried.get(), 0, "nothing is forwarded from this door");
         assert_eq!(client.node.stats().errors().get("MOVED"), Some(&1));
-    }
-
-    #[test]
-    fn slots_keys_are_counted_and_listed() {
-        let cluster = Cluster::new(2);
-        let mut client = cluster.client(0, Door::Cluster);
-        let key = key_of(0, 2, 0);
-        let slot = slot_of(key.as_bytes());
-        client.call(&["SET", &key, "v"]);
-        client.call(&["SET", &format!("{{{key}}}2"), "v"]);
-        assert_eq!(client.call(&["CLUSTER", "KEYSLOT", &key]), format!(":{slot}\r\n"));
-        assert_eq!(client.say(&format!("CLUSTER COUNTKEYSINSLOT {slot}")), ":2\r\n");
-        assert_eq!(array_of(&value_of(&client.say(&format!("CLUSTER GETKEYSINSLOT {slot} 10")))).len(), 2);
-        assert_eq!(array_of(&value_of(&client.say(&format!("CLUSTER GETKEYSINSLOT {slot} 1")))).len(), 1);
-        assert_eq!(client.say("CLUSTER COUNTKEYSINSLOT 16384"), "-ERR Invalid slot\r\n");
-        assert_eq!(client.say("CLUSTER COUNTKEYSINSLOT x"), "-ERR value is not an integer or out of range\r\n");
-        assert_eq!(client.say("CLUSTER GETKEYSINSLOT 0 -1"), "-ERR Invalid slot or number of keys\r\n");
-        assert_eq!(client.say("CLUSTER GETKEYSINSLOT -1 1"), "-ERR Invalid slot or number of keys\r\n");
     }
 
     /// The metadata in which node 1 has everything.
@@ -559,6 +560,24 @@ mod tests {
         cluster.publish(&all_moved());
         let slot = slot_of(key.as_bytes());
         assert_eq!(client.call(&["SET", &key, "v"]), format!("-MOVED {slot} 10.0.0.2:7400\r\n"));
+    }
+
+    #[test]
+    fn slots_keys_are_counted_and_listed() {
+        let cluster = Cluster::new(2);
+        let mut client = cluster.client(0, Door::Cluster);
+        let key = key_of(0, 2, 0);
+        let slot = slot_of(key.as_bytes());
+        client.call(&["SET", &key, "v"]);
+        client.call(&["SET", &format!("{{{key}}}2"), "v"]);
+        assert_eq!(client.call(&["CLUSTER", "KEYSLOT", &key]), format!(":{slot}\r\n"));
+        assert_eq!(client.say(&format!("CLUSTER COUNTKEYSINSLOT {slot}")), ":2\r\n");
+        assert_eq!(array_of(&value_of(&client.say(&format!("CLUSTER GETKEYSINSLOT {slot} 10")))).len(), 2);
+        assert_eq!(array_of(&value_of(&client.say(&format!("CLUSTER GETKEYSINSLOT {slot} 1")))).len(), 1);
+        assert_eq!(client.say("CLUSTER COUNTKEYSINSLOT 16384"), "-ERR Invalid slot\r\n");
+        assert_eq!(client.say("CLUSTER COUNTKEYSINSLOT x"), "-ERR value is not an integer or out of range\r\n");
+        assert_eq!(client.say("CLUSTER GETKEYSINSLOT 0 -1"), "-ERR Invalid slot or number of keys\r\n");
+        assert_eq!(client.say("CLUSTER GETKEYSINSLOT -1 1"), "-ERR Invalid slot or number of keys\r\n");
     }
 
     #[test]
