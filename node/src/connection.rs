@@ -137,6 +137,7 @@ impl Connection {
         let mut turn = Turn::Read;
         loop {
             self.settle();
+            self.tell_news();
             self.write()?;
             if turn == Turn::Unblock && !self.is_blocked() {
                 turn = self.process_buffered();
@@ -219,6 +220,12 @@ impl Connection {
 
     fn settle(&mut self) {
         self.outbox.settle(&self.worker, &self.wake);
+    }
+
+    fn tell_news(&mut self) {
+        if self.session.has_news(&self.shared.core) {
+            self.session.tell_news(&self.shared.core, self.outbox.tail(&self.worker.spare));
+        }
     }
 
     /// The session must not run another request now.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-/// Called when another client kills this one, so that a connection waiting for bytes notices.
+/// Called when another client kills this one or there is news for it, so that a connection waiting for bytes notices.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
 /// All open clients of a node.
@@ -45,6 +45,7 @@ pub struct Client {
     pub(crate) command: AtomicU32,
     pub(crate) no_evict: AtomicBool,
     pub(crate) no_touch: AtomicBool,
+    pub(crate) wants_news: AtomicBool,
     pub(crate) names: Mutex<Names>,
 }
 
@@ -71,6 +72,15 @@ impl Client {
 
     pub fn is_killed(&self) -> bool {
         self.killed.load(Relaxed)
+    }
+
+    pub(crate) fn wants_news(&self) -> bool {
+        self.wants_news.load(Relaxed)
+    }
+
+    /// Has the client's connection look.
+    pub(crate) fn wake(&self) {
+        (self.wake)();
     }
 
     /// Redis's one-letter flags: `N` for none, `e` no-evict, `T` no-touch.
@@ -135,6 +145,7 @@ impl Clients {
             command: AtomicU32::new(0),
             no_evict: AtomicBool::new(false),
             no_touch: AtomicBool::new(false),
+            wants_news: AtomicBool::new(false),
             names: Mutex::default(),
         });
         self.open.lock().insert(client.id, Arc::clone(&client));

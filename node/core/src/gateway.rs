@@ -295,7 +295,7 @@ impl Asked<'_> {
                 let args = own_request(&mut parser, request);
                 let command = self.origin.command;
                 let first = command.first_key(args).map(slot_of);
-                match route::route(self.view, Door::Gateway, command, args, first)? {
+                match route::route(self.view, Door::Gateway, command, args, first, self.node.now())? {
                     Route::There(to) => Ok(Some(Fanout::whole(self.retried(), to, args).with_barrier(self.delay()))),
                     _ => {
                         let Origin { worker, database, version, .. } = self.origin;

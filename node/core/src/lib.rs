@@ -21,6 +21,7 @@ pub mod gateway;
 pub mod health;
 pub mod heartbeat;
 pub mod history;
+mod news;
 pub mod replication;
 pub mod route;
 pub mod session;
@@ -50,6 +51,7 @@ use dcache_protocol::resp::parse::{Limits, Parser};
 use dcache_protocol::resp::reply::Version;
 use dcache_protocol::{Eviction, Incarnation, NodeId, PartitionId, SLOTS, Slot};
 use history::{History, Totals};
+use news::News;
 use parking_lot::{MappedMutexGuard, Mutex};
 use replication::Replication;
 use replication::hold::Hold;
@@ -105,12 +107,15 @@ pub struct Node {
     view: Published,
     namespace_ids: Mutex<NamespaceIds>,
     clients: Clients,
+    news: News,
     stats: Stats,
     history: Mutex<History>,
     upkeep: Upkeep,
     random: AtomicU64,
     /// Nanoseconds of the monotonic clock.
     lease_until: AtomicU64,
+    /// When the lease began that has not run out since; the same clock.
+    leased_since: AtomicU64,
     resident_bytes: AtomicU64,
     buffer_bytes: AtomicU64,
     /// One a worker, for requests of other nodes, so that a warm one allocates nothing.
@@ -149,11 +154,13 @@ impl Node {
             view: Published::new(view, config.workers),
             namespace_ids: Mutex::new(namespace_ids),
             clients: Clients::new(config.clients_max),
+            news: News::default(),
             stats: Stats::new(config.workers, command::COMMANDS.len()),
             history: Mutex::new(History::new(started, command::COMMANDS.len())),
             upkeep: Upkeep::default(),
             random: AtomicU64::new(config.seed),
             lease_until: AtomicU64::new(0),
+            leased_since: AtomicU64::new(0),
             resident_bytes: AtomicU64::new(0),
             buffer_bytes: AtomicU64::new(0),
             parsers: (0..config.workers.max(1)).map(|_| Mutex::new(Parser::new(Limits::default()))).collect(),
@@ -168,19 +175,27 @@ impl Node {
     /// from an earlier ownership is stale.
     pub fn publish(&self, metadata: Arc<Metadata>, leader: Option<NodeId>) {
         let before = self.view();
-        let next = {
+        let mut next = {
             let mut ids = self.namespace_ids.lock();
             View::new(metadata.clone(), leader, self.config.member(), ids.assign(metadata.namespaces.keys()))
         };
         if before.metadata.partitions != next.metadata.partitions {
             self.stats.reset_partition_ops();
         }
+        let now = self.now();
+        if self.has_had_lease(view::HANDING_OVER, now) {
+            next.follow(&before, now);
+        }
         configure(&self.engine, &next);
         self.upkeep.about_to_publish(&before, &next, &self.engine);
         self.configure_copies(&next);
         let next = Arc::new(next);
         self.view.replace(Arc::clone(&next));
-        self.upkeep.published(&before, &next, self.now());
+        self.upkeep.published(&before, &next, now);
+        if let Some(push) = news::between(&before, &next) {
+            self.news.add(push);
+            self.clients.list().iter().filter(|client| client.wants_news()).for_each(|client| client.wake());
+        }
     }
 
     /// The view of this moment. Load it once for a batch of work.
@@ -376,12 +391,21 @@ impl Node {
 
     /// The metadata leader granted this process a lease; it runs until that moment of the monotonic clock.
     pub fn renew_lease(&self, until: Duration) {
-        self.lease_until.fetch_max(u64::try_from(until.as_nanos()).unwrap_or(u64::MAX), Relaxed);
+        let now = self.now();
+        if !self.has_lease(now) {
+            self.leased_since.store(nanos(now), Relaxed);
+        }
+        self.lease_until.fetch_max(nanos(until), Relaxed);
     }
 
     /// Whether, at that moment, no other node may have taken over what this one serves.
     pub fn has_lease(&self, now: Duration) -> bool {
         now.as_nanos() < u128::from(self.lease_until.load(Relaxed))
+    }
+
+    /// Whether it has had a lease for so long without a gap: then what it loses now it handed over itself.
+    fn has_had_lease(&self, time: Duration, now: Duration) -> bool {
+        self.has_lease(now) && nanos(now).saturating_sub(self.leased_since.load(Relaxed)) >= nanos(time)
     }
 
     /// Whether this node answers for a copied partition at this moment. No other one does.
@@ -413,6 +437,10 @@ impl Node {
 
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    pub(crate) fn news(&self) -> &News {
+        &self.news
     }
 
     pub(crate) fn now(&self) -> Duration {
@@ -497,6 +525,10 @@ fn policy_choice(node: &str, choice: dcache_engine::Choice) -> PolicyChoice {
             .collect(),
         reason: choice.reason,
     }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Tells the engine what the operator said about each namespace.

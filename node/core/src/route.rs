@@ -1,7 +1,9 @@
 //! May this request run here? The one place that turns a request's keys into serve, pass on, or refuse.
 //!
 //! Each door has its own rule. *Cluster*: as Redis Cluster, all keys in one slot and the slot ours, else `CROSSSLOT`,
-//! `MOVED` or `CLUSTERDOWN`. *Gateway*: as the command's row says ([`Gateway`]); what is elsewhere goes there. *Peer*: what
+//! `MOVED` or `CLUSTERDOWN`; only what we handed over a moment ago is passed on, since its new owner may not have heard of it
+//! yet and would send the client back with `MOVED`, more often than clients follow. What another node took over while we stood
+//! still is not: whoever sent it has long given up, and may have written the key anew. *Gateway*: as the command's row says ([`Gateway`]); what is elsewhere goes there. *Peer*: what
 //! another node sent us is ours, or it is told so and nothing runs. What becomes of a request that goes elsewhere is in
 //! [`crate::gateway`].
 
@@ -10,6 +12,7 @@ use crate::view::{Owner, View, ViewNode};
 use dcache_protocol::error::WireError;
 use dcache_protocol::resp::parse::Args;
 use dcache_protocol::{Slot, slot_of};
+use std::time::Duration;
 
 /// Where a request runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +27,7 @@ pub enum Route<'a> {
     Everywhere(Gather),
 }
 
-/// Decides for a client's request, whose first key is in slot `first`, if it has keys. The error is the reply.
+/// Decides for a client's request at time `now`, whose first key is in slot `first`, if it has keys. The error is the reply.
 #[inline]
 pub fn route<'a>(
     view: &'a View,
@@ -32,9 +35,10 @@ pub fn route<'a>(
     command: &'static Command,
     args: Args<'_>,
     first: Option<Slot>,
+    now: Duration,
 ) -> Result<Route<'a>, WireError> {
     match door {
-        Door::Cluster => route_cluster(view, command, args, first),
+        Door::Cluster => route_cluster(view, command, args, first, now),
         Door::Gateway => route_gateway(view, command, args, first),
         Door::Peer => Ok(Route::Here),
     }
@@ -50,6 +54,7 @@ fn route_cluster<'a>(
     command: &'static Command,
     args: Args<'_>,
     first: Option<Slot>,
+    now: Duration,
 ) -> Result<Route<'a>, WireError> {
     let Some(slot) = first else { return Ok(Route::Here) };
     let has_one_key = command.gateway == Gateway::Single;
@@ -58,6 +63,7 @@ fn route_cluster<'a>(
     }
     match view.owner(slot) {
         Owner::Me => Ok(Route::Here),
+        Owner::Other(node) if view.has_handed_over(slot, now) => Ok(Route::There(node)),
         Owner::Other(node) => Err(WireError::Moved { slot, address: format!("{}:{}", node.host, node.port) }),
         Owner::Down(node) => Err(down(node)),
         Owner::Nobody => Err(nobody()),

@@ -53,6 +53,8 @@ pub struct ClientState {
     /// Copies that are new enough may answer reads of this client: `READONLY`.
     pub reads_copies: bool,
     pub replies: Replies,
+    /// It wants [`crate::news`], and has been sent so many.
+    pub(crate) news: Option<u64>,
     /// The connection ends once the reply is written.
     pub closing: bool,
     /// None for a request of another node.
@@ -97,6 +99,7 @@ impl ClientState {
             no_touch: false,
             reads_copies: false,
             replies: Replies::All,
+            news: None,
             closing: false,
             client: None,
             written: Written::default(),
@@ -244,6 +247,21 @@ impl Session {
         Advance { consumed, step, holds }
     }
 
+    /// Whether [`Session::tell_news`] has something to say.
+    #[inline]
+    pub fn has_news(&self, node: &Node) -> bool {
+        self.state.news.is_some_and(|told| told != node.news().count())
+    }
+
+    /// Appends what the client asked to be told as it happens. `out` ends with a whole reply.
+    pub fn tell_news(&mut self, node: &Node, out: &mut Vec<u8>) {
+        if let Some(told) = self.state.news {
+            let written = out.len();
+            self.state.news = Some(node.news().after(told, out));
+            node.stats().worker(self.worker).bytes_out.add((out.len() - written) as u64);
+        }
+    }
+
     /// Whether another client killed this one: close without waiting for input.
     pub fn is_killed(&self) -> bool {
         self.client.is_killed()
@@ -380,7 +398,7 @@ impl Request<'_> {
             client.command.store(u32::from(command.id) + 1, Relaxed);
         }
         let first = self.ahead.place.map(|place| place.slot);
-        let route = match route::route(self.view, self.door, command, self.args, first) {
+        let route = match route::route(self.view, self.door, command, self.args, first, self.started) {
             Ok(route @ Route::There(_)) => match self.copy_read(command, state) {
                 Some(partition) if self.read_copy(command, state, partition, out) => {
                     return Executed::Answered { command, outcome: Outcome::Answered };

@@ -24,6 +24,7 @@ use parking_lot::{MappedMutexGuard, Mutex, MutexGuard, RwLock};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Release};
+use std::time::Duration;
 
 /// Highest tag a node has in a gateway's `SCAN` cursor: 12 bits.
 pub const TAG_MAX: u16 = 4095;
@@ -32,6 +33,13 @@ const NOBODY: u16 = u16::MAX;
 
 /// Beside an index: that node is waited for, and serves nothing of the partition now.
 const WAITED_FOR: u16 = 1 << 15;
+
+/// How long the new owner of a partition may take to hear of it after the old one.
+pub(crate) const HANDING_OVER: Duration = Duration::from_secs(1);
+
+fn is_late(since: Duration, now: Duration) -> bool {
+    now.saturating_sub(since) < HANDING_OVER
+}
 
 /// What workers act on, from one epoch to the next.
 #[derive(Debug)]
@@ -50,6 +58,8 @@ pub struct View {
     /// By partition: whether this node holds a copy, of several.
     held: Box<[bool]>,
     has_copies: bool,
+    /// Partitions this node has lately handed over, and when.
+    handed_over: BTreeMap<PartitionId, Duration>,
     slot_shift: u32,
     owns_everything: bool,
     namespaces: Namespaces,
@@ -114,6 +124,7 @@ impl View {
         View {
             held: metadata.table.iter().map(|agreed| agreed.is_replicated() && agreed.concerns(member)).collect(),
             has_copies: replicated.contains(&true),
+            handed_over: BTreeMap::new(),
             replicated,
             leader,
             me,
@@ -126,6 +137,24 @@ impl View {
             namespaces: Namespaces::new(&metadata, ids),
             metadata,
         }
+    }
+
+    /// Notes what this node served under the view `before` and has handed over since.
+    pub(crate) fn follow(&mut self, before: &View, now: Duration) {
+        if before.metadata.partitions != self.metadata.partitions {
+            return;
+        }
+        self.handed_over =
+            before.handed_over.iter().filter(|(_, since)| is_late(**since, now)).map(|(&id, &at)| (id, at)).collect();
+        let was_mine = |index: usize| before.owners[index] == before.my_index && before.my_index != NOBODY;
+        let is_mine = |index: usize| self.owners[index] == self.my_index;
+        let lost = (0..self.owners.len()).filter(|&index| was_mine(index) && !is_mine(index));
+        self.handed_over.extend(lost.map(|index| (PartitionId(index as u16), now)));
+    }
+
+    /// Whether this node served a slot until a moment ago and has handed it over.
+    pub fn has_handed_over(&self, slot: Slot, now: Duration) -> bool {
+        self.handed_over.get(&self.partition_of(slot)).is_some_and(|&since| is_late(since, now))
     }
 
     pub fn epoch(&self) -> Epoch {

@@ -87,6 +87,9 @@ const HEARTBEAT: Duration = Duration::from_millis(200);
 /// the lease that a failover waits for anyway.
 const ELECTION: (Duration, Duration) = (Duration::from_millis(400), Duration::from_millis(700));
 
+/// How often it is looked whether this process stood still.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
 /// Entries that a member which received nearly all of them may lack.
 const NEARLY_ALL: u64 = 100;
 
@@ -372,16 +375,28 @@ impl MetadataLog {
     }
 }
 
-/// Lets this node stand for election: after a start only once it had time to hear a leader there may be. openraft stands at
-/// once, with a term that makes a leader step down.
+/// Lets this node stand for election: after a start, and after it stood still, only once it had time to hear a leader there may
+/// be. openraft stands at once, with a term that makes a leader step down. What watches for that looks so often that it mostly
+/// runs before openraft's own timer when the process goes on.
 fn stand(raft: Raft<TypeConfig>, me: NodeId, is_restart: bool) {
     // Voters that start together do not all stand together.
     let wait = ELECTION.1 + Duration::from_millis(me.0 % 300);
     tokio::spawn(async move {
-        if is_restart {
-            tokio::time::sleep(wait).await;
+        let mut may_stand = !is_restart;
+        loop {
+            raft.runtime_config().elect(may_stand);
+            if !may_stand {
+                tokio::time::sleep(wait).await;
+                may_stand = true;
+                continue;
+            }
+            let before = tokio::time::Instant::now();
+            tokio::time::sleep(LOOK_EVERY).await;
+            may_stand = before.elapsed() < ELECTION.0;
+            if raft.metrics().borrow().running_state.is_err() {
+                return;
+            }
         }
-        raft.runtime_config().elect(true);
     });
 }
 

@@ -154,20 +154,29 @@ fn require_cluster(context: &Context<'_>) -> Result<(), WireError> {
     }
 }
 
-pub fn cluster_slots(context: &mut Context<'_>) -> Result<(), WireError> {
+/// Refuses also before the first state of the metadata is known: a client would take no slots for the cluster's.
+fn require_topology(context: &Context<'_>) -> Result<(), WireError> {
     require_cluster(context)?;
+    match context.view.nodes() {
+        [] => Err(WireError::Other("LOADING dcache does not know its cluster yet".into())),
+        _ => Ok(()),
+    }
+}
+
+pub fn cluster_slots(context: &mut Context<'_>) -> Result<(), WireError> {
+    require_topology(context)?;
     context.reply.raw(context.view.topology.slots.of(context.reply.version()));
     Ok(())
 }
 
 pub fn cluster_shards(context: &mut Context<'_>) -> Result<(), WireError> {
-    require_cluster(context)?;
+    require_topology(context)?;
     context.reply.raw(context.view.topology.shards.of(context.reply.version()));
     Ok(())
 }
 
 pub fn cluster_nodes(context: &mut Context<'_>) -> Result<(), WireError> {
-    require_cluster(context)?;
+    require_topology(context)?;
     context.reply.verbatim("txt", &context.view.topology.nodes);
     Ok(())
 }
@@ -339,9 +348,11 @@ pub fn readwrite(context: &mut Context<'_>) -> Result<(), WireError> {
 mod tests {
     use super::*;
     use crate::fixture::{self, Cluster, id, key_of};
+    use crate::view::HANDING_OVER;
+    use crate::{ForwardError, Outcome, Step};
     use dcache_protocol::NodeState;
     use dcache_protocol::resp::parse::Limits;
-    use dcache_protocol::resp::value::{Value, parse_value};
+    use dcache_protocol::resp::value::{Value, encode_request, parse_value};
     use std::sync::Arc;
 
     fn value_of(reply: &str) -> Value {
@@ -478,6 +489,16 @@ mod tests {
     }
 
     #[test]
+    fn a_node_that_does_not_know_its_cluster_yet_shows_no_empty_one() {
+        let cluster = Cluster::new(2);
+        cluster.nodes[0].publish(Arc::new(dcache_cluster::metadata::Metadata::empty()), None);
+        let mut client = cluster.client(0, Door::Cluster);
+        for line in ["CLUSTER SLOTS", "CLUSTER SHARDS", "CLUSTER NODES"] {
+            assert_eq!(client.say(line), "-LOADING dcache does not know its cluster yet\r\n");
+        }
+    }
+
+    #[test]
     fn keys_elsewhere_are_redirected() {
         let cluster = Cluster::new(2);
         let mut client = cluster.client(0, Door::Cluster);
@@ -493,6 +514,54 @@ mod tests {
         assert_eq!(client.call(&["DBSIZE"]), ":1\r\n");
         assert_eq!(cluster.carried.get(), 0, "nothing is forwarded from this door");
         assert_eq!(client.node.stats().errors().get("MOVED"), Some(&1));
+    }
+
+    /// The metadata in which node 1 has everything.
+    fn all_moved() -> Arc<dcache_cluster::metadata::Metadata> {
+        let mut metadata = fixture::metadata(2);
+        metadata.epoch = Epoch(metadata.epoch.0 + 1);
+        metadata.table.iter_mut().for_each(|partition| *partition = fixture::held_by(1));
+        Arc::new(metadata)
+    }
+
+    /// The old owner may know first, and a client between two nodes that name each other gives up after 5 to 16 `MOVED`.
+    #[test]
+    fn what_was_handed_over_is_passed_on_until_its_new_owner_has_heard_of_it() {
+        let cluster = Cluster::new(2);
+        let key = key_of(0, 2, 0);
+        let mut client = cluster.client(0, Door::Cluster);
+        client.node.renew_lease(client.node.now() + HANDING_OVER * 3);
+        fixture::pass(HANDING_OVER);
+        client.node.publish(all_moved(), None);
+        let mut request = Vec::new();
+        encode_request(&[&b"SET"[..], key.as_bytes(), b"v"], &mut request);
+        let step = client.session.advance(&client.node, &request, &mut Vec::new()).step;
+        let Step::Forward(fanout) = step else { panic!("{step:?}") };
+        let early = vec![cluster.carry(&fanout.parts[0])];
+        assert_eq!(early, [Err(ForwardError::NotOwner)]);
+        let mut reply = Vec::new();
+        let Outcome::Again(again) = fanout.finish(&client.node, early, &mut reply) else { panic!("{reply:?}") };
+        cluster.nodes[1].publish(all_moved(), None);
+        cluster.finish(&client.node, again, &mut reply);
+        assert_eq!(reply, b"+OK\r\n");
+        assert_eq!(client.call(&["GET", &key]), "$1\r\nv\r\n");
+        fixture::pass(HANDING_OVER);
+        let slot = slot_of(key.as_bytes());
+        assert_eq!(client.call(&["GET", &key]), format!("-MOVED {slot} 10.0.0.2:7400\r\n"), "for good");
+    }
+
+    /// A write that waited in the socket of a node that stood still must not run long after its client gave up.
+    #[test]
+    fn what_was_taken_over_while_this_node_stood_still_is_not_passed_on() {
+        let cluster = Cluster::new(2);
+        let key = key_of(0, 2, 0);
+        let mut client = cluster.client(0, Door::Cluster);
+        client.node.renew_lease(client.node.now() + HANDING_OVER);
+        fixture::pass(HANDING_OVER * 3);
+        client.node.renew_lease(client.node.now() + HANDING_OVER);
+        cluster.publish(&all_moved());
+        let slot = slot_of(key.as_bytes());
+        assert_eq!(client.call(&["SET", &key, "v"]), format!("-MOVED {slot} 10.0.0.2:7400\r\n"));
     }
 
     #[test]

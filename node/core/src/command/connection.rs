@@ -325,6 +325,25 @@ pub fn client_no_touch(context: &mut Context<'_>) -> Result<(), WireError> {
     Ok(())
 }
 
+/// `CLIENT MAINT_NOTIFICATIONS ON|OFF [option value ...]`: whether to be told [`crate::news`]. Options say in which form a client
+/// would like addresses; it gets those of `CLUSTER SLOTS`. A gateway has no such news, and as little of the subcommand.
+pub fn client_maint_notifications(context: &mut Context<'_>) -> Result<(), WireError> {
+    if context.door == Door::Gateway {
+        let name = String::from_utf8_lossy(context.arg(1));
+        return Err(other(format!("ERR unknown subcommand '{name}'. Try CLIENT HELP.")));
+    }
+    let on = switch(context.arg(2))?;
+    if on && context.client.version == Version::Resp2 {
+        return Err(other("ERR CLIENT MAINT_NOTIFICATIONS needs RESP3: HELLO 3 first"));
+    }
+    context.client.news = on.then(|| context.node.news().count());
+    if let Some(client) = &context.client.client {
+        client.wants_news.store(on, Relaxed);
+    }
+    context.reply.ok();
+    Ok(())
+}
+
 /// The session takes back the replies a client does not want; here only the wish is noted.
 pub fn client_reply(context: &mut Context<'_>) -> Result<(), WireError> {
     let mode = context.arg(2);
@@ -366,6 +385,10 @@ pub fn client_help(context: &mut Context<'_>) -> Result<(), WireError> {
             (
                 "LIST [options ...]",
                 "Return information about client connections. Options: TYPE (NORMAL|MASTER|REPLICA|PUBSUB), ID <client-id> [...]",
+            ),
+            (
+                "MAINT_NOTIFICATIONS (ON|OFF)",
+                "Be told when the slots of a node that is down are served by another one.",
             ),
             ("NO-EVICT (ON|OFF)", "Protect current client connection from eviction."),
             ("NO-TOUCH (ON|OFF)", "Will not touch LRU/LFU stats when this mode is on."),

@@ -1,14 +1,15 @@
 //! THE command table: every command and subcommand, with what COMMAND, COMMAND DOCS, ACL and the gateway need to know.
 //!
 //! A subcommand's row follows its container's. Arity, flags, key positions and hints are Redis 7.2's, since clients act on
-//! them; `ifeq`, `delifeq` and `client|capa` are Valkey's. CLUSTER's write commands and MIGRATE only name the operator's verb.
+//! them; `ifeq`, `delifeq` and `client|capa` are Valkey's, `client|maint_notifications` is Redis 8's. CLUSTER's write commands
+//! and MIGRATE only name the operator's verb.
 //! Names are found through a table made at compile time, the usual ones by one comparison of eight bytes.
 
 use super::{Arg, Categories, Command, Docs, Flags, Gateway, Gather, KeySpec, Merge, Run};
 use super::{cluster, connection, docs, key, server, string};
 
 /// All commands, each with its own position as its id.
-pub static COMMANDS: [Command; 127] = numbered([
+pub static COMMANDS: [Command; 128] = numbered([
     // Connection
     Command {
         docs: docs(
@@ -311,6 +312,25 @@ pub static COMMANDS: [Command; 127] = numbered([
             Flags::NOSCRIPT.or(Flags::LOADING).or(Flags::STALE),
             Categories::CONNECTION,
             connection::client_reply,
+        )
+    },
+    Command {
+        docs: docs(
+            "connection",
+            "8.4.0",
+            "O(1)",
+            "Tells whether the client wants to be told where the slots of a lost node went.",
+            &[
+                oneof("enabled", &[pure_token("on", "ON"), pure_token("off", "OFF")]),
+                string_arg("option").optional().multiple(),
+            ],
+        ),
+        ..command(
+            "client|maint_notifications",
+            -3,
+            Flags::NOSCRIPT.or(Flags::LOADING).or(Flags::STALE),
+            Categories::CONNECTION,
+            connection::client_maint_notifications,
         )
     },
     Command {
