@@ -9,7 +9,7 @@ use crate::exit::Exit;
 use crate::output::{Column, Style, Table, clean, paint};
 use dcache_client::Control;
 use dcache_protocol::control::{NamespaceStatus, PolicyChoice};
-use dcache_protocol::namespace::{DEFAULT, MAX_STALENESS_MS_DEFAULT, Match, Reads};
+use dcache_protocol::namespace::{DEFAULT, Match, Reads};
 use dcache_protocol::size::{format_count, format_duration_ms, format_size};
 use dcache_protocol::{Consistency, NamespaceSpec};
 
@@ -84,8 +84,7 @@ fn reads(spec: &NamespaceSpec) -> String {
         (Consistency::Strong, _) => spec.strong_read.to_string(),
         (Consistency::Eventual, Reads::Primary) => spec.reads.to_string(),
         (Consistency::Eventual, Reads::Any) => {
-            let behind = spec.max_staleness_ms.unwrap_or(MAX_STALENESS_MS_DEFAULT);
-            format!("any, {} behind at most", format_duration_ms(behind))
+            format!("any, {} behind at most", format_duration_ms(spec.max_staleness().as_millis() as u64))
         }
     }
 }

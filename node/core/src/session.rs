@@ -28,7 +28,6 @@ use crate::view::{Owner, View};
 use dcache_cluster::membership::LEASE;
 use dcache_protocol::PartitionId;
 use dcache_protocol::error::WireError;
-use dcache_protocol::namespace::MAX_STALENESS_MS_DEFAULT;
 use dcache_protocol::resp::parse::Args;
 use dcache_protocol::resp::reply::{Reply, Version};
 use std::sync::Arc;
@@ -488,10 +487,7 @@ impl Request<'_> {
         partition: PartitionId,
         out: &mut Vec<u8>,
     ) -> bool {
-        let bound = |key: &[u8]| {
-            let spec = self.view.namespace(self.view.namespace_of(state.database, key));
-            Duration::from_millis(spec.max_staleness_ms.unwrap_or(MAX_STALENESS_MS_DEFAULT))
-        };
+        let bound = |key: &[u8]| self.view.namespace(self.view.namespace_of(state.database, key)).max_staleness();
         let within = command::keys_of(command, self.args).map(bound).min().unwrap_or_default();
         let is_fresh = || self.node.is_fresh(partition, within, self.started);
         let mark = out.len();

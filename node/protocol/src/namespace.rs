@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::time::Duration;
 
 /// How entries are chosen when space is needed: the eviction policy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -279,6 +280,11 @@ impl NamespaceSpec {
             max_staleness_ms: None,
             minority_writes: false,
         }
+    }
+
+    /// How far behind a copy may be that answers a read.
+    pub fn max_staleness(&self) -> Duration {
+        Duration::from_millis(self.max_staleness_ms.unwrap_or(MAX_STALENESS_MS_DEFAULT))
     }
 
     /// What is wrong with this spec, in words for an operator.

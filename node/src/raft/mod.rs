@@ -18,6 +18,7 @@
 //! stalls for longer than an election costs its node the lead.
 
 mod disk;
+mod election;
 mod network;
 pub mod runtime;
 mod standing;
@@ -32,6 +33,7 @@ pub use wal::StoreError;
 use dcache_cluster::metadata::{Command, Metadata, Refusal};
 use dcache_cluster::repair::Members;
 use dcache_protocol::{Epoch, NodeId};
+use election::Election;
 use openraft::error::{ClientWriteError, Fatal, InitializeError, RaftError};
 use openraft::{Config, Raft, SnapshotPolicy};
 use parking_lot::Mutex;
@@ -86,9 +88,6 @@ const HEARTBEAT: Duration = Duration::from_millis(200);
 /// A voter that has not heard its leader for the second and a time between both stands for election: after 1.1 to 1.4 s, within
 /// the lease that a failover waits for anyway.
 const ELECTION: (Duration, Duration) = (Duration::from_millis(400), Duration::from_millis(700));
-
-/// How often it is looked whether this process stood still.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Entries that a member which received nearly all of them may lack.
 const NEARLY_ALL: u64 = 100;
@@ -223,10 +222,10 @@ impl MetadataLog {
         let committed = state.watch();
         let is_restart = store.has_voted();
         let standing = Arc::new(Standing::new(is_restart));
-        let network = network::Network { transport, standing: standing.clone() };
+        let network = network::Network { transport: transport.clone(), standing: standing.clone() };
         let raft = Raft::new(id.0, config, network, store, state).await.map_err(|error| stopped(&error))?;
-        let heard = Arc::default();
-        stand(raft.clone(), id, is_restart);
+        let heard: Arc<Mutex<Heard>> = Arc::default();
+        tokio::spawn(Election { raft: raft.clone(), me: id, transport, heard: heard.clone() }.run());
         let leadership = follow(&raft, id, Arc::clone(&heard), Arc::clone(&standing));
         Ok(MetadataLog { id, raft, committed, leadership, heard, standing, unix_ms })
     }
@@ -373,31 +372,6 @@ impl MetadataLog {
             tracing::warn!("the metadata log did not stop in order: {error}");
         }
     }
-}
-
-/// Lets this node stand for election: after a start, and after it stood still, only once it had time to hear a leader there may
-/// be. openraft stands at once, with a term that makes a leader step down. What watches for that looks so often that it mostly
-/// runs before openraft's own timer when the process goes on.
-fn stand(raft: Raft<TypeConfig>, me: NodeId, is_restart: bool) {
-    // Voters that start together do not all stand together.
-    let wait = ELECTION.1 + Duration::from_millis(me.0 % 300);
-    tokio::spawn(async move {
-        let mut may_stand = !is_restart;
-        loop {
-            raft.runtime_config().elect(may_stand);
-            if !may_stand {
-                tokio::time::sleep(wait).await;
-                may_stand = true;
-                continue;
-            }
-            let before = tokio::time::Instant::now();
-            tokio::time::sleep(LOOK_EVERY).await;
-            may_stand = before.elapsed() < ELECTION.0;
-            if raft.metrics().borrow().running_state.is_err() {
-                return;
-            }
-        }
-    });
 }
 
 /// Turns openraft's metrics into leadership. They come at every tick, also when nothing happens, so silence is noticed.

@@ -1,7 +1,7 @@
 //! The log's messages to other nodes, each with a deadline, and its answers to theirs. What carries them is a [`Transport`].
 //!
 //! ```text
-//! message   JSON of an Envelope: whom it is for, and an append, a vote or a snapshot's description
+//! message   JSON of an Envelope: whom it is for, and an append, a vote, a question before one, or a snapshot's description
 //!           snapshots: a line break and the snapshot's own JSON, whole (openraft would send chunks as lists of numbers)
 //! answer    JSON of an Answer
 //! ```
@@ -10,6 +10,7 @@
 //! empty log must not answer for the one that was there before. An unanswered message without a deadline would wedge
 //! replication to that node for good.
 
+use super::election;
 use super::standing::Standing;
 use super::state_machine::State;
 use super::{Entry, LogId, RaftId, RaftNode, TypeConfig, Vote};
@@ -62,9 +63,13 @@ struct Envelope {
 /// Every message one node's log sends to another's.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-enum Message {
+pub(super) enum Message {
     Append(AppendEntriesRequest<TypeConfig>),
     Vote(VoteRequest<RaftId>),
+    /// Would the node vote for one whose log ends there? It promises nothing.
+    WouldVote {
+        last: Option<LogId>,
+    },
     /// The snapshot itself follows.
     Snapshot {
         vote: Vote,
@@ -108,27 +113,36 @@ impl RaftNetworkFactory<TypeConfig> for Network {
     }
 }
 
+/// Sends a message and what follows it. Every failure is the node's being out of reach: openraft pauses, then tries again.
+pub(super) async fn call<T: DeserializeOwned>(
+    transport: &dyn Transport,
+    to: NodeId,
+    message: Message,
+    attached: &[u8],
+    deadline: Duration,
+) -> Result<T, Unreachable> {
+    let unreachable = |why: String| Unreachable::new(&TransportError { why });
+    let mut rpc = serde_json::to_vec(&Envelope { to, message }).map_err(|error| unreachable(error.to_string()))?;
+    if !attached.is_empty() {
+        rpc.push(b'\n');
+        rpc.extend_from_slice(attached);
+    }
+    let answer = transport.call(to, rpc, deadline).await.map_err(|error| Unreachable::new(&error))?;
+    match serde_json::from_slice(&answer) {
+        Ok(Answer::Answered(answer)) => Ok(answer),
+        Ok(Answer::Failed(why)) => Err(unreachable(why)),
+        Err(error) => Err(unreachable(format!("the answer cannot be read: {error}"))),
+    }
+}
+
 impl Connection {
-    /// Sends a message and what follows it. Every failure is the node's being out of reach: openraft pauses, then tries again.
     async fn call<T: DeserializeOwned>(
         &self,
         message: Message,
         attached: &[u8],
         deadline: Duration,
     ) -> Result<T, Unreachable> {
-        let unreachable = |why: String| Unreachable::new(&TransportError { why });
-        let envelope = Envelope { to: self.target, message };
-        let mut rpc = serde_json::to_vec(&envelope).map_err(|error| unreachable(error.to_string()))?;
-        if !attached.is_empty() {
-            rpc.push(b'\n');
-            rpc.extend_from_slice(attached);
-        }
-        let answer = self.transport.call(self.target, rpc, deadline).await.map_err(|error| Unreachable::new(&error))?;
-        match serde_json::from_slice(&answer) {
-            Ok(Answer::Answered(answer)) => Ok(answer),
-            Ok(Answer::Failed(why)) => Err(unreachable(why)),
-            Err(error) => Err(unreachable(format!("the answer cannot be read: {error}"))),
-        }
+        call(&*self.transport, self.target, message, attached, deadline).await
     }
 }
 
@@ -232,6 +246,10 @@ pub async fn answer(raft: &Raft<TypeConfig>, me: NodeId, standing: &Standing, rp
             };
             let quiet_ms = quiet.map(|quiet| quiet.as_millis() as u64);
             (said(raft.vote(rpc).await.map(|response| Voted { response, quiet_ms })), None)
+        }
+        Message::WouldVote { last } => {
+            let would = election::would_vote(raft, standing, last);
+            (said(Ok::<_, Fatal<RaftId>>(would)), None)
         }
         Message::Snapshot { vote, meta } => {
             // openraft takes a snapshot that cannot be installed for a broken disk, and stops; so it is looked at before.

@@ -56,6 +56,11 @@ impl Standing {
         self.known.lock().confirmed_at = Some(Instant::now());
     }
 
+    /// Whether no leader was confirmed here for so long that another one could be elected.
+    pub fn has_been_quiet(&self) -> bool {
+        self.known.lock().confirmed_at.is_none_or(|at| at.elapsed() > ELECTION.1)
+    }
+
     /// To be held while a vote is given, with how long ago a leader was confirmed here; none: too short a time ago.
     pub async fn vote(&self) -> Option<(RwLockWriteGuard<'_, ()>, Option<Duration>)> {
         let alone = self.turn.write().await;

@@ -82,14 +82,14 @@ async fn one(world: &Rc<World>, connection: &mut Connection, number: usize, is_s
     let value = world.dice(0..2).is_multiple_of(2).then(|| world.next_value());
     let (begin, generation) = (micros(now()), world.generation_of(&key));
     let ttl = world.dice(50..800).to_string();
-    let known = world.acknowledged(&key);
+    let (known, at) = (world.acknowledged(&key), connection.process.index);
     let reply = match value {
         Some(value) if has_ttl => connection.ask(world, &["SET", &key, &value.to_string(), "PX", &ttl], patience).await,
         Some(value) => connection.ask(world, &["SET", &key, &value.to_string()], patience).await,
         None => connection.ask(world, &["GET", &key], patience).await,
     };
     let end = micros(now());
-    world.note(&format!("{number} {key} {value:?} {reply:?} since {begin}"));
+    world.note(&format!("{number} at node {at} {key} {value:?} {reply:?} since {begin}"));
     let unknown = |kind| Operation { begin, end: u64::MAX, kind };
     match (value, reply.as_deref()) {
         (Some(value), Some("+OK\r\n")) => {
@@ -126,13 +126,13 @@ async fn any_copy(world: &Rc<World>, connection: &mut Connection, number: usize)
     let key = format!("a:{}", world.dice(0..ANY_KEYS));
     let patience = MS * [300, 1000, 6000][world.dice(0..3) as usize];
     let value = (world.dice(0..3) == 0).then(|| world.next_value());
-    let (begin, term) = (micros(now()), world.term_of(&key));
+    let (begin, term, at) = (micros(now()), world.term_of(&key), connection.process.index);
     let reply = match value {
         Some(value) => connection.ask(world, &["SET", &key, &value.to_string()], patience).await,
         None => connection.ask(world, &["GET", &key], patience).await,
     };
     let end = micros(now());
-    world.note(&format!("{number} {key} {value:?} {reply:?} since {begin}"));
+    world.note(&format!("{number} at node {at} {key} {value:?} {reply:?} since {begin}"));
     match (value, reply.as_deref()) {
         (Some(value), Some("+OK\r\n")) => world.staleness.borrow_mut().wrote(&key, value, (begin, end), term),
         (Some(value), _) => world.staleness.borrow_mut().wrote(&key, value, (begin, u64::MAX), term),

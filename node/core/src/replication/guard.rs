@@ -6,11 +6,11 @@
 //!
 //! Where reads are confirmed, they also wait for all copies in sync to say that this node still was the primary after it read.
 //!
-//! Reads of eventual namespaces go on without a lease: they promise nothing about the newest write. Writes do where the
-//! namespace says so.
+//! Reads of eventual namespaces go on without a lease: they promise nothing about the newest write; where a bound is promised,
+//! they go on for that long. Writes do where the namespace says so.
 
 use super::hold::{Hold, Standing};
-use super::{CONFIRM, MINORITY, Replication, STRONG};
+use super::{ANY_COPY, CONFIRM, MINORITY, Replication, STRONG};
 use crate::Node;
 use crate::batch::KeyPlace;
 use crate::command::{self, Command};
@@ -67,6 +67,13 @@ impl Request<'_> {
             let kind = self.node.replication().kind(namespace);
             let is_strong = kind & STRONG != 0;
             if !is_strong && !self.command.is_write() {
+                // What any copy may answer is never older than that; another node may serve it since the lease ended.
+                let spec = || self.view.namespace(namespace);
+                if kind & (ANY_COPY | MINORITY) == ANY_COPY
+                    && !self.node.has_lease(self.now.saturating_sub(spec().max_staleness()))
+                {
+                    return Err(WireError::NoLease);
+                }
                 continue;
             }
             if kind & MINORITY == 0 && !self.node.has_lease(self.now) && !is_broken(Rule::ServesUnderLease) {
