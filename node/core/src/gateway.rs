@@ -13,7 +13,8 @@
 //! A slot may change hands between the look at the view and the part's arrival: the receiver then says so and has run
 //! nothing. Such a part is planned anew, at once when this node has a newer view by then and a little later otherwise, until
 //! [`ASK_AGAIN_WITHIN`] is over. So is what never reached a node whose copies another one may take over, and a read of which
-//! nobody knows whether it ran. A write of which nobody knows that is never sent again, and the error says so.
+//! nobody knows whether it ran, and a plain `SET` of an eventual namespace. Any other write of which nobody knows that is never
+//! sent again, and the error says so.
 //!
 //! Split writes are not atomic over several nodes. `SCAN` walks the nodes in the order of their tags, with the tag in bits
 //! 40 to 51 of the cursor, so a cursor stays below 2^52, which every client's number type holds.
@@ -360,10 +361,20 @@ impl Asked<'_> {
             ForwardError::Unreachable => self.is_replicated(part),
             ForwardError::LinkLost | ForwardError::TimedOut => {
                 let is_safe = !self.origin.command.is_write() || is_broken(Rule::WritesRunOnce);
-                is_safe && self.is_replicated(part)
+                (is_safe || self.may_run_twice(part)) && self.is_replicated(part)
             }
             ForwardError::Overloaded => false,
         }
+    }
+
+    /// Whether a write says the same and is answered the same when it runs again, in namespaces that are only eventual: there
+    /// an older value may come back for a moment anyway while a partition changes hands.
+    fn may_run_twice(&self, part: &Part) -> bool {
+        let mut parser = Parser::new(Limits::default());
+        let args = own_request(&mut parser, &part.request);
+        let is_eventual =
+            |key: &[u8]| !self.node.replication().is_strong(self.view.namespace_of(self.origin.database, key));
+        self.origin.command.is_absolute(args) && command::keys_of(self.origin.command, args).all(is_eventual)
     }
 
     /// Whether another node may take over what a part is about.

@@ -381,6 +381,10 @@ impl Replication {
         self.kinds[usize::from(namespace.0)].load(Relaxed) & REPLICATED != 0
     }
 
+    pub(crate) fn is_strong(&self, namespace: NamespaceId) -> bool {
+        self.kind(namespace) & STRONG != 0
+    }
+
     /// Whether any namespace lets copies answer.
     #[inline]
     pub(crate) fn is_read_from_copies(&self) -> bool {

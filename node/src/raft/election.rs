@@ -55,7 +55,9 @@ impl Election {
             if state == ServerState::Leader || !is_voter {
                 since = Instant::now();
             }
-            if since.elapsed() < patience {
+            // There is nobody to hear.
+            let is_alone = is_voter && state != ServerState::Leader && voters.iter().all(|config| config.len() == 1);
+            if since.elapsed() < patience && !is_alone {
                 continue;
             }
             if self.would_win(&voters).await {

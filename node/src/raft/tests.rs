@@ -422,3 +422,22 @@ fn the_largest_clusters_first_entry_reaches_everyone() {
         }
     });
 }
+
+#[test]
+fn a_voter_that_lacks_entries_unseats_no_leader_when_it_comes_back() {
+    run(async {
+        let nodes = Nodes::voting(3).await;
+        nodes.propose(set("a")).await.expect("agreed");
+        let leader = nodes.leader().await;
+        let [cut, _] = others(leader);
+        nodes.wires.cut.lock().insert(NodeId(cut));
+        nodes.propose(set("b")).await.expect("agreed");
+        let term = nodes.log(leader).leadership().borrow().term;
+        // Which is longer than any voter waits before it would stand.
+        nodes.knows(cut, |known| known.leader.is_none()).await;
+        nodes.wires.cut.lock().clear();
+        nodes.sees(cut, "b").await;
+        let known = nodes.knows(cut, |known| known.leader.is_some()).await;
+        assert_eq!((known.leader, known.term), (Some(NodeId(leader)), term), "nobody was elected meanwhile");
+    });
+}

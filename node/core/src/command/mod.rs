@@ -291,6 +291,19 @@ impl Command {
         args.get(self.keys.iter().find_map(first_of)?)
     }
 
+    /// Whether a request of this command leaves the same and answers the same when it runs a second time, whatever there was
+    /// before: it sets whole values and asks nothing.
+    pub fn is_absolute(&self, args: Args<'_>) -> bool {
+        let units = ["ex", "px", "exat", "pxat"];
+        let is_unit = |word: &[u8]| units.iter().any(|unit| word.eq_ignore_ascii_case(unit.as_bytes()));
+        match self.name {
+            "mset" | "setex" | "psetex" => true,
+            // With an option: only a time to live and its number.
+            "set" => args.len() == 3 || (args.len() == 5 && args.get(3).is_some_and(is_unit)),
+            _ => false,
+        }
+    }
+
     pub fn is_read(&self) -> bool {
         self.flags.has(Flags::READONLY)
     }

@@ -4,9 +4,9 @@ use super::*;
 use crate::fixture::{self, Caller, Cluster, id, key_of};
 use crate::session::Step;
 use crate::view::TAG_MAX;
-use dcache_protocol::NodeState;
 use dcache_protocol::peer::DataHeader;
 use dcache_protocol::resp::value::{Value, parse_value};
+use dcache_protocol::{Consistency, Match, NamespaceSpec, NodeState};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -427,26 +427,47 @@ fn replicated() -> dcache_cluster::metadata::Metadata {
 }
 
 #[test]
-fn what_another_node_may_take_over_is_waited_for_unless_a_write_may_have_run() {
+fn what_another_node_may_take_over_is_waited_for_unless_a_write_may_have_run_and_must_not_twice() {
     for copies in [false, true] {
         let cluster = Cluster::new(3);
-        if copies {
-            cluster.publish(&replicated());
-        }
+        let mut metadata = if copies { replicated() } else { fixture::metadata(3) };
+        let strong = NamespaceSpec {
+            name: "strong".into(),
+            matches: Some(Match::Prefix("s:".into())),
+            consistency: Consistency::Strong,
+            ..NamespaceSpec::default_namespace()
+        };
+        metadata.namespaces.insert("strong".into(), strong);
+        metadata.epoch = Epoch(metadata.epoch.0 + 10);
+        cluster.publish(&metadata);
         let client = gateway(&cluster);
         let key = key_of(1, 3, 0);
-        let asks_again = |command: &str, error: ForwardError| {
-            let args = if command == "SET" { vec!["SET", &key, "v"] } else { vec!["GET", &key] };
+        // Of the same slot.
+        let strong = format!("s:{{{key}}}");
+        let asks_again = |args: &str, error: ForwardError| {
+            let args: Vec<&str> = args.split(' ').collect();
             let fanout = open(&mut cluster.client(0, Door::Gateway), &args);
             matches!(fanout.finish(&client.node, vec![Err(error)], &mut Vec::new()), Outcome::Again(_))
         };
-        for command in ["GET", "SET"] {
-            assert_eq!(asks_again(command, ForwardError::Unreachable), copies);
-            assert!(!asks_again(command, ForwardError::Overloaded));
-        }
-        for error in [ForwardError::LinkLost, ForwardError::TimedOut] {
-            assert_eq!(asks_again("GET", error), copies);
-            assert!(!asks_again("SET", error));
+        for (request, may_run_twice) in [
+            (format!("GET {key}"), true),
+            (format!("GET {strong}"), true),
+            (format!("SET {key} v"), true),
+            (format!("SET {key} v PX 1000"), true),
+            (format!("SETEX {key} 10 v"), true),
+            (format!("SET {strong} v"), false),
+            (format!("SET {key} v NX"), false),
+            (format!("SET {key} v GET"), false),
+            (format!("SET {key} v EX 10 NX"), false),
+            (format!("INCR {key}"), false),
+            (format!("APPEND {key} v"), false),
+            (format!("DEL {key}"), false),
+        ] {
+            assert_eq!(asks_again(&request, ForwardError::Unreachable), copies, "{request}");
+            assert!(!asks_again(&request, ForwardError::Overloaded), "{request}");
+            for error in [ForwardError::LinkLost, ForwardError::TimedOut] {
+                assert_eq!(asks_again(&request, error), copies && may_run_twice, "{request}");
+            }
         }
     }
 }
