@@ -1628,7 +1628,7 @@ _dcache() {
             return 0
             ;;
         dcache__subcmd__namespace__subcmd__set)
-            opts="-f -c -o -y -q -v -h --prefix --database --eviction --memory-max --memory-min --default-ttl --max-ttl --ttl-jitter --consistency --replicas --min-in-sync --file --dry-run --exit-code --context --endpoint --output --no-headers --columns --timeout --yes --confirm --no-input --quiet --verbose --color --help"
+            opts="-f -c -o -y -q -v -h --prefix --database --eviction --memory-max --memory-min --default-ttl --max-ttl --ttl-jitter --consistency --replicas --min-in-sync --strong-read --reads --max-staleness --minority-writes --file --dry-run --exit-code --context --endpoint --output --no-headers --columns --timeout --yes --confirm --no-input --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1676,6 +1676,22 @@ _dcache() {
                     ;;
                 --min-in-sync)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --strong-read)
+                    COMPREPLY=($(compgen -W "lease confirm" -- "${cur}"))
+                    return 0
+                    ;;
+                --reads)
+                    COMPREPLY=($(compgen -W "primary any" -- "${cur}"))
+                    return 0
+                    ;;
+                --max-staleness)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --minority-writes)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
                 --file)

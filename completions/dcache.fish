@@ -646,6 +646,13 @@ complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen
 strong\t''"
 complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -l replicas -d 'Further copies of its entries, 0 to 4; `none` for as many as the cluster keeps' -r
 complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -l min-in-sync -d 'Copies that must be in sync for a write to be taken, the first included; `none` for 1' -r
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -l strong-read -d 'Reads of a strong namespace: by the primary\'s `lease`, or `confirm`ed by all copies in sync, which trusts no clock' -r -f -a "lease\t''
+confirm\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -l reads -d 'Reads of an eventual namespace: by the `primary`, or by `any` copy that is not too far behind' -r -f -a "primary\t''
+any\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -l max-staleness -d 'How far behind a copy may be that answers a read, 50ms to 60s; `none` for 200ms' -r
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -l minority-writes -d 'Whether a node cut off from the majority goes on taking writes of an eventual namespace; they are lost in the end' -r -f -a "true\t''
+false\t''"
 complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -s f -l file -d 'Read the whole namespace from a file' -r -F
 complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
 complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
