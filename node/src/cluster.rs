@@ -7,7 +7,7 @@
 use crate::heartbeat;
 use crate::identity::Identity;
 use crate::peer::{Answer, Call, CallError, PartitionColumns, PeerIdentity, Peers};
-use crate::raft::{Files, Leadership, MetadataLog, Options, ProposeError, Transport, TransportError};
+use crate::raft::{Files, MetadataLog, Options, ProposeError, Transport, TransportError};
 use crate::shared::Shared;
 use dcache_cluster::metadata::{Command, Metadata, Refusal};
 use dcache_core::control::Input;
@@ -42,6 +42,8 @@ pub struct Cluster {
     /// One forming or joining at a time.
     pub(crate) forming: tokio::sync::Mutex<()>,
     runtime: tokio::runtime::Handle,
+    /// Who leads, as others say, for a node whose own log stopped.
+    pub(crate) hearsay: Mutex<Option<NodeId>>,
 }
 
 /// Who leads, as this node knows it.
@@ -76,6 +78,7 @@ impl Cluster {
             inputs,
             forming: tokio::sync::Mutex::new(()),
             runtime,
+            hearsay: Mutex::default(),
         })
     }
 
@@ -109,8 +112,14 @@ impl Cluster {
             None => Lead { leader: Some(self.shared.id), quorum: true, voters: vec![self.shared.id] },
             Some(log) => {
                 let leadership = log.leadership().borrow().clone();
-                let quorum = leadership.has_quorum();
-                Lead { leader: leadership.leader, quorum, voters: leadership.voters.into_iter().collect() }
+                let (leader, quorum) = match leadership.stopped {
+                    None => (leadership.leader, leadership.has_quorum()),
+                    Some(_) => {
+                        let leader = *self.hearsay.lock();
+                        (leader, leader.is_some())
+                    }
+                };
+                Lead { leader, quorum, voters: leadership.voters.into_iter().collect() }
             }
         }
     }
@@ -130,21 +139,28 @@ impl Cluster {
         self.runtime.spawn(heartbeat::follow_leadership(self.clone(), log.leadership()));
         let (cluster, mut committed, mut leadership) = (self.clone(), log.committed(), log.leadership());
         self.runtime.spawn(async move {
-            cluster.feed(&committed.borrow_and_update().clone(), &leadership.borrow_and_update().clone());
+            cluster.feed(&committed.borrow_and_update().clone(), leadership.borrow_and_update().leader);
             loop {
-                tokio::select! {
-                    changed = committed.changed() => if changed.is_err() { return },
-                    changed = leadership.changed() => if changed.is_err() { return },
+                let changed = tokio::select! {
+                    changed = committed.changed() => changed,
+                    changed = leadership.changed() => changed,
+                };
+                if changed.is_err() {
+                    break;
                 }
                 let (metadata, lead) = (committed.borrow_and_update().clone(), leadership.borrow_and_update().clone());
-                cluster.feed(&metadata, &lead);
+                cluster.feed(&metadata, lead.leader);
+            }
+            // A log that was shut down leaves nothing to go on with.
+            if leadership.borrow().stopped.is_some() {
+                cluster.go_on_without_log().await;
             }
         });
         Ok(())
     }
 
-    fn feed(&self, metadata: &Arc<Metadata>, lead: &Leadership) {
-        let leadership = Input::Leadership { leader: lead.leader };
+    pub(crate) fn feed(&self, metadata: &Arc<Metadata>, leader: Option<NodeId>) {
+        let leadership = Input::Leadership { leader };
         let committed = metadata.is_formed().then(|| Input::Committed(metadata.clone()));
         for input in committed.into_iter().chain([leadership]) {
             // The control loop ends only with the process.
@@ -167,18 +183,27 @@ impl Cluster {
                     hints: vec!["see which nodes are up: dcache cluster status".into()],
                 });
             }
-            match log.propose(command.clone(), left).await {
+            let leader = match log.propose(command.clone(), left).await {
                 Ok(result) => return Ok(result),
-                Err(ProposeError::NotLeader { leader: Some(leader) }) if leader != self.shared.id => {
-                    match self.call(leader, &Call::Propose { command: command.clone() }, left).await {
-                        Ok(Answer::Proposed { epoch }) => return Ok(Ok(epoch)),
-                        Ok(Answer::Refused { refusal }) => return Ok(Err(refusal)),
-                        Ok(Answer::Failed(error)) => reason = error.message,
-                        Ok(_) => reason = "the leader is changing".into(),
-                        Err(error) => reason = error.to_string(),
+                Err(error) => {
+                    reason = error.to_string();
+                    match error {
+                        ProposeError::NotLeader { leader } => leader,
+                        // It may have been agreed just before: then it changes nothing now.
+                        ProposeError::Stopped(_) => self.lead().leader,
+                        ProposeError::NoQuorum | ProposeError::TimedOut => None,
                     }
                 }
-                Err(error) => reason = error.to_string(),
+            };
+            match leader.filter(|leader| *leader != self.shared.id) {
+                None => {}
+                Some(leader) => match self.call(leader, &Call::Propose { command: command.clone() }, left).await {
+                    Ok(Answer::Proposed { epoch }) => return Ok(Ok(epoch)),
+                    Ok(Answer::Refused { refusal }) => return Ok(Err(refusal)),
+                    Ok(Answer::Failed(error)) => reason = error.message,
+                    Ok(_) => reason = "the leader is changing".into(),
+                    Err(error) => reason = error.to_string(),
+                },
             }
             tokio::time::sleep(RETRY_EVERY).await;
         }
@@ -240,6 +265,7 @@ impl Cluster {
             Call::Report => Answer::Report(Box::new(self.report())),
             Call::Partitions => Answer::Partitions(self.own_partitions()),
             Call::HandOver => Answer::HandedOver(self.hand_over().await),
+            Call::Metadata { epoch } => self.metadata_after(epoch),
         }
     }
 

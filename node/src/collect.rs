@@ -23,6 +23,7 @@ impl Cluster {
     /// This node's own figures.
     pub fn report(&self) -> NodeReport {
         let mut report = self.shared.core.report(process::resident_bytes(), self.shared.buffers.held());
+        report.log_stopped = self.log().and_then(|log| log.leadership().borrow().stopped.clone());
         report.connections_rejected += self.shared.cut.refused.load(std::sync::atomic::Ordering::Relaxed);
         report
     }

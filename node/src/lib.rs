@@ -23,6 +23,7 @@ mod heartbeat;
 mod http;
 mod identity;
 mod link;
+mod logless;
 mod nudge;
 mod peer;
 mod process;

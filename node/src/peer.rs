@@ -7,7 +7,7 @@
 use crate::cluster::Cluster;
 use crate::sockets;
 use crate::worker::{Arrival, Hands};
-use dcache_cluster::metadata::{Command, Refusal};
+use dcache_cluster::metadata::{Command, Metadata, Refusal};
 use dcache_protocol::control::{ApiError, ErrorCode, FailoverResult, NodeReport};
 use dcache_protocol::peer::{Hello, LinkKind};
 use dcache_protocol::{Addresses, Epoch, NodeId, NodeRecord};
@@ -56,6 +56,10 @@ pub enum Call {
     Partitions,
     /// To have others take over what the node serves.
     HandOver,
+    /// A member without a log of its own asks for what was agreed after this.
+    Metadata {
+        epoch: Epoch,
+    },
 }
 
 /// What the other node says.
@@ -93,6 +97,11 @@ pub enum Answer {
     Report(Box<NodeReport>),
     Partitions(PartitionColumns),
     HandedOver(FailoverResult),
+    /// Who leads, and what was agreed; none: nothing new.
+    Metadata {
+        leader: Option<NodeId>,
+        metadata: Option<Box<Metadata>>,
+    },
     Failed(ApiError),
 }
 

@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout)]
 
 use crate::harness::history::*;
+use crate::harness::loss::lose_no_more_than_was_shown;
 use crate::harness::resp::Wire;
 use crate::harness::*;
 
@@ -29,6 +30,38 @@ fn nothing_acknowledged_under_strong_is_lost_when_nodes_stand_still() {
         wait_until("three leases", || (Instant::now() > until).then_some(()));
         send("CONT", victim.process.id());
     });
+}
+
+#[test]
+fn an_eventual_namespace_loses_no_more_than_was_shown_when_nodes_are_killed() {
+    let home = Home::new();
+    let nodes = cluster(&home);
+    lose_no_more_than_was_shown(
+        "eventual, killed",
+        &home,
+        nodes,
+        |victim, watch| {
+            watch.look();
+            send("KILL", victim.process.id());
+        },
+        |victim| *victim = Node::start(&home, &victim.name.clone(), &[]),
+    );
+}
+
+#[test]
+fn an_eventual_namespace_loses_no_more_than_was_shown_when_nodes_stand_still() {
+    let home = Home::new();
+    let nodes = cluster(&home);
+    lose_no_more_than_was_shown(
+        "eventual, stopped",
+        &home,
+        nodes,
+        |victim, watch| {
+            watch.look();
+            send("STOP", victim.process.id());
+        },
+        |victim| send("CONT", victim.process.id()),
+    );
 }
 
 #[test]

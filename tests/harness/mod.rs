@@ -3,8 +3,12 @@
 
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub mod contend;
 pub mod fake;
 pub mod history;
+#[path = "../sim/checker/linearizable.rs"]
+mod linearizable;
+pub mod loss;
 pub mod resp;
 
 use dcache_protocol::slot_of;
@@ -205,13 +209,15 @@ impl Node {
         Node::start_at(home, name, home.dcache(), ["127.0.0.1"; 4], args)
     }
 
-    /// On free ports of these hosts: of the gateway, cluster, control and peers door. `command` begins the binary.
+    /// At these addresses, or on free ports of these hosts: of the gateway, cluster, control and peers door. `command` begins
+    /// the binary. What it announces is what is remembered.
     pub fn start_at(home: &Home, name: &str, mut command: Command, hosts: [&str; 4], args: &[&str]) -> Node {
         let log = home.path().join(format!("{name}.log"));
         let stderr = std::fs::File::create(&log).unwrap();
         command.args(["node", "start", "--name", name, "--log-format", "text"]);
         for (door, host) in ["--gateway", "--listen", "--control", "--peers"].iter().zip(hosts) {
-            command.args([door, &&*format!("{host}:0")]);
+            let address = if host.contains(':') { host.to_string() } else { format!("{host}:0") };
+            command.args([door, &&*address]);
         }
         if !args.contains(&"--memory") {
             command.args(["--memory", "256MiB"]);
@@ -225,9 +231,9 @@ impl Node {
         });
         let door = |word: &str| {
             let mut lines = text.lines().map(|line| line.split_whitespace().skip_while(|w| *w != word));
-            let is_address = |next: &&str| hosts.iter().any(|host| next.contains(&format!("{host}:")));
-            let address = lines.find_map(|mut words| words.nth(1).filter(is_address));
-            address.unwrap_or_else(|| panic!("no {word} door in\n{text}")).trim_start_matches("http://").to_string()
+            let address = |text: &str| text.trim_start_matches("http://").parse::<std::net::SocketAddr>().ok();
+            let address = lines.find_map(|mut words| words.nth(1).and_then(address));
+            address.unwrap_or_else(|| panic!("no {word} door in\n{text}")).to_string()
         };
         let (gateway, cluster, control, peers) = (door("gateway"), door("cluster"), door("control"), door("peers"));
         Node { process, name: name.into(), gateway, cluster, control, peers, log }
@@ -356,5 +362,13 @@ pub fn key_of(status: &serde_json::Value, name: &str, prefix: &str) -> String {
             (range["first"].as_u64().unwrap()..=range["last"].as_u64().unwrap()).contains(&u64::from(slot))
         })
     };
-    (0..).map(|n| format!("{prefix}{n}")).find(|key| owns(slot_of(key.as_bytes()).number())).unwrap()
+    let is_its = |key: &String| owns(slot_of(key.as_bytes()).number());
+    (0..100_000).map(|n| format!("{prefix}{n}")).find(is_its).unwrap_or_else(|| panic!("{name} serves nothing"))
+}
+
+/// The place of the node that serves most, of those that may be chosen.
+pub fn busiest(status: &serde_json::Value, nodes: &[Node], may_be: impl Fn(&serde_json::Value) -> bool) -> usize {
+    let listed = status["nodes"].as_array().unwrap().iter().filter(|node| may_be(node));
+    let name = &listed.max_by_key(|node| node["partitions"].as_u64()).unwrap()["name"];
+    nodes.iter().position(|node| *name == node.name.as_str()).unwrap()
 }

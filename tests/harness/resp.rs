@@ -12,9 +12,22 @@ pub struct Wire {
 impl Wire {
     pub fn connect(address: &str) -> Wire {
         let stream = TcpStream::connect(address).unwrap_or_else(|error| panic!("{address}: {error}"));
-        stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        stream.set_write_timeout(Some(DEADLINE)).unwrap();
-        Wire { stream, buffer: Vec::new() }
+        let wire = Wire { stream, buffer: Vec::new() };
+        wire.be_patient_for(DEADLINE);
+        wire
+    }
+
+    /// To a node that may be gone, and may be silent; reads and writes too have only so long.
+    pub fn try_connect(address: &str, within: std::time::Duration) -> Option<Wire> {
+        let stream = TcpStream::connect_timeout(&address.parse().unwrap(), within).ok()?;
+        let wire = Wire { stream, buffer: Vec::new() };
+        wire.be_patient_for(within);
+        Some(wire)
+    }
+
+    pub fn be_patient_for(&self, time: std::time::Duration) {
+        self.stream.set_read_timeout(Some(time)).unwrap();
+        self.stream.set_write_timeout(Some(time)).unwrap();
     }
 
     pub fn stream(&self) -> &TcpStream {

@@ -600,7 +600,7 @@ impl World {
             self.violate(wrong);
         }
         if self.registry.expire(member) {
-            self.agreed.expire(member, &self.registry);
+            self.agreed.expire(&[member], &self.registry);
             self.publish();
         }
     }

@@ -164,17 +164,20 @@ impl Configuration {
         self.in_sync.sort_by_key(place);
     }
 
-    /// The member's lease ran out. The last copy in sync stays: nobody else has what it holds.
-    pub fn expire(&mut self, member: Member, registry: &Registry) {
-        if !self.in_sync.contains(&member) {
+    /// The leases of these have run out, all of them by now. When nobody in sync is left, all of them stay: the primary among
+    /// them can have acknowledged nothing since that the others lack, so whoever comes back first serves.
+    pub fn expire(&mut self, members: &[Member], registry: &Registry) {
+        let Some(primary) = self.primary else { return };
+        let is_left = |member: &Member| !members.contains(member);
+        if self.in_sync.iter().all(is_left) {
             return;
         }
-        if self.in_sync.len() > 1 {
-            self.in_sync.retain(|other| *other != member);
-        }
-        if self.primary == Some(member) {
-            self.primary = self.in_sync.iter().copied().find(|other| registry.is_alive(*other));
+        if !is_left(&primary) {
+            self.primary = self.in_sync.iter().copied().find(|other| is_left(other) && registry.is_alive(*other));
             self.term += 1;
+        }
+        if self.primary.is_some() {
+            self.in_sync.retain(is_left);
         }
         self.version += 1;
     }
@@ -187,6 +190,8 @@ impl Configuration {
         }
         if let Some(member) = self.in_sync.iter().copied().find(|member| registry.is_alive(*member)) {
             self.primary = Some(member);
+            // What it acknowledges from now on the others lack.
+            self.in_sync.retain(|member| registry.is_alive(*member));
         } else if self.in_sync.iter().all(|member| registry.is_gone(*member))
             && let Some(member) = self.copies.iter().find_map(|node| registry.alive(*node))
         {
@@ -268,7 +273,7 @@ mod tests {
 
     fn expire(configuration: &mut Configuration, registry: &mut Registry, member: Member) {
         assert!(registry.expire(member));
-        configuration.expire(member, registry);
+        configuration.expire(&[member], registry);
         configuration.check().expect("sound");
     }
 
@@ -291,6 +296,35 @@ mod tests {
         registry.register(member(2, 20));
         assert!(configuration.recover(&registry));
         assert_eq!((configuration.primary, configuration.generation), (Some(member(2, 20)), 1));
+    }
+
+    #[test]
+    fn of_copies_lost_at_once_any_that_comes_back_serves() {
+        for (gone, back) in [(1, 2), (2, 1)] {
+            let (mut configuration, mut registry) = three();
+            let both = [member(1, 10), member(2, 20)];
+            both.iter().for_each(|member| assert!(registry.expire(*member)));
+            configuration.expire(&both, &registry);
+            assert_eq!((configuration.primary, configuration.in_sync.len()), (None, 2));
+            registry.register(member(gone, 99));
+            assert!(!configuration.recover(&registry), "it is empty, and the other one may be there");
+            let back = member(back, back * 10);
+            registry.register(back);
+            assert!(configuration.recover(&registry));
+            assert_eq!((configuration.primary, configuration.in_sync.clone()), (Some(back), vec![back]));
+            assert_eq!(configuration.generation, 1, "nothing is given up");
+        }
+    }
+
+    #[test]
+    fn a_copy_that_is_left_takes_over_when_others_are_lost_at_once() {
+        let (mut configuration, mut registry) = three();
+        let version = configuration.version;
+        configuration.change(version, member(1, 10), Change::Expand(member(3, 30)), &registry).expect("alive");
+        let lost = [member(1, 10), member(2, 20)];
+        lost.iter().for_each(|member| assert!(registry.expire(*member)));
+        configuration.expire(&lost, &registry);
+        assert_eq!((configuration.primary, configuration.in_sync.clone()), (Some(member(3, 30)), vec![member(3, 30)]));
     }
 
     #[test]

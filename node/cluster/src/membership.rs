@@ -7,6 +7,7 @@
 //! A lease is granted to the process that is registered and up, and to none whose expiry was proposed: that may be agreed at
 //! any time from then on, and another node may take over what it served. How long leases last is in [`crate::lease`].
 
+use crate::failover::Member;
 use crate::lease::Leases;
 use crate::metadata::{Command, Metadata};
 use dcache_protocol::{Incarnation, NodeId, NodeRecord, NodeState};
@@ -19,6 +20,10 @@ pub const HEARTBEAT_EVERY: Duration = Duration::from_millis(200);
 /// How long a lease lasts: seven heartbeats lost in a row.
 pub const LEASE: Duration = Duration::from_millis(1500);
 
+/// A new leader hears everyone out before it judges: who is there sends two heartbeats within this time. An election may take
+/// as long as a lease, and those who are silent only because there was nobody to talk to are not dead.
+const HEARD_OUT_AFTER: Duration = HEARTBEAT_EVERY.saturating_mul(2);
+
 /// A proposal for one node is not repeated sooner than this: the log needs time to answer.
 const REPROPOSE_AFTER: Duration = Duration::from_millis(500);
 
@@ -27,16 +32,18 @@ const REPROPOSE_AFTER: Duration = Duration::from_millis(500);
 pub struct Membership {
     /// While it leads.
     leases: Option<Leases>,
+    judges_from: Duration,
     proposed: BTreeMap<NodeId, Duration>,
     /// Processes whose expiry was proposed.
     judged: BTreeMap<NodeId, Incarnation>,
 }
 
 impl Membership {
-    /// This node won the lead, and no earlier leader was confirmed after `since`: nobody is judged before every lease granted
-    /// until then has run out.
-    pub fn lead(&mut self, since: Duration) {
-        *self = Membership { leases: Some(Leases::lead(since)), ..Membership::default() };
+    /// This node won the lead `now`, and no earlier leader was confirmed after `since`: nobody is judged before every lease
+    /// granted until then has run out.
+    pub fn lead(&mut self, now: Duration, since: Duration) {
+        let judges_from = now + HEARD_OUT_AFTER;
+        *self = Membership { leases: Some(Leases::lead(since)), judges_from, ..Membership::default() };
     }
 
     pub fn follow(&mut self) {
@@ -77,9 +84,9 @@ impl Membership {
         self.leases.is_some() && !is_judged && metadata.nodes.get(&node).is_some_and(is_up)
     }
 
-    /// Nodes whose lease ran out.
-    pub fn expired(&mut self, now: Duration, metadata: &Metadata) -> Vec<Command> {
-        let Some(leases) = &mut self.leases else { return Vec::new() };
+    /// Nodes whose lease ran out, all in one command: which of them was lost first says nothing.
+    pub fn expired(&mut self, now: Duration, metadata: &Metadata) -> Option<Command> {
+        let leases = self.leases.as_mut().filter(|_| now >= self.judges_from)?;
         leases.forget_silent(now);
         let is_up = |node: NodeId, incarnation: Incarnation| {
             let known = metadata.nodes.get(&node);
@@ -92,11 +99,14 @@ impl Membership {
         let overdue: Vec<(NodeId, Incarnation)> =
             up.filter(is_overdue).map(|node| (node.id, node.incarnation)).collect();
         self.judged.extend(overdue.iter().copied());
-        overdue
-            .into_iter()
-            .filter(|(node, _)| self.may_propose(now, *node))
-            .map(|(node, incarnation)| Command::Expire { node, incarnation })
-            .collect()
+        let member = |(node, incarnation)| Member { node, incarnation };
+        let members: Vec<Member> =
+            overdue.into_iter().filter(|(node, _)| self.may_propose(now, *node)).map(member).collect();
+        match members[..] {
+            [] => None,
+            [Member { node, incarnation }] => Some(Command::Expire { node, incarnation }),
+            [..] => Some(Command::ExpireAll { members }),
+        }
     }
 
     fn may_propose(&mut self, now: Duration, node: NodeId) -> bool {
@@ -145,28 +155,46 @@ mod tests {
     fn a_silent_node_expires_after_its_lease_and_not_before() {
         let metadata = two_nodes();
         let mut membership = Membership::default();
-        assert!(membership.expired(at(9000), &metadata).is_empty(), "a follower judges nobody");
-        membership.lead(at(1000));
-        assert!(membership.expired(at(2500), &metadata).is_empty());
+        assert!(membership.expired(at(9000), &metadata).is_none(), "a follower judges nobody");
+        membership.lead(at(1000), at(1000));
+        assert!(membership.expired(at(2500), &metadata).is_none());
         assert_eq!(membership.heartbeat(at(2400), &node(1, 10), &metadata), None);
-        assert!(membership.expired(at(2550), &metadata).is_empty(), "clocks may differ");
-        assert_eq!(membership.expired(at(2600), &metadata), [expire(2, 20)]);
-        assert!(membership.expired(at(2700), &metadata).is_empty(), "proposed just now");
-        assert_eq!(membership.expired(at(3101), &metadata).len(), 1, "and again when the log did not answer");
+        assert!(membership.expired(at(2550), &metadata).is_none(), "clocks may differ");
+        assert_eq!(membership.expired(at(2600), &metadata), Some(expire(2, 20)));
+        assert!(membership.expired(at(2700), &metadata).is_none(), "proposed just now");
+        assert!(membership.expired(at(3101), &metadata).is_some(), "and again when the log did not answer");
+    }
+
+    #[test]
+    fn a_new_leader_hears_everyone_out_and_judges_who_stays_silent_together() {
+        let mut metadata = two_nodes();
+        for id in [3, 4] {
+            metadata.nodes.insert(NodeId(id), node(id, id * 10));
+        }
+        let mut membership = Membership::default();
+        // All leases have run out long ago.
+        membership.lead(at(5000), at(1000));
+        assert!(membership.expired(at(5000), &metadata).is_none());
+        membership.heartbeat(at(5100), &node(1, 10), &metadata);
+        membership.heartbeat(at(5390), &node(3, 30), &metadata);
+        assert!(membership.expired(at(5399), &metadata).is_none());
+        let silent = [(2, 20), (4, 40)];
+        let members = silent.map(|(id, of)| Member { node: NodeId(id), incarnation: Incarnation(of) }).to_vec();
+        assert_eq!(membership.expired(at(5400), &metadata), Some(Command::ExpireAll { members }));
     }
 
     #[test]
     fn who_is_to_expire_gets_no_lease_until_it_registered_again() {
         let mut metadata = two_nodes();
         let mut membership = Membership::default();
-        membership.lead(at(0));
+        membership.lead(at(0), at(0));
         assert!(membership.may_grant(NodeId(2), Incarnation(20), &metadata));
         assert!(!membership.may_grant(NodeId(2), Incarnation(19), &metadata), "another process");
         membership.heartbeat(at(1500), &node(1, 10), &metadata);
-        assert_eq!(membership.expired(at(1600), &metadata), [expire(2, 20)]);
+        assert_eq!(membership.expired(at(1600), &metadata), Some(expire(2, 20)));
         membership.heartbeat(at(1601), &node(2, 20), &metadata);
         assert!(!membership.may_grant(NodeId(2), Incarnation(20), &metadata), "it may be agreed any moment");
-        assert_eq!(membership.expired(at(2200), &metadata), [expire(2, 20)], "it is gone through with");
+        assert_eq!(membership.expired(at(2200), &metadata), Some(expire(2, 20)), "it is gone through with");
         metadata.apply(&expire(2, 20), 0).expect("was up");
         assert!(!membership.may_grant(NodeId(2), Incarnation(20), &metadata));
         let back = membership.heartbeat(at(2800), &node(2, 20), &metadata).expect("it registers");
@@ -180,7 +208,7 @@ mod tests {
     fn a_restarted_or_moved_or_returned_node_registers() {
         let mut metadata = two_nodes();
         let mut membership = Membership::default();
-        membership.lead(at(0));
+        membership.lead(at(0), at(0));
         let restarted = node(2, 21);
         assert_eq!(
             membership.heartbeat(at(10), &restarted, &metadata),
@@ -198,9 +226,9 @@ mod tests {
     fn heartbeats_of_another_process_do_not_renew_the_registered_one() {
         let metadata = two_nodes();
         let mut membership = Membership::default();
-        membership.lead(at(0));
+        membership.lead(at(0), at(0));
         assert!(membership.heartbeat(at(900), &node(2, 19), &metadata).is_some(), "it is to register");
         membership.heartbeat(at(1400), &node(1, 10), &metadata);
-        assert_eq!(membership.expired(at(1600), &metadata), [expire(2, 20)]);
+        assert_eq!(membership.expired(at(1600), &metadata), Some(expire(2, 20)));
     }
 }

@@ -61,6 +61,10 @@ pub enum Command {
         node: NodeId,
         incarnation: Incarnation,
     },
+    /// As [`Command::Expire`], of several at the same moment: what they alone held is kept by whoever comes back.
+    ExpireAll {
+        members: Vec<Member>,
+    },
     /// What the primary of some partitions asks for, each compared with the version it saw; those that changed meanwhile stay
     /// as they are.
     Change {
@@ -187,8 +191,9 @@ impl Metadata {
             }
             Command::Register { node } => self.register(node)?,
             Command::Expire { node, incarnation } => {
-                self.expire(Member { node: *node, incarnation: *incarnation })?;
+                self.expire(&[Member { node: *node, incarnation: *incarnation }])?;
             }
+            Command::ExpireAll { members } => self.expire(members)?,
             Command::Change { from, changes } => self.change(*from, changes)?,
             Command::Place { copies } => self.place(copies)?,
             Command::SetNamespace { spec } => self.set_namespace(spec)?,
@@ -268,7 +273,7 @@ impl Metadata {
             for partition in &mut self.table {
                 if let Some(before) = before.as_ref().filter(|before| before.incarnation != node.incarnation) {
                     // Its process holds the data directory's lock: the one before is gone, and its memory with it.
-                    partition.expire(Member { node: node.id, incarnation: before.incarnation }, &registry);
+                    partition.expire(&[Member { node: node.id, incarnation: before.incarnation }], &registry);
                 }
                 partition.recover(&registry);
             }
@@ -276,16 +281,18 @@ impl Metadata {
         Ok(())
     }
 
-    fn expire(&mut self, member: Member) -> Result<(), Refusal> {
-        match self.nodes.get_mut(&member.node) {
-            Some(record) if record.incarnation == member.incarnation && record.state == NodeState::Up => {
-                record.state = NodeState::Down;
-            }
-            _ => return Err(Refusal::NoChange),
+    fn expire(&mut self, members: &[Member]) -> Result<(), Refusal> {
+        let registry = self.registry();
+        let members: Vec<Member> = members.iter().copied().filter(|member| registry.is_alive(*member)).collect();
+        if members.is_empty() {
+            return Err(Refusal::NoChange);
+        }
+        for member in &members {
+            self.nodes.entry(member.node).and_modify(|record| record.state = NodeState::Down);
         }
         let registry = self.registry();
         for partition in &mut self.table {
-            partition.expire(member, &registry);
+            partition.expire(&members, &registry);
             partition.recover(&registry);
         }
         Ok(())
@@ -348,10 +355,20 @@ impl Metadata {
 struct Before {
     /// The node that it is about, or the one it takes the name of.
     node: Option<NodeRecord>,
-    /// Partitions served by the process that is taken for down.
-    served: Vec<PartitionId>,
+    /// Partitions served by each process that is taken for down.
+    served: Vec<(NodeId, Vec<PartitionId>)>,
     /// Versions of the partitions that are to change.
     versions: Vec<u64>,
+}
+
+/// What each of these serves that is up.
+fn served(metadata: &Metadata, members: &[Member]) -> Vec<(NodeId, Vec<PartitionId>)> {
+    let registry = metadata.registry();
+    let served = |member: &Member| {
+        let is_served = |p: &PartitionId| metadata.table[p.index()].primary == Some(*member);
+        (member.node, (0..metadata.partitions).map(PartitionId).filter(is_served).collect())
+    };
+    members.iter().filter(|member| registry.is_alive(**member)).map(served).collect()
 }
 
 impl Before {
@@ -363,10 +380,9 @@ impl Before {
                 before.node = metadata.nodes.get(&node.id).or_else(namesake).cloned();
             }
             Command::Expire { node, incarnation } => {
-                let member = Some(Member { node: *node, incarnation: *incarnation });
-                let is_served = |p: &PartitionId| metadata.table[p.index()].primary == member;
-                before.served = (0..metadata.partitions).map(PartitionId).filter(is_served).collect();
+                before.served = served(metadata, &[Member { node: *node, incarnation: *incarnation }]);
             }
+            Command::ExpireAll { members } => before.served = served(metadata, members),
             Command::Change { changes, .. } => {
                 let version = |p: &PartitionId| metadata.table.get(p.index()).map_or(u64::MAX, |held| held.version);
                 before.versions = changes.iter().map(|(partition, ..)| version(partition)).collect();
@@ -385,11 +401,14 @@ impl Before {
                 vec![News { node: None, detail, ..News::of_node(EventKind::ClusterFormed, "") }]
             }
             Command::Register { node } => vec![self.registered(node)],
-            Command::Expire { node, .. } => {
+            Command::Expire { .. } | Command::ExpireAll { .. } => {
                 let is_served = |p: &&PartitionId| metadata.table[p.index()].primary.is_some();
-                let (count, of) = (self.served.iter().filter(is_served).count() as u64, self.served.len() as u64);
-                let level = if count < of { Level::Critical } else { Level::Warning };
-                vec![News { level, count, of, ..News::of_node(EventKind::NodeDown, &name(node)) }]
+                let down = |(node, served): &(NodeId, Vec<PartitionId>)| {
+                    let (count, of) = (served.iter().filter(is_served).count() as u64, served.len() as u64);
+                    let level = if count < of { Level::Critical } else { Level::Warning };
+                    News { level, count, of, ..News::of_node(EventKind::NodeDown, &name(node)) }
+                };
+                self.served.iter().map(down).collect()
             }
             Command::Change { from, changes } => self.changed(metadata, &name(&from.node), changes, name),
             Command::Place { copies } => {

@@ -2,7 +2,7 @@
 //! away.
 //!
 //! ```text
-//!  a node is down ──► 10 s ──► another one votes in its place
+//!  a node is down, or its log is ──► 10 s ──► another one votes in its place
 //!                └──► rebuild-after ──► its copies are built on other nodes, some at a time
 //! ```
 //!
@@ -15,7 +15,7 @@ use dcache_protocol::{NodeId, NodeRecord, NodeState, PartitionId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// How long a voter may be down before another node votes in its place.
+/// How long a voter, or only its log, may be down before another node votes in its place.
 pub const VOTER_GRACE: Duration = Duration::from_secs(10);
 
 /// Copies that are built at the same time, in the whole cluster: each takes memory and network of two nodes.
@@ -34,6 +34,8 @@ pub struct Members {
     pub all: BTreeSet<NodeId>,
     /// Have received nearly all of it.
     pub current: BTreeSet<NodeId>,
+    /// Do not answer it, whether or not they are up: a log whose disk failed takes part no more.
+    pub silent: BTreeSet<NodeId>,
 }
 
 /// Something to be done by the leader. A task that fails comes again.
@@ -51,12 +53,13 @@ pub enum Task {
 #[derive(Debug, Default)]
 pub struct Repair {
     down_since: BTreeMap<NodeId, Duration>,
+    silent_since: BTreeMap<NodeId, Duration>,
 }
 
 impl Repair {
     /// Another node leads: it counts anew.
     pub fn follow(&mut self) {
-        self.down_since.clear();
+        *self = Repair::default();
     }
 
     /// On the leader, about once a second. `now` is monotonic.
@@ -66,14 +69,20 @@ impl Repair {
         for node in metadata.nodes.keys().filter(|node| is_down(node)) {
             self.down_since.entry(*node).or_insert(now);
         }
-        let away = |grace: Duration| -> BTreeSet<NodeId> {
-            let is_away = |(_, since): &(&NodeId, &Duration)| now.saturating_sub(**since) >= grace;
-            self.down_since.iter().filter(is_away).map(|(node, _)| *node).collect()
+        self.silent_since.retain(|node, _| members.silent.contains(node));
+        for node in &members.silent {
+            self.silent_since.entry(*node).or_insert(now);
+        }
+        let since = |since: &BTreeMap<NodeId, Duration>, grace: Duration| -> BTreeSet<NodeId> {
+            let is_long = |(_, since): &(&NodeId, &Duration)| now.saturating_sub(**since) >= grace;
+            since.iter().filter(is_long).map(|(node, _)| *node).collect()
         };
+        let away = |grace: Duration| since(&self.down_since, grace);
         let mut tasks: Vec<Task> = Vec::new();
         let unknown = metadata.nodes.keys().filter(|node| !members.all.contains(node));
         tasks.extend(unknown.map(|node| Task::Enrol(*node)));
-        let voters = voters(metadata, members, &away(VOTER_GRACE));
+        let lost = &away(VOTER_GRACE) | &since(&self.silent_since, VOTER_GRACE);
+        let voters = voters(metadata, members, &lost);
         if voters != members.voters {
             tasks.push(Task::Elect(voters));
         } else {
@@ -98,7 +107,8 @@ fn voters(metadata: &Metadata, members: &Members, away: &BTreeSet<NodeId>) -> BT
     let wanted = voters_of(metadata.nodes.len());
     while voters.len() < wanted {
         let can_vote = |node: &&NodeRecord| {
-            node.state == NodeState::Up && members.current.contains(&node.id) && !voters.contains(&node.id)
+            let takes_part = members.current.contains(&node.id) && !members.silent.contains(&node.id);
+            node.state == NodeState::Up && takes_part && !voters.contains(&node.id)
         };
         let is_zone_taken = |node: &&NodeRecord| voters.iter().any(|voter| zone_of(voter) == node.zone);
         let Some(next) = metadata.nodes.values().filter(can_vote).min_by_key(is_zone_taken) else { break };
@@ -163,7 +173,7 @@ mod tests {
 
     fn members(voters: &[u64], all: &[u64]) -> Members {
         let set = |nodes: &[u64]| nodes.iter().copied().map(NodeId).collect();
-        Members { voters: set(voters), all: set(all), current: set(all) }
+        Members { voters: set(voters), all: set(all), current: set(all), silent: BTreeSet::new() }
     }
 
     fn expire(metadata: &mut Metadata, id: u64) {
@@ -194,6 +204,24 @@ mod tests {
         assert_eq!(elected(&repair.step(secs(13), &metadata, &log)), None);
         expire(&mut metadata, 2);
         assert_eq!(elected(&repair.step(secs(14), &metadata, &log)), None, "it counts anew");
+    }
+
+    #[test]
+    fn a_voter_whose_log_stays_silent_loses_its_vote_and_nothing_else() {
+        let (mut metadata, mut repair) = (cluster(4), Repair::default());
+        sync(&mut metadata);
+        let silent = Members { silent: [NodeId(2)].into(), ..members(&[1, 2, 3], &[1, 2, 3, 4]) };
+        assert_eq!(repair.step(secs(1), &metadata, &silent), []);
+        assert_eq!(repair.step(secs(10), &metadata, &silent), []);
+        let both = Members { silent: [NodeId(2), NodeId(4)].into(), ..silent.clone() };
+        assert_eq!(repair.step(secs(11), &metadata, &both), [], "the other does not take part either");
+        let elected = Task::Elect([1, 3, 4].map(NodeId).into());
+        assert_eq!(repair.step(secs(11), &metadata, &silent), [elected], "its copies stay where they are");
+        let answers = members(&[1, 2, 3], &[1, 2, 3, 4]);
+        assert_eq!(repair.step(secs(12), &metadata, &answers), []);
+        assert_eq!(repair.step(secs(13), &metadata, &silent), [], "it counts anew");
+        repair.follow();
+        assert_eq!(repair.step(secs(30), &metadata, &silent), [], "another node led");
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! | NODE-02 | warning | a node without slots is down or does not answer |
 //! | META-01 | critical | no quorum: namespaces and nodes cannot be changed, failures not noticed |
 //! | META-02 | warning | one more lost voter would cost the quorum |
+//! | META-03 | warning | a node's metadata log stopped: it serves, but takes no part in agreeing |
 //! | SLOT-01 | critical | slots that no node owns |
 //! | COPY-01 | critical | partitions of which no copy in sync is up: they wait for one |
 //! | COPY-02 | warning | partitions with fewer copies in sync than the cluster keeps |
@@ -111,6 +112,7 @@ pub fn assess(sight: Sight<'_>) -> (Health, Vec<Finding>) {
             node: None,
         });
     }
+    findings.extend(sight.nodes.iter().filter_map(stopped));
     findings.extend(sight.nodes.iter().filter_map(refusing));
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
     let health = match findings.first().map(|finding| finding.level) {
@@ -124,6 +126,17 @@ pub fn assess(sight: Sight<'_>) -> (Health, Vec<Finding>) {
 /// Whether a node serves its slots as far as the collection could see.
 pub fn is_served(node: &NodeStatus) -> bool {
     node.state == dcache_protocol::NodeState::Up && node.reachable
+}
+
+fn stopped(node: &NodeStatus) -> Option<Finding> {
+    let why = node.report.as_ref()?.log_stopped.as_ref()?;
+    Some(Finding {
+        level: Level::Warning,
+        check: "META-03".into(),
+        message: format!("the metadata log of {} stopped: {why}", node.name),
+        hint: Some("it serves on, but does not vote; see to its data directory, then start it again".into()),
+        node: Some(node.name.clone()),
+    })
 }
 
 fn lost(node: &NodeStatus) -> Finding {
@@ -150,7 +163,8 @@ fn lost(node: &NodeStatus) -> Finding {
 
 fn metadata(sight: Sight<'_>) -> Option<Finding> {
     let voters: Vec<&NodeStatus> = sight.nodes.iter().filter(|node| node.voter).collect();
-    let up = voters.iter().filter(|node| is_served(node)).count();
+    let has_log = |node: &NodeStatus| node.report.as_ref().is_none_or(|report| report.log_stopped.is_none());
+    let up = voters.iter().filter(|node| is_served(node) && has_log(node)).count();
     if !sight.quorum {
         return Some(Finding {
             level: Level::Critical,
@@ -203,6 +217,7 @@ fn list(ranges: &[SlotRange]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dcache_protocol::control::NodeReport;
     use dcache_protocol::{Addresses, NodeId, NodeState, Slot};
 
     fn node(name: &str, state: NodeState, reachable: bool, slots: u16) -> NodeStatus {
@@ -247,6 +262,17 @@ mod tests {
         assert_eq!(findings[0].node.as_deref(), Some("n2"));
         assert!(findings[0].message.contains("0-99"), "{}", findings[0].message);
         assert_eq!(findings[1].check, "META-02");
+    }
+
+    #[test]
+    fn a_node_whose_log_stopped_serves_and_is_no_voter_to_count_on() {
+        let mut nodes = ["n1", "n2", "n3"].map(|name| node(name, NodeState::Up, true, 100));
+        let report = NodeReport { log_stopped: Some("No space left on device".into()), ..NodeReport::default() };
+        nodes[1].report = Some(report);
+        let (health, findings) = assess(Sight { nodes: &nodes, quorum: true, unowned: &[], copies: Copies::default() });
+        let checks: Vec<&str> = findings.iter().map(|finding| finding.check.as_str()).collect();
+        assert_eq!((health, checks), (Health::Degraded, vec!["META-02", "META-03"]));
+        assert!(findings[1].message.contains("n2 stopped: No space left"), "{}", findings[1].message);
     }
 
     #[test]

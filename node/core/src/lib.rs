@@ -243,6 +243,7 @@ impl Node {
             at_unix_ms: self.unix_ms(),
             uptime_ms: clients::millis(self.uptime()),
             epoch: view.epoch(),
+            log_stopped: None,
             memory_used_bytes: self.engine.used_bytes(),
             memory_limit_bytes: self.engine.limit_bytes(),
             resident_bytes,

@@ -187,6 +187,9 @@ pub struct NodeReport {
     pub uptime_ms: u64,
     /// Newest metadata epoch this node acts on.
     pub epoch: Epoch,
+    /// Its part of the metadata log failed, as when its disk is full: it serves on, but does not vote.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_stopped: Option<String>,
     pub memory_used_bytes: u64,
     pub memory_limit_bytes: u64,
     pub resident_bytes: u64,

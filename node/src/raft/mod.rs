@@ -40,7 +40,7 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use standing::Standing;
 use state_machine::StateMachine;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Cursor;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -135,6 +135,8 @@ pub struct Leadership {
     quorum: bool,
     /// While this node leads: for so long before it was elected no earlier leader was confirmed by a majority; none: never.
     pub quiet: Option<Duration>,
+    /// The log of this node stopped for good, for that reason: it takes part in nothing until the node starts again.
+    pub stopped: Option<String>,
 }
 
 impl Leadership {
@@ -191,8 +193,12 @@ pub struct MetadataLog {
     leadership: watch::Receiver<Leadership>,
     heard: Arc<Mutex<Heard>>,
     standing: Arc<Standing>,
+    answered: Answered,
     unix_ms: fn() -> u64,
 }
+
+/// When each member last answered an append of this node's.
+type Answered = Arc<Mutex<BTreeMap<RaftId, Instant>>>;
 
 /// The leader that spoke last, and when.
 type Heard = Option<(NodeId, Instant)>;
@@ -222,12 +228,14 @@ impl MetadataLog {
         let committed = state.watch();
         let is_restart = store.has_voted();
         let standing = Arc::new(Standing::new(is_restart));
-        let network = network::Network { transport: transport.clone(), standing: standing.clone() };
+        let answered = Answered::default();
+        let network =
+            network::Network { transport: transport.clone(), standing: standing.clone(), answered: answered.clone() };
         let raft = Raft::new(id.0, config, network, store, state).await.map_err(|error| stopped(&error))?;
         let heard: Arc<Mutex<Heard>> = Arc::default();
         tokio::spawn(Election { raft: raft.clone(), me: id, transport, heard: heard.clone() }.run());
         let leadership = follow(&raft, id, Arc::clone(&heard), Arc::clone(&standing));
-        Ok(MetadataLog { id, raft, committed, leadership, heard, standing, unix_ms })
+        Ok(MetadataLog { id, raft, committed, leadership, heard, standing, answered, unix_ms })
     }
 
     /// Whether the log has begun: it has a first entry or voted.
@@ -262,11 +270,17 @@ impl MetadataLog {
         let reached = metrics.replication?;
         let last = metrics.last_log_index.unwrap_or(0);
         let is_current = |at: &Option<LogId>| at.is_some_and(|at| at.index + NEARLY_ALL >= last);
+        let answered = self.answered.lock().clone();
+        let is_silent = |node: &NodeId| {
+            let answers = answered.get(&node.0).is_some_and(|at| at.elapsed() <= SILENCE_MAX);
+            *node != self.id && !answers
+        };
         let known = self.leadership.borrow();
         Some(Members {
             voters: known.voters.clone(),
             all: known.members.clone(),
             current: reached.iter().filter(|(_, at)| is_current(at)).map(|(node, _)| NodeId(*node)).collect(),
+            silent: known.members.iter().copied().filter(is_silent).collect(),
         })
     }
 
@@ -403,10 +417,13 @@ fn follow(
             Err(fatal) => Some(fatal.to_string()),
             Ok(()) => Some("its task panicked".into()),
         };
+        let stopped = why.clone();
         if let Some(why) = why {
-            tracing::error!("the metadata log stopped; start this node again for it to take part in changes: {why}");
+            tracing::error!(
+                "the metadata log stopped; this node serves on without it, but does not vote: mend what is wrong and start it again: {why}"
+            );
         }
-        sender.send_modify(|last| *last = Leadership { voters: last.voters.clone(), ..Leadership::default() });
+        sender.send_modify(|last| *last = Leadership { voters: last.voters.clone(), stopped, ..Leadership::default() });
     });
     receiver
 }
@@ -424,6 +441,7 @@ fn leadership(metrics: &Metrics, me: NodeId, heard: Heard) -> Leadership {
         voters: metrics.membership_config.voter_ids().map(NodeId).collect(),
         members: metrics.membership_config.nodes().map(|(id, _)| NodeId(*id)).collect(),
         quiet: None,
+        stopped: None,
         quorum: if is_me { acknowledged.is_some_and(is_recent) } else { leader.is_some() },
     }
 }

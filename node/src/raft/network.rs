@@ -13,7 +13,7 @@
 use super::election;
 use super::standing::Standing;
 use super::state_machine::State;
-use super::{Entry, LogId, RaftId, RaftNode, TypeConfig, Vote};
+use super::{Answered, Entry, LogId, RaftId, RaftNode, TypeConfig, Vote};
 use dcache_protocol::NodeId;
 use openraft::error::{
     Fatal, InstallSnapshotError, NetworkError, RPCError, RaftError, ReplicationClosed, StreamingError, Unreachable,
@@ -30,6 +30,7 @@ use std::io::Cursor;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Entries sent in one message have at most this many bytes, or are one.
 const APPEND_BYTES_MAX: usize = 1 << 20;
@@ -97,11 +98,13 @@ struct Voted {
 pub struct Network {
     pub transport: Arc<dyn Transport>,
     pub standing: Arc<Standing>,
+    pub answered: Answered,
 }
 
 pub struct Connection {
     transport: Arc<dyn Transport>,
     standing: Arc<Standing>,
+    answered: Answered,
     target: NodeId,
 }
 
@@ -109,7 +112,8 @@ impl RaftNetworkFactory<TypeConfig> for Network {
     type Network = Connection;
 
     async fn new_client(&mut self, target: RaftId, _node: &RaftNode) -> Connection {
-        Connection { transport: self.transport.clone(), standing: self.standing.clone(), target: NodeId(target) }
+        let (transport, standing, answered) = (self.transport.clone(), self.standing.clone(), self.answered.clone());
+        Connection { transport, standing, answered, target: NodeId(target) }
     }
 }
 
@@ -154,6 +158,7 @@ impl RaftNetwork<TypeConfig> for Connection {
     ) -> Result<AppendEntriesResponse<RaftId>, RPCError<RaftId, RaftNode, RaftError<RaftId>>> {
         let sent = cut(&mut rpc.entries).map_err(|error| RPCError::Network(NetworkError::new(&error)))?;
         let answer = self.call(Message::Append(rpc), b"", option.hard_ttl()).await?;
+        self.answered.lock().insert(self.target.0, Instant::now());
         Ok(match (answer, sent) {
             (AppendEntriesResponse::Success, Some(last)) => AppendEntriesResponse::PartialSuccess(Some(last)),
             (answer, _) => answer,

@@ -6,8 +6,10 @@ use dcache_protocol::control::ClusterSpec;
 use dcache_protocol::{Addresses, Incarnation, Match, NamespaceSpec, NodeRecord, NodeState};
 use openraft::testing::{StoreBuilder, Suite};
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use tempfile::TempDir;
 
 struct Fresh;
@@ -78,16 +80,72 @@ fn files(dir: &Path) -> Arc<dyn Disk> {
     Files::open(dir).expect("opens")
 }
 
+/// A directory that may be full: nothing can be added then, and the last write is there in part.
+#[derive(Debug)]
+struct Full {
+    files: Arc<Files>,
+    is_full: Arc<AtomicBool>,
+}
+
+impl Full {
+    fn check(&self) -> io::Result<()> {
+        if self.is_full.load(Relaxed) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+    }
+}
+
+impl Disk for Full {
+    fn path(&self, name: &str) -> PathBuf {
+        self.files.path(name)
+    }
+
+    fn names(&self) -> io::Result<Vec<String>> {
+        self.files.names()
+    }
+
+    fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
+        self.files.read(name)
+    }
+
+    fn append(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.check()
+            .inspect_err(|_| self.files.append(name, &bytes[..bytes.len() / 2]).expect("has a little space"))?;
+        self.files.append(name, bytes)
+    }
+
+    fn truncate(&self, name: &str, length: u64) -> io::Result<()> {
+        self.files.truncate(name, length)
+    }
+
+    fn replace(&self, name: &str, parts: &[&[u8]]) -> io::Result<()> {
+        self.check()?;
+        self.files.replace(name, parts)
+    }
+
+    fn overwrite(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.files.overwrite(name, bytes)
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.files.remove(name)
+    }
+
+    fn is_slow(&self) -> bool {
+        self.files.is_slow()
+    }
+}
+
 /// Some nodes with a directory each.
 struct Nodes {
     dirs: BTreeMap<NodeId, TempDir>,
     wires: Arc<Wires>,
+    /// Whose disks are full.
+    full: BTreeMap<NodeId, Arc<AtomicBool>>,
 }
 
 impl Nodes {
     /// Nodes 1 to `count`; all vote.
     async fn voting(count: u64) -> Nodes {
-        let mut nodes = Nodes { dirs: BTreeMap::new(), wires: Arc::default() };
+        let mut nodes = Nodes { dirs: BTreeMap::new(), wires: Arc::default(), full: BTreeMap::new() };
         for id in 1..=count {
             nodes.add(id).await;
         }
@@ -98,6 +156,7 @@ impl Nodes {
 
     async fn add(&mut self, id: u64) {
         self.dirs.insert(NodeId(id), temporary());
+        self.full.insert(NodeId(id), Arc::default());
         self.start(id).await;
     }
 
@@ -108,7 +167,9 @@ impl Nodes {
 
     async fn open(&self, id: u64) -> Result<MetadataLog, OpenError> {
         let transport = Arc::new(Wire { from: NodeId(id), wires: self.wires.clone() });
-        MetadataLog::open(Options { id: NodeId(id), disk: files(self.dir(id)), transport, unix_ms: || 0 }).await
+        let files = Files::open(self.dir(id)).expect("opens");
+        let disk = Arc::new(Full { files, is_full: self.full[&NodeId(id)].clone() });
+        MetadataLog::open(Options { id: NodeId(id), disk, transport, unix_ms: || 0 }).await
     }
 
     async fn stop(&self, id: u64) {
@@ -195,6 +256,42 @@ fn three_nodes_agree_and_go_on_without_their_leader() {
         assert_eq!(known.voters, BTreeSet::from([1, 2, 3].map(NodeId)));
         assert!(known.has_quorum());
     });
+}
+
+#[test]
+fn a_log_whose_disk_is_full_stops_and_says_so_and_goes_on_when_it_is_started_again() {
+    for is_leader in [false, true] {
+        run(async {
+            let nodes = Nodes::voting(3).await;
+            nodes.propose(set("a")).await.expect("agreed");
+            let leader = nodes.leader().await;
+            let victim = if is_leader { leader } else { others(leader)[0] };
+            nodes.sees(victim, "a").await;
+            nodes.full[&NodeId(victim)].store(true, Relaxed);
+            nodes.propose(set("b")).await.expect("two of three agree");
+            let mut known = nodes.log(victim).leadership();
+            let stopped = in_time(known.wait_for(|known| known.stopped.is_some())).await.expect("it said so").clone();
+            assert!(stopped.stopped.is_some_and(|why| why.contains("no storage space")) && stopped.leader.is_none());
+            assert_eq!(stopped.voters.len(), 3, "it is still known who votes");
+            let silent = async {
+                loop {
+                    let members = nodes.log(nodes.leader().await).members();
+                    match members.map(|members| members.silent) {
+                        Some(silent) if silent == [NodeId(victim)].into() => return,
+                        _ => tokio::time::sleep(Duration::from_millis(10)).await,
+                    }
+                }
+            };
+            in_time(silent).await;
+
+            nodes.stop(victim).await;
+            nodes.full[&NodeId(victim)].store(false, Relaxed);
+            nodes.start(victim).await;
+            nodes.sees(victim, "b").await;
+            nodes.stop(others(victim)[0]).await;
+            nodes.propose(set("c")).await.expect("it votes again");
+        });
+    }
 }
 
 #[test]

@@ -197,8 +197,12 @@ fn commands() -> impl Strategy<Value = Command> {
         4 => (id.clone(), 0u64..3, 1u64..6).prop_map(|(id, incarnation, name)| {
             Command::Register { node: NodeRecord { name: format!("n{name}"), ..node(id, incarnation) } }
         }),
-        4 => (id, 0u64..3).prop_map(|(id, incarnation)| {
+        4 => (id.clone(), 0u64..3).prop_map(|(id, incarnation)| {
             Command::Expire { node: NodeId(id), incarnation: Incarnation(incarnation) }
+        }),
+        2 => prop::collection::vec((id, 0u64..3), 0..4).prop_map(|members| {
+            let member = |(id, incarnation)| Member { node: NodeId(id), incarnation: Incarnation(incarnation) };
+            Command::ExpireAll { members: members.into_iter().map(member).collect() }
         }),
         4 => (name(), 0u16..4, prop::sample::select(&Eviction::ALL[..])).prop_map(|(name, number, eviction)| {
             let matches = (name != namespace::DEFAULT).then_some(Match::Database(number));
