@@ -1,13 +1,13 @@
 //! All state of the dashboard and how events change it. No terminal, no network, no clock: `update` is a function of the state
 //! and one event, drawing is a function of the state.
 
-use crate::event::{Effect, Event, Fetched};
+use crate::event::{Effect, Event, Fetched, Wants};
 use crate::history::{Counters, History};
 use crate::keymap::{self, Action};
 use crate::tab;
 use crate::theme::{Meaning, Theme};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use dcache_protocol::control::{ClusterStatus, NodeStatus, PartitionTable};
+use dcache_protocol::control::{ClusterEvent, ClusterStatus, NodeStatus, PartitionTable};
 use dcache_protocol::{NodeState, PartitionId, SLOTS, slot_of};
 use ratatui::layout::Size;
 use std::collections::{BTreeMap, VecDeque};
@@ -143,6 +143,8 @@ pub struct App {
     pub partition: usize,
     pub partitions: Option<Partitions>,
     pub partitions_error: Option<String>,
+    /// What the cluster says happened to it, or why it does not; none: not asked yet.
+    pub log: Option<Result<Vec<ClusterEvent>, String>>,
     /// One line about the last key, as why a place cannot be gone to.
     pub notice: Option<String>,
 }
@@ -179,6 +181,7 @@ impl App {
             partition: 0,
             partitions: None,
             partitions_error: None,
+            log: None,
             notice: None,
         }
     }
@@ -202,9 +205,9 @@ impl App {
         }
     }
 
-    /// Whether polls should bring partitions too.
-    pub fn wants_partitions(&self) -> bool {
-        self.screen == Screen::Slots
+    /// What polls should bring for the screen that is shown.
+    pub fn wants(&self) -> Wants {
+        Wants { partitions: self.screen == Screen::Slots, log: self.screen == Screen::Replication }
     }
 
     /// Nodes as listed: filtered and sorted.
@@ -416,6 +419,7 @@ impl App {
             Some(Err(why)) => self.partitions_error = Some(why),
             None => {}
         }
+        self.log = fetched.log.or(self.log.take());
         self.select(name);
     }
 

@@ -1,7 +1,7 @@
 //! Polls the cluster for what the visible screen needs: one request under way at a time, with a deadline of the client's; after
 //! a failure the next poll waits longer, up to 5 s. The draw loop never waits for it.
 
-use crate::event::Fetched;
+use crate::event::{Fetched, Wants};
 use dcache_client::Control;
 use std::time::Duration;
 
@@ -9,13 +9,17 @@ use std::time::Duration;
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
 /// One poll.
-pub async fn poll(control: Control, with_partitions: bool, opened: tokio::time::Instant) -> Fetched {
+pub async fn poll(control: Control, wants: Wants, opened: tokio::time::Instant) -> Fetched {
     let cluster = control.cluster().await.map_err(|error| error.to_string());
-    let partitions = match with_partitions && cluster.is_ok() {
+    let partitions = match wants.partitions && cluster.is_ok() {
         true => Some(control.partitions().await.map_err(|error| error.to_string())),
         false => None,
     };
-    Fetched { at: opened.elapsed(), cluster, partitions }
+    let log = match wants.log && cluster.is_ok() {
+        true => Some(control.events(0).await.map_err(|error| error.to_string())),
+        false => None,
+    };
+    Fetched { at: opened.elapsed(), cluster, partitions, log }
 }
 
 /// How long to wait before the next poll, after this many failures in a row.

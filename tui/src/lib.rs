@@ -106,7 +106,7 @@ async fn show(options: &Options, terminal: &mut ratatui::DefaultTerminal) -> any
             _ = hangup.recv() => return Ok(()),
             fetched = answer(&mut poll) => {
                 // The screen changed while the poll was under way: what it needs now is not in it.
-                let lacks = app.wants_partitions() && fetched.cluster.is_ok() && fetched.partitions.is_none();
+                let lacks = fetched.lacks(app.wants());
                 poll_at = if lacks { Instant::now() } else { Instant::now() + fetch::pause(options.refresh, app.failures + u32::from(fetched.cluster.is_err())).saturating_sub(Duration::from_millis(1)) };
                 Event::Fetched(Box::new(fetched))
             }
@@ -126,7 +126,7 @@ async fn show(options: &Options, terminal: &mut ratatui::DefaultTerminal) -> any
 }
 
 fn start(options: &Options, app: &App, opened: Instant) -> JoinHandle<Fetched> {
-    tokio::spawn(fetch::poll(options.control.clone(), app.wants_partitions(), opened))
+    tokio::spawn(fetch::poll(options.control.clone(), app.wants(), opened))
 }
 
 /// The poll under way; never, when there is none.
@@ -134,7 +134,12 @@ async fn answer(poll: &mut Option<JoinHandle<Fetched>>) -> Fetched {
     let Some(handle) = poll else { return std::future::pending().await };
     let fetched = handle.await;
     *poll = None;
-    fetched.unwrap_or_else(|error| Fetched { at: Duration::ZERO, cluster: Err(error.to_string()), partitions: None })
+    fetched.unwrap_or_else(|error| Fetched {
+        at: Duration::ZERO,
+        cluster: Err(error.to_string()),
+        partitions: None,
+        log: None,
+    })
 }
 
 /// Ctrl-Z: gives the terminal back, stops this process, and takes the terminal again when it goes on.

@@ -119,7 +119,7 @@ async fn show(app: &App, control: &Control, name: &str) -> Result<Exit> {
     } else {
         app.out.line(&paint(Style::Bold, &clean(name)))?;
         for (column, value) in COLUMNS.iter().zip(cells(&namespace)).skip(1) {
-            app.out.line(&format!("  {:9}  {value}", column.name.to_lowercase()))?;
+            app.out.line(&format!("  {:11}  {value}", column.name.to_lowercase()))?;
         }
         for line in chosen(&namespace.figures.chosen) {
             app.out.line(&line)?;
@@ -136,8 +136,8 @@ fn chosen(choices: &[PolicyChoice]) -> Vec<String> {
             None => "from the start".to_string(),
             Some(at_ms) => format!("since {}", rfc3339(at_ms)),
         };
-        lines.push(format!("  {:9}  {} on {} {since}", "auto", choice.policy, clean(&choice.node)));
-        lines.push(format!("  {:9}  {}", "", clean(&choice.reason)));
+        lines.push(format!("  {:11}  {} on {} {since}", "auto", choice.policy, clean(&choice.node)));
+        lines.push(format!("  {:11}  {}", "", clean(&choice.reason)));
     }
     lines
 }
@@ -349,10 +349,10 @@ mod tests {
         assert_eq!(
             chosen(&[choice("n1", None), choice("n2", Some(1_000))]),
             [
-                "  auto       lhd on n1 from the start",
-                "             it misses 0.2, lru 0.3",
-                "  auto       lhd on n2 since 1970-01-01T00:00:01.000Z",
-                "             it misses 0.2, lru 0.3",
+                "  auto         lhd on n1 from the start",
+                "               it misses 0.2, lru 0.3",
+                "  auto         lhd on n2 since 1970-01-01T00:00:01.000Z",
+                "               it misses 0.2, lru 0.3",
             ]
         );
     }

@@ -15,6 +15,7 @@ use dcache_protocol::control::{
 };
 use dcache_protocol::size::{format_count, format_size};
 use serde::Serialize;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -425,11 +426,14 @@ fn print_replication(out: &Output, replication: &Replication) -> Result<()> {
         ]);
     }
     out.table(&table)?;
-    if replication.behind.is_empty() {
+    // Of copies that are being built the links say how many there are.
+    let mut behind: Vec<&Copy> = replication.behind.iter().filter(|copy| copy.lag.entries > 0).collect();
+    behind.sort_by_key(|copy| Reverse((copy.lag.lag_ms, copy.lag.entries)));
+    if behind.is_empty() {
         return Ok(());
     }
     let mut table = Table::new(COPY_COLUMNS);
-    for Copy { from, lag } in &replication.behind {
+    for Copy { from, lag } in behind.into_iter().take(COPIES_SHOWN) {
         table.row(vec![
             lag.partition.to_string(),
             clean(from),
@@ -442,8 +446,11 @@ fn print_replication(out: &Output, replication: &Replication) -> Result<()> {
     out.table(&table)
 }
 
+/// Copies that are told one by one; JSON has more of each node.
+const COPIES_SHOWN: usize = 10;
+
 const COPY_COLUMNS: &[Column] = &[
-    Column::new("PARTITION", "the furthest behind first, some of each node"),
+    Column::new("PARTITION", "the furthest behind first, 10 at most"),
     Column::new("FROM", "the node that serves it"),
     Column::new("TO", "the node with the copy"),
     Column::new("COPY", "whether it counts as in sync"),

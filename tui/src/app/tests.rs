@@ -5,7 +5,8 @@ use super::*;
 use crate::tab;
 use crossterm::event::KeyModifiers;
 use dcache_protocol::control::{
-    Finding, Health, Latency, Level, LinkLag, NamespaceFigures, NodeReport, PolicyChoice, ReplicationFigures, Traffic,
+    ClusterEvent, EventKind, Finding, Health, Latency, Level, LinkLag, NamespaceFigures, NodeReport, PolicyChoice,
+    ReplicationFigures, Traffic,
 };
 use dcache_protocol::{Addresses, Epoch, Eviction, NodeId, Slot, SlotRange};
 use proptest::prelude::*;
@@ -150,7 +151,27 @@ fn table(second: u64, third_served: bool) -> PartitionTable {
 
 fn fetched(second: u64, cluster: Result<ClusterStatus, String>, partitions: Option<PartitionTable>) -> Event {
     let at = Duration::from_secs(second);
-    Event::Fetched(Box::new(Fetched { at, cluster, partitions: partitions.map(Ok) }))
+    Event::Fetched(Box::new(Fetched { at, cluster, partitions: partitions.map(Ok), log: Some(Ok(log())) }))
+}
+
+fn log() -> Vec<ClusterEvent> {
+    let event = |second: u64, level, kind, node: &str, count, of| ClusterEvent {
+        seq: second,
+        at_unix_ms: OPENED - 600_000 + second * 1000,
+        level,
+        kind,
+        node: Some(node.into()),
+        count,
+        of,
+        detail: if kind == EventKind::HandedOver { "cache-2".into() } else { String::new() },
+    };
+    vec![
+        event(1, Level::Info, EventKind::HandedOver, "cache-1", 341, 0),
+        event(2, Level::Warning, EventKind::NodeDown, "cache-3", 342, 342),
+        event(40, Level::Info, EventKind::NodeRestarted, "cache-3", 0, 0),
+        event(42, Level::Info, EventKind::CopiesInSync, "cache-3", 683, 0),
+        event(50, Level::Info, EventKind::NodeChanged, "cache-3", 0, 0),
+    ]
 }
 
 fn tick(app: &mut App, second: u64) {

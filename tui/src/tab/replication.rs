@@ -1,8 +1,9 @@
-//! Replication: how far the copies on each node are behind each other node, and how many copies are there.
+//! Replication: how far the copies on each node are behind each other node, how many copies are there, and what last became of
+//! them.
 
 use crate::app::{App, is_served};
 use crate::theme::Meaning;
-use dcache_protocol::control::{ClusterStatus, LinkLag, NodeStatus};
+use dcache_protocol::control::{ClusterEvent, ClusterStatus, EventKind, Level, LinkLag, NodeStatus};
 use dcache_protocol::size::{format_count, format_size};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -22,12 +23,44 @@ pub fn draw(app: &App, status: &ClusterStatus, frame: &mut Frame<'_>, area: Rect
     let top = rows.min(area.height.saturating_sub(least));
     let [top, bottom] = Layout::vertical([Constraint::Length(top), Constraint::Min(0)]).areas(area);
     draw_matrix(app, status, frame, top);
+    let [bottom, log] = match bottom.height > rows + 4 {
+        true => Layout::vertical([Constraint::Length(rows.max(7)), Constraint::Min(0)]).areas(bottom),
+        false => [bottom, Rect::ZERO],
+    };
+    draw_log(app, frame, log);
     if area.width < 100 {
         return draw_copies(app, status, frame, bottom);
     }
     let [left, right] = Layout::horizontal([Constraint::Fill(1); 2]).areas(bottom);
     draw_copies(app, status, frame, left);
     draw_counters(app, status, frame, right);
+}
+
+/// The newest changes of who serves and who has copies, newest first.
+fn draw_log(app: &App, frame: &mut Frame<'_>, area: Rect) {
+    let is_about_copies = |event: &&ClusterEvent| {
+        !matches!(
+            event.kind,
+            EventKind::NodeMoved | EventKind::NodeChanged | EventKind::NamespaceSet | EventKind::NamespaceDeleted
+        )
+    };
+    let line = |event: &ClusterEvent| {
+        let meaning = match event.level {
+            Level::Info => Meaning::Plain,
+            Level::Warning => Meaning::Look,
+            Level::Critical => Meaning::Act,
+        };
+        let node = event.node.as_ref().map(|node| format!("{node} ")).unwrap_or_default();
+        let text = format!(" {} {} {node}{}", super::clock(event.at_unix_ms), app.theme.mark(meaning), event.message());
+        Line::styled(text, app.theme.style(meaning))
+    };
+    let lines: Vec<Line<'_>> = match &app.log {
+        None => vec![Line::from(" not known yet")],
+        Some(Err(why)) => vec![Line::styled(format!(" no answer: {why}"), app.theme.style(Meaning::Act))],
+        Some(Ok(log)) => log.iter().rev().filter(is_about_copies).take(usize::from(area.height)).map(line).collect(),
+    };
+    frame
+        .render_widget(Paragraph::new(lines).block(app.theme.block("Last failovers and copies (dcache events)")), area);
 }
 
 fn lag(node: &NodeStatus, to: &str) -> Option<LinkLag> {
