@@ -35,6 +35,9 @@ use std::time::{Duration, Instant};
 
 const MEMORY: &str = "256MiB";
 
+/// How long the copies of a new cluster are waited for.
+const COPIES_WITHIN: Duration = Duration::from_secs(10);
+
 const POLL_EVERY: Duration = Duration::from_millis(20);
 
 /// Tries with other ports when somebody was faster.
@@ -268,11 +271,17 @@ async fn start(
     if !is_formed {
         form(app, cluster, &identities, until).await?;
     }
-    await_ready(app, cluster, until).await?;
+    // Copies of an empty cluster are made in a moment; those of one that comes back may be much.
+    let in_sync = await_ready(app, cluster, until, !is_formed).await?;
     let (sign, count) = (paint(Style::Green, "✔"), cluster.partitions);
     let verb = if is_formed { "complete again" } else { "formed" };
-    app.out
-        .say(&format!("  {sign} {verb}, {count}/{count} partitions covered   {:.2} s", begun.elapsed().as_secs_f64()));
+    let copies = match cluster.copies {
+        0 => String::new(),
+        _ if in_sync == count => ", every copy in sync".into(),
+        _ => format!(", {in_sync} with every copy in sync, the others are being built"),
+    };
+    let seconds = begun.elapsed().as_secs_f64();
+    app.out.say(&format!("  {sign} {verb}, {count}/{count} partitions covered{copies}   {seconds:.2} s"));
     Ok(())
 }
 
@@ -384,7 +393,10 @@ async fn form(app: &App, cluster: &LocalCluster, identities: &[NodeIdentity], un
     })
 }
 
-async fn await_ready(app: &App, cluster: &LocalCluster, until: Instant) -> Result<()> {
+/// Waits until every partition is served, and a little longer for copies where they are waited for. Answers how many partitions have
+/// all of theirs in sync.
+async fn await_ready(app: &App, cluster: &LocalCluster, until: Instant, waits_for_copies: bool) -> Result<u16> {
+    let copies_until = if waits_for_copies { until.min(Instant::now() + COPIES_WITHIN) } else { Instant::now() };
     let spinner = Progress::start(&app.out, "waiting until every partition is served", 0);
     let first = control(app, &cluster.nodes[0], Duration::from_secs(2))?;
     loop {
@@ -393,10 +405,13 @@ async fn await_ready(app: &App, cluster: &LocalCluster, until: Instant) -> Resul
             is_ready &= matches!(control(app, node, Duration::from_secs(1))?.is_ready().await, Ok(true));
         }
         if is_ready
-            && first.cluster().await.is_ok_and(|status| status.formed && status.partitions_served == status.partitions)
+            && let Ok(status) = first.cluster().await
+            && status.formed
+            && status.partitions_served == status.partitions
+            && (status.partitions_in_sync == status.partitions || Instant::now() >= copies_until)
         {
             spinner.finish();
-            return Ok(());
+            return Ok(status.partitions_in_sync);
         }
         if Instant::now() >= until {
             spinner.finish();
