@@ -20,7 +20,9 @@
 //!
 //! Left out: sockets, and when it is decided who serves what (`failover` in `cluster`).
 
+mod apply;
 pub mod effect;
+mod figures;
 mod freshness;
 pub(crate) mod guard;
 pub mod hold;
@@ -31,24 +33,22 @@ use crate::clients::Wake;
 use crate::gateway::copies::Reached;
 use crate::view::View;
 use crate::{Clock, Node};
-use bytes::{Bytes, BytesMut};
+use apply::Applier;
+use bytes::BytesMut;
 use dcache_cluster::failover::{Change as Proposal, Configuration, Member, Registry};
 use dcache_cluster::mutant::{Rule, is_broken};
 use dcache_cluster::replication::{Lag, Output, Replica, Standing as Copy};
-use dcache_engine::{Cause, Change, Engine, Journal, NamespaceId, SlotRole, ValueRef, charge};
-use dcache_protocol::control::{CopyLag, LinkLag, ReplicationFigures};
+use dcache_engine::{Cause, Change, Journal, NamespaceId, SlotRole};
 use dcache_protocol::error::WireError;
 use dcache_protocol::namespace::{Reads, StrongRead};
-use dcache_protocol::{Consistency, NodeId, PartitionId, SLOTS, Slot, SlotRange};
+use dcache_protocol::{Consistency, PartitionId, SLOTS, SlotRange};
 use effect::Effect;
 use freshness::Freshness;
 use hold::{Hold, Standing};
 use parking_lot::Mutex;
 use queue::Queues;
 use std::cell::RefCell;
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::RangeInclusive;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
@@ -63,22 +63,8 @@ const BACKLOG_BYTES: u64 = 64 << 20;
 const LOG_BYTES_MAX: u64 = 256 << 20;
 const LOG_BYTES_LEAST: u64 = 4 << 20;
 
-/// Bytes of entries in one piece of a full sync, about.
-const PIECE_BYTES: usize = 64 << 10;
-
-/// Pieces of full syncs read in one go.
-const PIECES_A_STEP: usize = 4;
-
-/// Keys called near at a time, and messages looked ahead at for them.
-const PREFETCH_MAX: usize = 64;
-const FRAMES_AHEAD: usize = 32;
-
 /// Small effects of a partition lie in pieces of memory of so many bytes, which go when the last of them is forgotten.
 const ROOM_BYTES: usize = 4096;
-
-/// How exactly the age of what is not copied yet is known, and how many moments are remembered a partition.
-const MARK_EVERY: Duration = Duration::from_millis(10);
-const MARKS_MAX: usize = 256;
 
 /// Bits of a namespace's kind.
 const REPLICATED: u8 = 1;
@@ -322,7 +308,7 @@ impl Replication {
             let mut state = partition.state.lock();
             let State { replica: Some(replica), waiters, outputs, marks, .. } = &mut *state else { continue };
             replica.flush(now, outputs);
-            mark(marks, now, replica);
+            figures::mark(marks, now, replica);
             self.hand_out(number, outputs, |_| unreachable!("a flush only sends"));
             // With no other copy in sync all of it is committed now.
             partition.committed.store(replica.commit(), Release);
@@ -518,21 +504,6 @@ impl Partition {
     }
 }
 
-/// Remembers when what is recorded was.
-fn mark(marks: &mut VecDeque<(Duration, u64)>, now: Duration, replica: &Replica) {
-    let had = replica.lags().filter(|lag| lag.standing == Copy::InSync).map(|lag| lag.unacknowledged).max();
-    let reached = replica.last().seq - had.unwrap_or(0);
-    while marks.front().is_some_and(|(_, seq)| *seq <= reached) {
-        marks.pop_front();
-    }
-    let is_full = marks.len() >= MARKS_MAX;
-    match marks.back_mut() {
-        Some((at, seq)) if is_full || now.saturating_sub(*at) < MARK_EVERY => *seq = replica.last().seq,
-        _ if reached < replica.last().seq => marks.push_back((now, replica.last().seq)),
-        _ => {}
-    }
-}
-
 fn wake_committed(waiters: &mut Vec<(u64, Wake)>, commit: u64) {
     waiters.retain(|(seq, wake)| {
         let waits = *seq > commit;
@@ -714,58 +685,6 @@ impl Node {
         }
     }
 
-    /// False: there was no room for something.
-    fn carry_out(&self, partition: &Partition, changes: Vec<Output>) -> bool {
-        let view = self.view();
-        let applier = Applier { engine: &self.engine, view: &view, now_ms: self.unix_ms(), partition };
-        let mut all_fit = true;
-        for change in changes {
-            match change {
-                Output::Apply(effects) => {
-                    // The first ones were called near when their messages came.
-                    for (index, run) in effects.chunks(PREFETCH_MAX).enumerate() {
-                        if index > 0 {
-                            applier.prefetch(run);
-                        }
-                        for effect in run.iter().filter_map(|effect| Effect::decode(effect)) {
-                            all_fit &= applier.apply(effect);
-                        }
-                    }
-                }
-                Output::Clear => partition.slots().for_each(|slot| {
-                    self.engine.clear_slot(slot);
-                }),
-                Output::Load(piece) => {
-                    for effect in effect::of_piece(&piece) {
-                        all_fit &= applier.apply(effect);
-                    }
-                }
-                _ => {}
-            }
-        }
-        all_fit
-    }
-
-    /// Messages of another node, as its queue framed them. False: one of them is not one.
-    pub fn receive_copies(&self, from: Member, frames: &[&[u8]]) -> bool {
-        let mut keys = Vec::new();
-        frames.chunks(FRAMES_AHEAD).all(|frames| {
-            frames.iter().for_each(|frame| self.expect(frame, &mut keys));
-            self.engine.prefetch(&keys);
-            keys.clear();
-            frames.iter().all(|frame| self.receive_copy(from, frame))
-        })
-    }
-
-    /// Finds out what a message will have done to the store, at most [`PREFETCH_MAX`] keys.
-    fn expect(&self, frame: &[u8], keys: &mut Vec<(u16, u64)>) {
-        let Some((number, commit)) = wire::commit_of(frame) else { return };
-        let Some(partition) = self.replication.of(number) else { return };
-        let state = partition.state.lock();
-        let due = state.replica.iter().flat_map(|replica| replica.due(commit)).take(PREFETCH_MAX);
-        keys.extend(due.filter_map(|effect| place_of(&self.engine, effect)));
-    }
-
     fn receive_copy(&self, from: Member, frame: &[u8]) -> bool {
         let Some((number, message)) = wire::decode(from, frame) else {
             match wire::decode_of_all(frame) {
@@ -794,83 +713,6 @@ impl Node {
         }
     }
 
-    /// Copies of the partitions this node serves, and what came of those it held.
-    pub fn replication_figures(&self) -> ReplicationFigures {
-        let replication = &self.replication;
-        let (view, now) = (self.view(), self.now());
-        let mut links: BTreeMap<NodeId, LinkLag> = BTreeMap::new();
-        let mut figures = ReplicationFigures {
-            taken_over: replication.taken_over.load(Relaxed),
-            discarded: replication.discarded.load(Relaxed),
-            overflowed: replication.queues.lost(),
-            ..ReplicationFigures::default()
-        };
-        let mut behind = Vec::new();
-        let partitions = replication.partitions.get().into_iter().flat_map(|all| &all.list);
-        for (number, partition) in partitions.enumerate() {
-            let state = partition.state.lock();
-            let Some(replica) = &state.replica else { continue };
-            figures.log_bytes += replica.log_bytes();
-            for lag in replica.lags() {
-                let link = links.entry(lag.member.node).or_insert_with(|| LinkLag {
-                    node: view.node(lag.member.node).map(|node| node.name.clone()).unwrap_or_default(),
-                    ..LinkLag::default()
-                });
-                let in_sync = lag.standing == Copy::InSync;
-                let mut copy = CopyLag {
-                    partition: number as u16,
-                    node: link.node.clone(),
-                    in_sync,
-                    entries: lag.unacknowledged,
-                    lag_ms: 0,
-                };
-                if in_sync {
-                    link.in_sync += 1;
-                    link.entries += lag.unacknowledged;
-                    let reached = replica.last().seq - lag.unacknowledged;
-                    if let Some((at, _)) = state.marks.iter().find(|(_, seq)| lag.unacknowledged > 0 && *seq > reached)
-                    {
-                        copy.lag_ms = now.saturating_sub(*at).as_millis() as u64;
-                        link.lag_ms = link.lag_ms.max(copy.lag_ms);
-                    }
-                } else {
-                    link.building += 1;
-                }
-                if !in_sync || copy.entries > 0 {
-                    behind.push(copy);
-                }
-            }
-        }
-        behind.sort_by_key(|copy| (copy.in_sync, Reverse(copy.lag_ms), Reverse(copy.entries)));
-        behind.truncate(CopyLag::MAX);
-        figures.behind = behind;
-        figures.links = links.into_values().collect();
-        figures
-    }
-
-    /// One number for all that this node's copy of a partition holds, for comparison with other copies; none: it has no copy, or
-    /// not all of its data.
-    pub fn digest(&self, number: PartitionId) -> Option<u64> {
-        let partition = self.replication.of(number)?;
-        let _order = partition.order.lock();
-        if !partition.state.lock().replica.as_ref().is_some_and(Replica::has_data) {
-            return None;
-        }
-        let (mut digest, end) = (0u64, partition.slots.last.number() + 1);
-        let mut next = Some(Engine::cursor_of(partition.slots.first.number()));
-        while let Some(cursor) = next {
-            next = self.engine.copy_slots(cursor, end, PIECE_BYTES, &mut |entry| {
-                if self.replication.is_replicated(entry.namespace) {
-                    let mut hasher = DefaultHasher::new();
-                    let value = entry.value.as_string().unwrap_or_default();
-                    (entry.database, entry.key, value, entry.expires_at_ms).hash(&mut hasher);
-                    digest ^= hasher.finish();
-                }
-            });
-        }
-        Some(digest)
-    }
-
     /// Lets another copy in sync take a partition over, if there is one: it stops being written to, and once all of it is
     /// committed the other one serves it.
     pub fn hand_over(&self, number: PartitionId) {
@@ -881,39 +723,6 @@ impl Node {
             if successor.is_some_and(|successor| replica.park(Duration::ZERO, successor)) {
                 replica.tick(now, out);
             }
-        });
-    }
-
-    /// Reads what full syncs wait for, as far as their nodes take it.
-    pub fn read_pieces(&self) {
-        for _ in 0..PIECES_A_STEP {
-            let Some(piece) = self.replication.pieces.lock().pop_front() else { return };
-            if self.replication.queues.of(piece.to.node).is_busy() {
-                self.replication.pieces.lock().push_back(piece);
-                return;
-            }
-            self.read_piece(piece);
-        }
-    }
-
-    fn read_piece(&self, piece: Piece) {
-        let Some(partition) = self.replication.of(piece.partition) else { return };
-        let wants = |replica: &Replica| replica.wants_chunk(piece.to, piece.attempt);
-        if !partition.state.lock().replica.as_ref().is_some_and(wants) {
-            return;
-        }
-        let mut bytes = Vec::new();
-        let cursor = piece.cursor.unwrap_or_else(|| Engine::cursor_of(partition.slots.first.number()));
-        let next = self.engine.copy_slots(cursor, partition.slots.last.number() + 1, PIECE_BYTES, &mut |entry| {
-            if self.replication.is_replicated(entry.namespace) {
-                effect::push_to_piece(
-                    Effect::set((entry.database, entry.slot), entry.key, entry.value, entry.expires_at_ms),
-                    &mut bytes,
-                );
-            }
-        });
-        self.step(piece.partition, partition, |replica, now, out| {
-            replica.send_chunk(now, piece.to, piece.attempt, bytes.into(), next, out);
         });
     }
 
@@ -937,65 +746,4 @@ impl Node {
         }
         Ok(())
     }
-}
-
-/// Where effects of other copies are done, and when.
-struct Applier<'a> {
-    engine: &'a Engine,
-    view: &'a View,
-    now_ms: u64,
-    partition: &'a Partition,
-}
-
-impl Applier<'_> {
-    /// Calls near what a run of effects is about, so that memory is waited for once and not once an effect.
-    fn prefetch(&self, effects: &[Bytes]) {
-        let mut keys = Vec::with_capacity(effects.len());
-        keys.extend(effects.iter().filter_map(|effect| place_of(self.engine, effect)));
-        self.engine.prefetch(&keys);
-    }
-
-    /// Does what another copy did. False: there was no room, and the key has no value here now.
-    fn apply(&self, effect: Effect<'_>) -> bool {
-        let Applier { engine, view, now_ms, partition } = *self;
-        if effect.place().is_some_and(|(_, slot, _)| !partition.slots().contains(&slot)) {
-            return true;
-        }
-        match effect {
-            Effect::Set { database, slot, key, value, expires_at_ms } => {
-                let namespace = view.namespace_of(database, key);
-                let bytes = charge(key.len(), value.len() as u64);
-                let stored = engine.lock_with_room(slot, namespace, bytes, now_ms).is_ok_and(|mut guard| {
-                    guard.set(database, key, ValueRef::String(value), expires_at_ms, namespace, now_ms).is_ok()
-                });
-                if !stored {
-                    // An older value must not stay in its place.
-                    let _ = engine.lock(slot).remove(database, key, now_ms);
-                }
-                stored
-            }
-            Effect::Remove { database, slot, key } => {
-                // There may be none: an effect is also done on what has it already.
-                let _ = engine.lock(slot).remove(database, key, now_ms);
-                true
-            }
-            Effect::Expiry { database, slot, key, expires_at_ms } => {
-                // As above.
-                let _ = engine.lock(slot).set_expiry(database, key, expires_at_ms, now_ms);
-                true
-            }
-            Effect::Clear { database } => {
-                let slots = partition.slots;
-                engine
-                    .clear_slots_where(database, &move |slot| Slot::new(slot).is_some_and(|slot| slots.contains(slot)));
-                true
-            }
-        }
-    }
-}
-
-/// Slot and hash of what an effect changes.
-fn place_of(engine: &Engine, effect: &[u8]) -> Option<(u16, u64)> {
-    let (database, slot, key) = Effect::decode(effect)?.place()?;
-    Some((slot, engine.hash(database, key)))
 }

@@ -1,0 +1,173 @@
+//! What other copies did goes into this node's store, and what this store has goes to copies that are built: the way between
+//! the replication machines' outputs and the engine.
+//!
+//! Keys are called near before they are needed, of many messages at a time: a copied write would otherwise wait for memory at
+//! each step. Left out: when something is due, which the machines say.
+
+use super::{Partition, Piece, effect, wire};
+use crate::Node;
+use crate::view::View;
+use bytes::Bytes;
+use dcache_cluster::failover::Member;
+use dcache_cluster::replication::{Output, Replica};
+use dcache_engine::{Engine, ValueRef, charge};
+use dcache_protocol::Slot;
+use effect::Effect;
+
+/// Bytes of entries in one piece of a full sync, about.
+pub(super) const PIECE_BYTES: usize = 64 << 10;
+
+/// Pieces of full syncs read in one go.
+const PIECES_A_STEP: usize = 4;
+
+/// Keys called near at a time, and messages looked ahead at for them.
+const PREFETCH_MAX: usize = 64;
+const FRAMES_AHEAD: usize = 32;
+
+/// Where effects of other copies are done, and when.
+pub(super) struct Applier<'a> {
+    pub engine: &'a Engine,
+    pub view: &'a View,
+    pub now_ms: u64,
+    pub partition: &'a Partition,
+}
+
+impl Applier<'_> {
+    /// Calls near what a run of effects is about, so that memory is waited for once and not once an effect.
+    fn prefetch(&self, effects: &[Bytes]) {
+        let mut keys = Vec::with_capacity(effects.len());
+        keys.extend(effects.iter().filter_map(|effect| place_of(self.engine, effect)));
+        self.engine.prefetch(&keys);
+    }
+
+    /// Does what another copy did. False: there was no room, and the key has no value here now.
+    pub fn apply(&self, effect: Effect<'_>) -> bool {
+        let Applier { engine, view, now_ms, partition } = *self;
+        if effect.place().is_some_and(|(_, slot, _)| !partition.slots().contains(&slot)) {
+            return true;
+        }
+        match effect {
+            Effect::Set { database, slot, key, value, expires_at_ms } => {
+                let namespace = view.namespace_of(database, key);
+                let bytes = charge(key.len(), value.len() as u64);
+                let stored = engine.lock_with_room(slot, namespace, bytes, now_ms).is_ok_and(|mut guard| {
+                    guard.set(database, key, ValueRef::String(value), expires_at_ms, namespace, now_ms).is_ok()
+                });
+                if !stored {
+                    // An older value must not stay in its place.
+                    let _ = engine.lock(slot).remove(database, key, now_ms);
+                }
+                stored
+            }
+            Effect::Remove { database, slot, key } => {
+                // There may be none: an effect is also done on what has it already.
+                let _ = engine.lock(slot).remove(database, key, now_ms);
+                true
+            }
+            Effect::Expiry { database, slot, key, expires_at_ms } => {
+                // As above.
+                let _ = engine.lock(slot).set_expiry(database, key, expires_at_ms, now_ms);
+                true
+            }
+            Effect::Clear { database } => {
+                let slots = partition.slots;
+                engine
+                    .clear_slots_where(database, &move |slot| Slot::new(slot).is_some_and(|slot| slots.contains(slot)));
+                true
+            }
+        }
+    }
+}
+
+/// Slot and hash of what an effect changes.
+fn place_of(engine: &Engine, effect: &[u8]) -> Option<(u16, u64)> {
+    let (database, slot, key) = Effect::decode(effect)?.place()?;
+    Some((slot, engine.hash(database, key)))
+}
+
+impl Node {
+    /// False: there was no room for something.
+    pub(super) fn carry_out(&self, partition: &Partition, changes: Vec<Output>) -> bool {
+        let view = self.view();
+        let applier = Applier { engine: &self.engine, view: &view, now_ms: self.unix_ms(), partition };
+        let mut all_fit = true;
+        for change in changes {
+            match change {
+                Output::Apply(effects) => {
+                    // The first ones were called near when their messages came.
+                    for (index, run) in effects.chunks(PREFETCH_MAX).enumerate() {
+                        if index > 0 {
+                            applier.prefetch(run);
+                        }
+                        for effect in run.iter().filter_map(|effect| Effect::decode(effect)) {
+                            all_fit &= applier.apply(effect);
+                        }
+                    }
+                }
+                Output::Clear => partition.slots().for_each(|slot| {
+                    self.engine.clear_slot(slot);
+                }),
+                Output::Load(piece) => {
+                    for effect in effect::of_piece(&piece) {
+                        all_fit &= applier.apply(effect);
+                    }
+                }
+                _ => {}
+            }
+        }
+        all_fit
+    }
+
+    /// Messages of another node, as its queue framed them. False: one of them is not one.
+    pub fn receive_copies(&self, from: Member, frames: &[&[u8]]) -> bool {
+        let mut keys = Vec::new();
+        frames.chunks(FRAMES_AHEAD).all(|frames| {
+            frames.iter().for_each(|frame| self.expect(frame, &mut keys));
+            self.engine.prefetch(&keys);
+            keys.clear();
+            frames.iter().all(|frame| self.receive_copy(from, frame))
+        })
+    }
+
+    /// Finds out what a message will have done to the store, at most [`PREFETCH_MAX`] keys.
+    fn expect(&self, frame: &[u8], keys: &mut Vec<(u16, u64)>) {
+        let Some((number, commit)) = wire::commit_of(frame) else { return };
+        let Some(partition) = self.replication.of(number) else { return };
+        let state = partition.state.lock();
+        let due = state.replica.iter().flat_map(|replica| replica.due(commit)).take(PREFETCH_MAX);
+        keys.extend(due.filter_map(|effect| place_of(&self.engine, effect)));
+    }
+
+    /// Reads what full syncs wait for, as far as their nodes take it.
+    pub fn read_pieces(&self) {
+        for _ in 0..PIECES_A_STEP {
+            let Some(piece) = self.replication.pieces.lock().pop_front() else { return };
+            if self.replication.queues.of(piece.to.node).is_busy() {
+                self.replication.pieces.lock().push_back(piece);
+                return;
+            }
+            self.read_piece(piece);
+        }
+    }
+
+    fn read_piece(&self, piece: Piece) {
+        let Some(partition) = self.replication.of(piece.partition) else { return };
+        let wants = |replica: &Replica| replica.wants_chunk(piece.to, piece.attempt);
+        if !partition.state.lock().replica.as_ref().is_some_and(wants) {
+            return;
+        }
+        let mut bytes = Vec::new();
+        let cursor = piece.cursor.unwrap_or_else(|| Engine::cursor_of(partition.slots.first.number()));
+        let next = self.engine.copy_slots(cursor, partition.slots.last.number() + 1, PIECE_BYTES, &mut |entry| {
+            if self.replication.is_replicated(entry.namespace) {
+                effect::push_to_piece(
+                    Effect::set((entry.database, entry.slot), entry.key, entry.value, entry.expires_at_ms),
+                    &mut bytes,
+                );
+            }
+        });
+        self.step(piece.partition, partition, |replica, now, out| {
+            replica.send_chunk(now, piece.to, piece.attempt, bytes.into(), next, out);
+        });
+    }
+}
