@@ -3,10 +3,11 @@
 a strong namespace, in one run; and how long a strong write takes beside an unreplicated one and beside the round trip between
 two nodes. Python 3 and redis-benchmark. Not here: full syncs (sync.py), failover times (tests/e2e/copies.rs).
 
-    copies.py cost [--rounds 7] [--requests 200000] PATH_TO_DCACHE
+    copies.py cost [--rounds 7] [--requests 200000] [--gateway] PATH_TO_DCACHE
     copies.py latency [--rounds 5] [--requests 20000] PATH_TO_DCACHE
 
-`cost`: three nodes, one further copy each, 100 B values, 50 connections, pipeline 16, by redis-benchmark as a cluster-aware client.
+`cost`: three nodes, one further copy each, 100 B values, 50 connections, pipeline 16, by redis-benchmark as a cluster-aware client,
+whose connections keep to a slot each; with --gateway by a plain client of one node's gateway, keys at random over all slots.
 The namespaces take turns within each round; printed are medians over the rounds, and medians of the rounds' ratios. CPU is user and
 system time of the three processes, so it has the copying and acknowledging of all nodes in it; what heartbeats and such take
 meanwhile is measured on the idle cluster and printed beside it.
@@ -46,6 +47,7 @@ class Cluster:
             self.run("namespace", "set", "strong", "--prefix", "s:", "--consistency", "strong")
             self.wait_until_healthy()
             self.doors = [node["addresses"]["cluster"] for node in self.status()["nodes"]]
+            self.gateways = [node["addresses"]["gateway"] for node in self.status()["nodes"]]
         except BaseException:
             self.close()
             raise
@@ -91,15 +93,16 @@ class Cluster:
         self.close()
 
 
-def benchmark(cluster, requests, *command, pipeline=16, clients=50):
-    host, port = cluster.doors[0].rsplit(":", 1)
-    done = subprocess.run(["redis-benchmark", "-h", host, "-p", port, "--cluster", "-c", str(clients), "-P", str(pipeline),
+def benchmark(cluster, requests, *command, pipeline=16, clients=50, gateway=False):
+    host, port = (cluster.gateways if gateway else cluster.doors)[0].rsplit(":", 1)
+    mode = [] if gateway else ["--cluster"]
+    done = subprocess.run(["redis-benchmark", "-h", host, "-p", port, *mode, "-c", str(clients), "-P", str(pipeline),
                            "-n", str(requests), "-r", "100000", "-q", *command], capture_output=True, text=True, timeout=300)
     if done.returncode != 0 or "requests per second" not in done.stdout:
         raise RuntimeError(done.stdout + done.stderr)
 
 
-def cost(cluster, rounds, requests):
+def cost(cluster, rounds, requests, gateway):
     # What came with its beginning is done by then.
     time.sleep(3)
     began, before = time.monotonic(), cluster.cpu()
@@ -113,9 +116,10 @@ def cost(cluster, rounds, requests):
             names = list(NAMESPACES)
             random.Random(turn).shuffle(names)
             for name in names:
-                key = NAMESPACES[name] + "{tag}:__rand_int__"
+                key = NAMESPACES[name] + ("__rand_int__" if gateway else "{tag}:__rand_int__")
                 began, before = time.monotonic(), cluster.cpu()
-                benchmark(cluster, requests, *(("SET", key, value) if verb == "SET" else ("GET", key)))
+                command = ("SET", key, value) if verb == "SET" else ("GET", key)
+                benchmark(cluster, requests, *command, gateway=gateway)
                 # What was answered is still being copied.
                 time.sleep(0.2)
                 took = cluster.cpu() - before - idle * (time.monotonic() - began)
@@ -181,11 +185,12 @@ def main():
     parser.add_argument("part", choices=["cost", "latency"])
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--requests", type=int, default=200_000)
+    parser.add_argument("--gateway", action="store_true")
     parser.add_argument("dcache")
     args = parser.parse_args()
     with Cluster(args.dcache) as cluster:
         if args.part == "cost":
-            cost(cluster, args.rounds, args.requests)
+            cost(cluster, args.rounds, args.requests, args.gateway)
         else:
             latency(cluster, args.rounds, min(args.requests, 20_000))
     return 0
