@@ -3,9 +3,9 @@
 //! Each door has its own rule. *Cluster*: as Redis Cluster, all keys in one slot and the slot ours, else `CROSSSLOT`,
 //! `MOVED` or `CLUSTERDOWN`; only what we handed over a moment ago is passed on, since its new owner may not have heard of it
 //! yet and would send the client back with `MOVED`, more often than clients follow. What another node took over while we stood
-//! still is not: whoever sent it has long given up, and may have written the key anew. *Gateway*: as the command's row says ([`Gateway`]); what is elsewhere goes there. *Peer*: what
-//! another node sent us is ours, or it is told so and nothing runs. What becomes of a request that goes elsewhere is in
-//! [`crate::gateway`].
+//! still is not: whoever sent it has long given up, and may have written the key anew. *Gateway*: as the command's row says
+//! ([`Gateway`]); what is elsewhere goes there. *Peer*: what another node sent us is ours, or it is told so and nothing runs.
+//! What becomes of a request that goes elsewhere is in [`crate::gateway`].
 
 use crate::command::{Command, Door, Gateway, Gather, Merge, keys_of};
 use crate::view::{Owner, View, ViewNode};
