@@ -56,7 +56,7 @@ impl Election {
                 since = Instant::now();
             }
             // There is nobody to hear.
-            let is_alone = is_voter && state != ServerState::Leader && voters.iter().all(|config| config.len() == 1);
+            let is_alone = is_voter && state == ServerState::Follower && voters.iter().all(|config| config.len() == 1);
             if since.elapsed() < patience && !is_alone {
                 continue;
             }

@@ -93,7 +93,8 @@ mod mutants {
     fn confirmed_reads_need_no_lease() {
         break_rule(Some(Rule::ServesUnderLease));
         for seed in 1..=20 {
-            let outcome = world::run(seed, Setting { is_confirmed: Some(true), ..Setting::default() });
+            let setting = Setting { is_confirmed: Some(true), ignores_age: true, ..Setting::default() };
+            let outcome = world::run(seed, setting);
             assert_eq!(outcome.violation, None, "seed {seed}");
         }
     }
@@ -117,7 +118,9 @@ mod mutants {
         let unseen_of = |part: usize| -> Vec<Option<Rule>> {
             let is_unseen = |rule: &Option<Rule>| {
                 break_rule(*rule);
-                let seen = caught(Setting { keeps_incarnation: rule.is_none(), ..Setting::default() });
+                let only_unseats = *rule == Some(Rule::VotesTellConfirmations);
+                let keeps_incarnation = rule.is_none();
+                let seen = caught(Setting { keeps_incarnation, only_unseats, ..Setting::default() });
                 eprintln!("{rule:?}: {seen:?}");
                 seen.is_none()
             };

@@ -44,6 +44,10 @@ pub struct Setting {
     pub keeps_incarnation: bool,
     /// Whether reads of the strong namespace are confirmed; none: in every third seed.
     pub is_confirmed: Option<bool>,
+    /// Reads that any copy may answer may be of any age.
+    pub ignores_age: bool,
+    /// No fault but leaders that are cut off, first from one voter and then from all: what only those show is rare else.
+    pub only_unseats: bool,
 }
 
 /// What a run came to.
@@ -80,7 +84,7 @@ pub struct World {
     pub staleness: RefCell<Staleness>,
     pub was_calm: Cell<bool>,
     hasher: RefCell<DefaultHasher>,
-    setting: Setting,
+    pub setting: Setting,
     seed: u64,
     outcome: RefCell<Outcome>,
 }
@@ -432,7 +436,12 @@ async fn faults(world: Rc<World>) {
         world.outcome.borrow_mut().faults += 1;
         let node = world.dice(0..NODES as u64) as usize;
         let lasts = MS * world.dice(50..4500) as u32;
-        match world.dice(0..13) {
+        let kind = world.dice(0..13);
+        if world.setting.only_unseats {
+            unseat(&world, node, lasts);
+            continue;
+        }
+        match kind {
             0 | 1 => crash_for(&world, vec![node], lasts),
             2 => crash_for(&world, leader(&world).into_iter().collect(), lasts),
             3 => pause(&world, node, lasts),
