@@ -216,7 +216,7 @@ fn namespaces_are_set_listed_and_deleted_on_all_nodes() {
     assert_eq!(home.ok(&["namespace", "show", "sess", "-o", "json"]).json()["spec"]["eviction"], "lru");
     let default = home.ok(&["namespace", "show", "default"]);
     for node in ["n1", "n2"] {
-        let line = format!("  auto       lru on {node} from the start");
+        let line = format!("  auto         lru on {node} from the start");
         assert!(default.text().lines().any(|seen| seen == line), "{line:?} is missing in\n{default:?}");
     }
     assert_eq!(home.run(&["namespace", "delete", "default", "--yes"]).code, 2);

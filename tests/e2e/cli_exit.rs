@@ -111,7 +111,7 @@ fn auth() {
 #[test]
 fn unhealthy_names_the_node_and_its_slots_and_mends() {
     let home = Home::new();
-    let mut local = Local::start(&home, "exit-unhealthy", 3);
+    let mut local = Local::start_with(&home, "exit-unhealthy", 3, &["--copies", "0"]);
     let well = home.ok(&["cluster", "status", "--check", "-q"]);
     assert!(well.stdout.is_empty() && well.stderr.is_empty(), "{well:?}");
     send("KILL", local.nodes[1].pid);

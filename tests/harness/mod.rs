@@ -279,9 +279,14 @@ pub struct LocalNode {
 
 impl<'a> Local<'a> {
     pub fn start(home: &'a Home, name: &str, count: usize) -> Local<'a> {
+        Local::start_with(home, name, count, &[])
+    }
+
+    pub fn start_with(home: &'a Home, name: &str, count: usize, args: &[&str]) -> Local<'a> {
         let count = count.to_string();
-        let outcome = home
-            .ok(&["cluster", "init", "--local", &count, "--detach", "--name", name, "--memory", "64MiB", "-o", "json"]);
+        let given =
+            ["cluster", "init", "--local", &count, "--detach", "--name", name, "--memory", "64MiB", "-o", "json"];
+        let outcome = home.ok(&[&given, args].concat());
         let mut local = Local { home, name: name.into(), nodes: Vec::new() };
         local.nodes = nodes_of(&outcome);
         local
