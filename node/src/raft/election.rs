@@ -8,9 +8,9 @@
 use super::network::{self, Message};
 use super::runtime::Dice;
 use super::standing::Standing;
-use super::{ELECTION, HEARTBEAT, Heard, LogId, RaftId, Transport, TypeConfig};
+use super::{ELECTION, HEARTBEAT, Heard, LogId, RaftId, Transport, TypeConfig, Vote};
 use dcache_protocol::NodeId;
-use futures_util::future::join_all;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use openraft::{Raft, ServerState};
 use parking_lot::Mutex;
 use rand::Rng;
@@ -33,6 +33,7 @@ impl Election {
     /// Runs until the log stops. A node that has just started has as much time to hear a leader as one that heard it just now.
     pub async fn run(self) {
         let (mut since, mut patience) = (Instant::now(), patience());
+        let mut known_vote = Vote::default();
         loop {
             let before = Instant::now();
             sleep(LOOK_EVERY).await;
@@ -40,19 +41,21 @@ impl Election {
                 // The process stood still: what came meanwhile is still to be read.
                 since = Instant::now();
             }
-            let (state, voters) = {
+            let (state, vote, voters) = {
                 let metrics = self.raft.metrics();
                 let metrics = metrics.borrow();
                 if metrics.running_state.is_err() {
                     return;
                 }
-                (metrics.state, metrics.membership_config.membership().get_joint_config().clone())
+                (metrics.state, metrics.vote, metrics.membership_config.membership().get_joint_config().clone())
             };
             let is_voter = voters.iter().any(|config| config.contains(&self.me.0));
             if let Some((_, at)) = *self.heard.lock() {
                 since = since.max(at);
             }
-            if state == ServerState::Leader || !is_voter {
+            // Whom this node voted for has as much time to be heard as a leader.
+            let has_voted = std::mem::replace(&mut known_vote, vote) != vote;
+            if state == ServerState::Leader || !is_voter || has_voted {
                 since = Instant::now();
             }
             // There is nobody to hear.
@@ -60,7 +63,11 @@ impl Election {
             if since.elapsed() < patience && !is_alone {
                 continue;
             }
-            if self.would_win(&voters).await {
+            let would_win = self.would_win(&voters).await;
+            // Meanwhile another one may have been elected, and is not to be unseated.
+            let is_news =
+                self.raft.metrics().borrow().vote != vote || self.heard.lock().is_some_and(|(_, at)| at > since);
+            if would_win && !is_news {
                 // It fails only when the log has stopped, which is seen above.
                 let _ = self.raft.trigger().elect().await;
             }
@@ -75,14 +82,26 @@ impl Election {
     async fn would_win(&self, voters: &[BTreeSet<RaftId>]) -> bool {
         let last = self.raft.data_metrics().borrow().last_log;
         let others: BTreeSet<RaftId> = voters.iter().flatten().copied().filter(|voter| *voter != self.me.0).collect();
-        let asked = others.iter().map(|voter| async move {
-            let message = Message::WouldVote { last };
-            let would = network::call::<bool>(&*self.transport, NodeId(*voter), message, b"", HEARTBEAT).await;
-            would.unwrap_or(false).then_some(*voter)
-        });
-        let mut granted: BTreeSet<RaftId> = join_all(asked).await.into_iter().flatten().collect();
-        granted.insert(self.me.0);
-        voters.iter().all(|config| config.intersection(&granted).count() > config.len() / 2)
+        let mut asked: FuturesUnordered<_> = others
+            .iter()
+            .map(|voter| async move {
+                let message = Message::WouldVote { last };
+                let would = network::call::<bool>(&*self.transport, NodeId(*voter), message, b"", HEARTBEAT).await;
+                would.unwrap_or(false).then_some(*voter)
+            })
+            .collect();
+        let mut granted = BTreeSet::from([self.me.0]);
+        let is_majority = |granted: &BTreeSet<RaftId>| {
+            voters.iter().all(|config| config.intersection(granted).count() > config.len() / 2)
+        };
+        // Who stands still is not waited for.
+        while !is_majority(&granted) {
+            match asked.next().await {
+                Some(voter) => granted.extend(voter),
+                None => return false,
+            }
+        }
+        true
     }
 }
 

@@ -48,6 +48,8 @@ async fn in_time<T>(what: impl Future<Output = T>) -> T {
 struct Wires {
     running: Mutex<BTreeMap<NodeId, MetadataLog>>,
     cut: Mutex<BTreeSet<NodeId>>,
+    /// Who stands still: takes messages and answers none.
+    still: Mutex<BTreeSet<NodeId>>,
     /// Who answers at a node's address, if not the node.
     moved: Mutex<BTreeMap<NodeId, NodeId>>,
 }
@@ -70,6 +72,10 @@ impl Transport for Wire {
             assert!(std::str::from_utf8(&rpc).is_ok(), "messages are text");
             let to = wires.moved.lock().get(&to).copied().unwrap_or(to);
             let is_cut = [from, to].iter().any(|node| wires.cut.lock().contains(node));
+            if [from, to].iter().any(|node| wires.still.lock().contains(node)) {
+                tokio::time::sleep(deadline).await;
+                return Err(unreachable());
+            }
             let log = wires.running.lock().get(&to).cloned().filter(|_| !is_cut).ok_or_else(unreachable)?;
             tokio::time::timeout(deadline, log.handle(&rpc)).await.map_err(|_| unreachable())
         })
@@ -537,4 +543,25 @@ fn a_voter_that_lacks_entries_unseats_no_leader_when_it_comes_back() {
         let known = nodes.knows(cut, |known| known.leader.is_some()).await;
         assert_eq!((known.leader, known.term), (Some(NodeId(leader)), term), "nobody was elected meanwhile");
     });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_stands_still_is_replaced_by_one_that_is_not_unseated() {
+    for seed in 0..20 {
+        runtime::seed(seed);
+        let nodes = Nodes::voting(3).await;
+        let old = nodes.leader().await;
+        for id in others(old) {
+            nodes.knows(id, |known| known.leader == Some(NodeId(old))).await;
+        }
+        let (since, term) = (Instant::now(), nodes.log(old).leadership().borrow().term);
+        nodes.wires.still.lock().insert(NodeId(old));
+        nodes.wires.running.lock().remove(&NodeId(old));
+        let new = nodes.leader().await;
+        let took = since.elapsed();
+        assert!(took <= SILENCE_MAX, "seed {seed}: {took:?}, a lease may not be waited for twice");
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let known = nodes.log(new).leadership().borrow().clone();
+        assert_eq!((known.leader, known.term), (Some(NodeId(new)), term + 1), "seed {seed}: unseated");
+    }
 }
