@@ -127,6 +127,8 @@ fn serve(config: Config, doors: Doors, identity: Identity, files: u64, begun: In
         state: NodeState::Up,
         version: VERSION.into(),
         memory_bytes: config.memory_bytes,
+        share: Default::default(),
+        maintenance_until_unix_ms: 0,
     };
     let metadata = Arc::new(first_metadata(&identity, &me, &config));
     let (stop, stopping) = watch::channel(Stop::No);

@@ -134,6 +134,8 @@ mod tests {
             state: NodeState::Up,
             version: "0.1.0".into(),
             memory_bytes: 1 << 20,
+            share: Default::default(),
+            maintenance_until_unix_ms: 0,
         }
     }
 

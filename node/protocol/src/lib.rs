@@ -11,6 +11,7 @@ pub mod control;
 pub mod error;
 pub mod namespace;
 pub mod node;
+pub mod operation;
 pub mod partition;
 pub mod peer;
 pub mod resp;
@@ -18,7 +19,7 @@ pub mod size;
 pub mod slot;
 
 pub use namespace::{Consistency, Eviction, Match, NamespaceSpec};
-pub use node::{Addresses, Incarnation, NodeId, NodeRecord, NodeState};
+pub use node::{Addresses, Incarnation, NodeId, NodeRecord, NodeState, Share};
 pub use partition::{Epoch, PartitionId, Seq};
 pub use slot::{SLOTS, Slot, SlotRange, slot_of};
 

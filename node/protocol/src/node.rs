@@ -91,10 +91,33 @@ pub struct NodeRecord {
     pub version: String,
     /// Limit of the node's cache memory, in bytes.
     pub memory_bytes: u64,
+    #[serde(default)]
+    pub share: Share,
+    /// Until then, by the wall clock, its copies are not built elsewhere when it is down, and it is not made primary; 0: it is
+    /// not being worked on.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub maintenance_until_unix_ms: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl NodeRecord {
     pub const WEIGHT_DEFAULT: u32 = 100;
+}
+
+/// Whether a node is to hold partitions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Share {
+    /// Its share by weight.
+    #[default]
+    Full,
+    /// It joined and has not been added: it holds nothing, and answers as a proxy.
+    Joined,
+    /// It is to give up what it holds, and to get nothing.
+    Drained,
 }
 
 /// What the cluster agreed on about a node.

@@ -503,6 +503,8 @@ fn the_largest_clusters_first_entry_reaches_everyone() {
             state: NodeState::Up,
             version: "0.1.0".into(),
             memory_bytes: 1 << 30,
+            share: Default::default(),
+            maintenance_until_unix_ms: 0,
         };
         let records: Vec<NodeRecord> = (1..=300).map(record).collect();
         let candidates: Vec<Candidate> =

@@ -231,6 +231,8 @@ impl World {
             state: NodeState::Up,
             version: "0.1.0".into(),
             memory_bytes: 64 << 20,
+            share: Default::default(),
+            maintenance_until_unix_ms: 0,
         }
     }
 

@@ -17,6 +17,8 @@ pub(crate) fn node(id: u64, incarnation: u64) -> NodeRecord {
         state: NodeState::Up,
         version: "0.1.0".into(),
         memory_bytes: 1 << 30,
+        share: Default::default(),
+        maintenance_until_unix_ms: 0,
     }
 }
 
