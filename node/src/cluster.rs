@@ -44,6 +44,9 @@ pub struct Cluster {
     runtime: tokio::runtime::Handle,
     /// Who leads, as others say, for a node whose own log stopped.
     pub(crate) hearsay: Mutex<Option<NodeId>>,
+    /// As leader: by how much the p99 of clients rose since the operation under way began.
+    pub(crate) p99_rise_us: Mutex<i64>,
+    pub(crate) speeds: Mutex<Option<crate::operations::Speed>>,
 }
 
 /// Who leads, as this node knows it.
@@ -79,6 +82,8 @@ impl Cluster {
             forming: tokio::sync::Mutex::new(()),
             runtime,
             hearsay: Mutex::default(),
+            p99_rise_us: Mutex::default(),
+            speeds: Mutex::default(),
         })
     }
 
@@ -266,6 +271,7 @@ impl Cluster {
             Call::Partitions => Answer::Partitions(self.own_partitions()),
             Call::HandOver => Answer::HandedOver(self.hand_over().await),
             Call::Metadata { epoch } => self.metadata_after(epoch),
+            Call::Rise => Answer::Rise { p99_us: *self.p99_rise_us.lock() },
         }
     }
 
@@ -318,7 +324,8 @@ impl Cluster {
 
     pub fn own_partitions(&self) -> PartitionColumns {
         let figures = self.shared.core.partition_figures();
-        PartitionColumns { ops: figures.ops, items: figures.items, memory_bytes: figures.memory_bytes }
+        let PartitionFigures { ops, items, memory_bytes, uncopied_bytes, ops_a_second } = figures;
+        PartitionColumns { ops, items, memory_bytes, uncopied_bytes, ops_a_second }
     }
 
     /// Keeps the addresses known now for the next start.

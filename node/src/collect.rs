@@ -8,8 +8,9 @@ use dcache_cluster::metadata::Metadata;
 use dcache_core::health::{self, Copies, Sight};
 use dcache_protocol::control::{
     ApiError, ClusterStatus, ErrorCode, Location, NamespaceFigures, NamespaceStatus, NodeIdentity, NodeReport,
-    NodeStatus, PartitionTable,
+    NodeStatus, OperationBrief, PartitionTable,
 };
+use dcache_protocol::operation::{MoveState, Operation};
 use dcache_protocol::{NodeId, NodeRecord, NodeState, PartitionId, Slot, SlotRange, slot_of};
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
@@ -60,8 +61,10 @@ impl Cluster {
         nodes.sort_by(|a, b| a.name.cmp(&b.name));
         let unowned = slots_where(&metadata, |node| node.is_none());
         let copies = Copies::of(&metadata);
+        let operation = metadata.operation().map(|operation| brief(&metadata, operation));
         let (health, findings) = {
-            let sight = Sight { nodes: &nodes, quorum: lead.quorum, unowned: &unowned, copies };
+            let operation = operation.as_ref();
+            let sight = Sight { nodes: &nodes, quorum: lead.quorum, unowned: &unowned, copies, operation };
             health::assess(sight)
         };
         let served: Vec<NodeId> = nodes.iter().filter(|node| health::is_served(node)).map(|node| node.id).collect();
@@ -81,6 +84,8 @@ impl Cluster {
             partitions_served: (0..metadata.partitions).map(PartitionId).filter(is_served).count() as u16,
             copies: metadata.spec.as_ref().map_or(0, |spec| spec.copies),
             partitions_in_sync: copies.in_sync,
+            partitions_moving: metadata.table.iter().filter(|partition| partition.moving.is_some()).count() as u16,
+            operation,
             slots_unserved,
             nodes,
             answered_by: self.me.read().name.clone(),
@@ -89,7 +94,7 @@ impl Cluster {
         }
     }
 
-    async fn report_of(self: &Arc<Cluster>, node: &NodeRecord) -> Result<NodeReport, String> {
+    pub(crate) async fn report_of(self: &Arc<Cluster>, node: &NodeRecord) -> Result<NodeReport, String> {
         if node.id == self.shared.id {
             return Ok(self.report());
         }
@@ -134,6 +139,9 @@ impl Cluster {
             table.ops.push(at(|c| &c.ops));
             table.items.push(at(|c| &c.items));
             table.memory_bytes.push(at(|c| &c.memory_bytes));
+            table.uncopied_bytes.push(at(|c| &c.uncopied_bytes));
+            table.ops_a_second.push(at(|c| &c.ops_a_second));
+            table.moving.push(partition.moving.is_some());
         }
         table
     }
@@ -213,6 +221,8 @@ fn node_status(
         addresses: node.addresses.clone(),
         state: node.state,
         reachable: report.is_ok(),
+        share: node.share,
+        maintenance_until_unix_ms: node.maintenance_until_unix_ms,
         leader,
         voter,
         partitions: partitions.len() as u16,
@@ -223,6 +233,19 @@ fn node_status(
         memory_limit_bytes: node.memory_bytes,
         error: report.as_ref().err().cloned(),
         report: report.ok(),
+    }
+}
+
+fn brief(metadata: &Metadata, operation: &Operation) -> OperationBrief {
+    let name = |node: &NodeId| metadata.nodes.get(node).map_or_else(|| node.to_string(), |node| node.name.clone());
+    OperationBrief {
+        id: operation.id,
+        kind: operation.kind,
+        nodes: operation.nodes.iter().map(name).collect(),
+        state: operation.state,
+        moves_done: operation.count(MoveState::Done) as u64,
+        moves_total: operation.moves.len() as u64,
+        held: operation.held.clone(),
     }
 }
 

@@ -14,7 +14,7 @@ use dcache_cluster::repair::voters_of;
 use dcache_core::control::Input;
 use dcache_protocol::control::{ApiError, ClusterSpec, ErrorCode, InitOutcome, InitRequest, InitResult, InitShare};
 use dcache_protocol::namespace::{COPIES_MAX, is_name};
-use dcache_protocol::{Addresses, NodeId, NodeRecord, NodeState, SLOTS, VERSION};
+use dcache_protocol::{Addresses, NodeId, NodeRecord, NodeState, SLOTS, Share, VERSION};
 use futures_util::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -273,6 +273,8 @@ impl Cluster {
             return Answer::Failed(conflict(message));
         }
         self.shared.book.learn(node.id, &node.addresses);
+        // It holds nothing before it is added.
+        let node = NodeRecord { share: Share::Joined, ..node };
         match self.propose(Command::Register { node }).await {
             Ok(Ok(_) | Err(Refusal::NoChange)) => {
                 Answer::Joined { cluster_id, cluster_name: metadata.name.clone(), known: self.known() }
@@ -454,6 +456,7 @@ mod tests {
             partitions: 16,
             copies: 1,
             rebuild_after_ms: dcache_protocol::control::rebuild_after_default(),
+            auto_rebalance: false,
             nodes: nodes
                 .iter()
                 .map(|peers| ClusterSpecNode { peers: peers.to_string(), name: None, weight: None, zone: None })

@@ -60,6 +60,8 @@ pub enum Call {
     Metadata {
         epoch: Epoch,
     },
+    /// By how much the p99 of clients rose since the operation under way began, which the leader knows.
+    Rise,
 }
 
 /// What the other node says.
@@ -102,6 +104,9 @@ pub enum Answer {
         leader: Option<NodeId>,
         metadata: Option<Box<Metadata>>,
     },
+    Rise {
+        p99_us: i64,
+    },
     Failed(ApiError),
 }
 
@@ -112,6 +117,10 @@ pub struct PartitionColumns {
     pub ops: Vec<u64>,
     pub items: Vec<u64>,
     pub memory_bytes: Vec<u64>,
+    #[serde(default)]
+    pub uncopied_bytes: Vec<u64>,
+    #[serde(default)]
+    pub ops_a_second: Vec<u64>,
 }
 
 /// Who answers at an address.

@@ -88,6 +88,16 @@ pub struct Configuration {
     pub in_sync: Vec<Member>,
     /// Nodes that should hold copies, the primary's included, in the order they would take over.
     pub copies: Vec<NodeId>,
+    /// It is on its way to other nodes; `copies` has the old and the new ones until it is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moving: Option<Moving>,
+}
+
+/// Where a partition goes, and where it goes back to when it must; the first node of each is the primary's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moving {
+    pub from: Vec<NodeId>,
+    pub to: Vec<NodeId>,
 }
 
 /// What the primary of a partition proposes for it.
@@ -99,6 +109,8 @@ pub enum Change {
     Shrink(Member),
     /// Takes over. The primary has stopped writing and all is committed.
     Transfer(Member),
+    /// The partition is where it was to go: all copies there are in sync and its primary is the first of them. The others go.
+    Settle,
 }
 
 /// A change that was not made: the partition is not as its proposer saw it.
@@ -109,7 +121,7 @@ pub struct Stale;
 impl Configuration {
     /// Nobody holds anything yet.
     pub fn new(copies: Vec<NodeId>) -> Configuration {
-        Configuration { generation: 0, term: 0, version: 0, primary: None, in_sync: Vec::new(), copies }
+        Configuration { generation: 0, term: 0, version: 0, primary: None, in_sync: Vec::new(), copies, moving: None }
     }
 
     /// A change the primary asked for, compared and set.
@@ -131,8 +143,61 @@ impl Configuration {
                 self.primary = Some(member);
                 self.term += 1;
             }
+            Change::Settle => {
+                let Some(Moving { to, .. }) = self.moving.take_if(|moving| {
+                    let is_in_sync = |node: &NodeId| self.in_sync.iter().any(|member| member.node == *node);
+                    moving.to.first() == Some(&from.node) && moving.to.iter().all(is_in_sync)
+                }) else {
+                    return Err(Stale);
+                };
+                self.hold(to);
+            }
             Change::Shrink(_) | Change::Transfer(_) => return Err(Stale),
         }
+        self.version += 1;
+        Ok(())
+    }
+
+    /// Only these hold copies from now on.
+    fn hold(&mut self, copies: Vec<NodeId>) {
+        self.in_sync.retain(|member| copies.contains(&member.node));
+        self.copies = copies;
+        self.order();
+    }
+
+    /// Sends the partition to other copies, the first of which is to be primary. Nothing is given up before they are in sync.
+    pub fn begin_move(&mut self, version: u64, to: &[NodeId]) -> Result<(), Stale> {
+        let is_twice = to.iter().enumerate().any(|(index, node)| to[..index].contains(node));
+        let Some(primary) = self.primary.filter(|_| version == self.version && self.moving.is_none()) else {
+            return Err(Stale);
+        };
+        if to.is_empty() || is_twice {
+            return Err(Stale);
+        }
+        let mut from = vec![primary.node];
+        from.extend(self.copies.iter().filter(|node| **node != primary.node));
+        let new = to.iter().filter(|node| !self.copies.contains(node)).copied();
+        self.copies.extend(new.collect::<Vec<_>>());
+        self.moving = Some(Moving { from, to: to.to_vec() });
+        self.version += 1;
+        Ok(())
+    }
+
+    /// Ends a move where it stands: as long as a node that had a copy before is primary, the partition is where it was; after
+    /// that it is where it was to go, with copies in sync in place of those that do not answer.
+    pub fn end_move(&mut self, version: u64, registry: &Registry) -> Result<(), Stale> {
+        let Some(primary) = self.primary.filter(|_| version == self.version) else { return Err(Stale) };
+        let Some(Moving { from, to }) = self.moving.take() else { return Err(Stale) };
+        let mut copies = if from.contains(&primary.node) { from } else { to };
+        let is_there = |node: &NodeId| registry.alive(*node).is_some();
+        let spare = self.in_sync.iter().map(|member| member.node).filter(|node| !copies.contains(node));
+        for spare in spare.collect::<Vec<_>>() {
+            match copies.iter_mut().find(|node| !is_there(node)) {
+                Some(lost) => *lost = spare,
+                None => break,
+            }
+        }
+        self.hold(copies);
         self.version += 1;
         Ok(())
     }
@@ -141,7 +206,7 @@ impl Configuration {
     pub fn place(&mut self, version: u64, copies: &[NodeId]) -> Result<(), Stale> {
         let is_listed = |member: &Member| copies.contains(&member.node);
         let is_twice = copies.iter().enumerate().any(|(index, node)| copies[..index].contains(node));
-        if version != self.version || is_twice || !self.in_sync.iter().all(is_listed) {
+        if version != self.version || self.moving.is_some() || is_twice || !self.in_sync.iter().all(is_listed) {
             return Err(Stale);
         }
         self.copies = copies.to_vec();
@@ -152,11 +217,28 @@ impl Configuration {
 
     /// A node is gone for good, with what it held, and another has its place among the copies.
     pub fn replace(&mut self, gone: NodeId, by: NodeId) {
+        let lists = self.moving.iter_mut().flat_map(|moving| [&mut moving.from, &mut moving.to]);
+        lists.flatten().filter(|node| **node == gone).for_each(|node| *node = by);
         if let Some(place) = self.copies.iter_mut().find(|node| **node == gone) {
             *place = by;
             self.in_sync.retain(|member| member.node != gone);
             self.version += 1;
         }
+    }
+
+    /// A node is gone for good and nobody takes its place; when it was the last copy, `heir` begins anew, empty.
+    pub fn forget(&mut self, gone: NodeId, heir: Option<NodeId>, registry: &Registry) {
+        self.moving.take_if(|moving| moving.from.contains(&gone) || moving.to.contains(&gone));
+        self.copies.retain(|node| *node != gone);
+        self.in_sync.retain(|member| member.node != gone);
+        if self.copies.is_empty() {
+            self.copies.extend(heir);
+        }
+        if self.primary.is_none_or(|primary| primary.node == gone) {
+            self.primary = None;
+            self.recover(registry);
+        }
+        self.version += 1;
     }
 
     fn order(&mut self) {
@@ -245,6 +327,10 @@ impl Configuration {
             && !self.in_sync.contains(&primary)
         {
             return Err(format!("the primary {primary:?} is not among {:?}", self.in_sync));
+        }
+        let of_move = self.moving.iter().flat_map(|moving| moving.from.iter().chain(&moving.to));
+        if let Some(node) = of_move.into_iter().find(|node| !self.copies.contains(node)) {
+            return Err(format!("{node:?} is part of the move and no copy"));
         }
         match nodes.iter().find(|node| !self.copies.contains(node)) {
             Some(node) => Err(format!("{node:?} is in sync and no copy")),
@@ -336,6 +422,78 @@ mod tests {
         assert!(configuration.recover(&registry));
         assert_eq!((configuration.primary, configuration.generation), (Some(member(2, 21)), 2));
         configuration.check().expect("sound");
+    }
+
+    fn ids(ids: &[u64]) -> Vec<NodeId> {
+        ids.iter().copied().map(NodeId).collect()
+    }
+
+    /// On its way from 1 and 2 to 4 and 2; 4 is up and not in sync.
+    fn moving() -> (Configuration, Registry) {
+        let (mut configuration, mut registry) = three();
+        configuration.place(configuration.version, &ids(&[1, 2])).expect("both are in sync");
+        registry.register(member(4, 40));
+        configuration.begin_move(configuration.version, &ids(&[4, 2])).expect("not moving");
+        configuration.check().expect("sound");
+        (configuration, registry)
+    }
+
+    fn change(
+        configuration: &mut Configuration,
+        registry: &Registry,
+        from: Member,
+        change: Change,
+    ) -> Result<(), Stale> {
+        let result = configuration.change(configuration.version, from, change, registry);
+        configuration.check().expect("sound");
+        result
+    }
+
+    #[test]
+    fn a_move_gives_nothing_up_before_all_is_there() {
+        let (mut moved, registry) = moving();
+        let (one, four) = (member(1, 10), member(4, 40));
+        assert_eq!((&moved.copies, moved.in_sync.len()), (&ids(&[1, 2, 4]), 2));
+        assert_eq!(moved.begin_move(moved.version, &ids(&[3])), Err(Stale), "one at a time");
+        assert_eq!(moved.place(moved.version, &ids(&[1, 2, 4])), Err(Stale), "repair waits");
+        assert_eq!(change(&mut moved, &registry, one, Change::Transfer(four)), Err(Stale));
+        assert_eq!(change(&mut moved, &registry, one, Change::Settle), Err(Stale));
+        change(&mut moved, &registry, one, Change::Expand(four)).expect("a copy");
+        assert_eq!(change(&mut moved, &registry, one, Change::Settle), Err(Stale), "another is to be primary");
+        change(&mut moved, &registry, one, Change::Transfer(four)).expect("in sync");
+        change(&mut moved, &registry, four, Change::Settle).expect("all are in sync");
+        assert_eq!((moved.copies, moved.moving), (ids(&[4, 2]), None));
+        assert_eq!(moved.in_sync, [four, member(2, 20)]);
+    }
+
+    #[test]
+    fn a_move_that_ends_early_ends_where_its_primary_is() {
+        let (mut moved, mut registry) = moving();
+        let (one, two, four) = (member(1, 10), member(2, 20), member(4, 40));
+        let mut back = moved.clone();
+        change(&mut back, &registry, one, Change::Expand(four)).expect("a copy");
+        back.end_move(back.version, &registry).expect("on its way");
+        back.check().expect("sound");
+        assert_eq!((back.copies, back.in_sync, back.moving), (ids(&[1, 2]), vec![one, two], None));
+        // The new primary serves; the other copy of the goal is lost.
+        change(&mut moved, &registry, one, Change::Expand(four)).expect("a copy");
+        change(&mut moved, &registry, one, Change::Transfer(four)).expect("in sync");
+        expire(&mut moved, &mut registry, two);
+        moved.end_move(moved.version, &registry).expect("on its way");
+        moved.check().expect("sound");
+        assert_eq!((moved.copies, moved.in_sync), (ids(&[4, 1]), vec![four, one]), "node 1 has it still");
+    }
+
+    #[test]
+    fn a_move_goes_on_after_a_failover_wherever_that_leads() {
+        let (mut moved, mut registry) = moving();
+        let (one, two, four) = (member(1, 10), member(2, 20), member(4, 40));
+        expire(&mut moved, &mut registry, one);
+        assert_eq!(moved.primary, Some(two));
+        change(&mut moved, &registry, two, Change::Expand(four)).expect("a copy");
+        change(&mut moved, &registry, two, Change::Transfer(four)).expect("in sync");
+        change(&mut moved, &registry, four, Change::Settle).expect("all are in sync");
+        assert_eq!(moved.copies, ids(&[4, 2]));
     }
 
     #[test]

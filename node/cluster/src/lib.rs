@@ -8,6 +8,7 @@ pub mod lease;
 pub mod membership;
 pub mod metadata;
 pub mod mutant;
+pub mod operation;
 pub mod placement;
 pub mod repair;
 pub mod replication;

@@ -3,12 +3,18 @@
 //!
 //! A node that belongs to no cluster has a [`Metadata::standalone`] of its own: one node that owns every partition.
 
+mod operations;
+
+pub use operations::{OPERATIONS_MAX, Start, Step};
+
 use crate::events::{Events, News};
 use crate::failover::{Change, Configuration, Member, Registry};
 use crate::placement::{Assignment, runs};
 use dcache_protocol::control::{ClusterSpec, EventKind, Level};
+use dcache_protocol::operation::{Operation, OperationId, OperationKind, OperationState, Totals};
 use dcache_protocol::{
-    Addresses, Epoch, Incarnation, NamespaceSpec, NodeId, NodeRecord, NodeState, PartitionId, SLOTS, Slot, namespace,
+    Addresses, Epoch, Incarnation, NamespaceSpec, NodeId, NodeRecord, NodeState, PartitionId, SLOTS, Share, Slot,
+    namespace,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -37,6 +43,15 @@ pub struct Metadata {
     pub spec: Option<ClusterSpec>,
     #[serde(default)]
     pub events: Events,
+    /// The epoch of the last change of nodes, of their shares or of who holds what: what a plan is made for.
+    #[serde(default)]
+    pub topology: Epoch,
+    /// The newest; at most the last one is under way.
+    #[serde(default)]
+    pub operations: BTreeMap<OperationId, Operation>,
+    /// Number of the last operation there was.
+    #[serde(default)]
+    pub last_operation: u64,
 }
 
 /// A change of the metadata.
@@ -81,6 +96,27 @@ pub enum Command {
     DeleteNamespace {
         name: String,
     },
+    StartOperation {
+        start: Start,
+    },
+    StepOperation {
+        operation: OperationId,
+        step: Step,
+    },
+    SetShare {
+        node: NodeId,
+        share: Share,
+    },
+    /// A node is being worked on until then; 0: no more.
+    SetMaintenance {
+        node: NodeId,
+        until_unix_ms: u64,
+    },
+    /// A node that holds nothing leaves; one that is down is forgotten with what it holds, with its only copies if `loses`.
+    RemoveNode {
+        node: NodeId,
+        loses: bool,
+    },
 }
 
 /// Why a command changed nothing. Deterministic too: it is part of the agreed result.
@@ -94,6 +130,18 @@ pub enum Refusal {
     NoSuchNamespace(String),
     #[error("{0}")]
     Invalid(String),
+    #[error("{kind} {id} is under way")]
+    OperationRuns { id: OperationId, kind: OperationKind },
+    #[error("the plan was made for epoch {}, the cluster is at {}", planned.0, now.0)]
+    Stale { planned: Epoch, now: Epoch },
+    #[error("there is no operation {0}")]
+    NoSuchOperation(OperationId),
+    #[error("operation {id} is {state}")]
+    OperationOver { id: OperationId, state: OperationState },
+    #[error("there is no node {0}")]
+    NoSuchNode(NodeId),
+    #[error("{name} has the only copy of {partitions} partitions")]
+    LastCopies { name: String, partitions: u64 },
     /// Nothing to change: the state already is as asked.
     #[error("already so")]
     NoChange,
@@ -116,6 +164,9 @@ impl Metadata {
             namespaces: BTreeMap::from([(namespace::DEFAULT.to_string(), NamespaceSpec::default_namespace())]),
             spec: None,
             events: Events::default(),
+            topology: Epoch(0),
+            operations: BTreeMap::new(),
+            last_operation: 0,
         }
     }
 
@@ -132,6 +183,9 @@ impl Metadata {
             namespaces: BTreeMap::from([(namespace::DEFAULT.to_string(), NamespaceSpec::default_namespace())]),
             spec: None,
             events: Events::default(),
+            topology: Epoch(0),
+            operations: BTreeMap::new(),
+            last_operation: 0,
         }
     }
 
@@ -198,8 +252,16 @@ impl Metadata {
             Command::Place { copies } => self.place(copies)?,
             Command::SetNamespace { spec } => self.set_namespace(spec)?,
             Command::DeleteNamespace { name } => self.delete_namespace(name)?,
+            Command::StartOperation { start } => self.start(start, at_unix_ms)?,
+            Command::StepOperation { operation, step } => self.step_operation(*operation, step, at_unix_ms)?,
+            Command::SetShare { node, share } => self.set_share(*node, *share)?,
+            Command::SetMaintenance { node, until_unix_ms } => self.set_maintenance(*node, *until_unix_ms)?,
+            Command::RemoveNode { node, loses } => self.remove_node(*node, *loses)?,
         }
         self.epoch = Epoch(self.epoch.0 + 1);
+        if before.is_of_topology(self) {
+            self.topology = self.epoch;
+        }
         for news in before.news(self, command) {
             self.events.record(at_unix_ms, news);
         }
@@ -251,15 +313,18 @@ impl Metadata {
             // Its data directory is gone: this one takes its place.
             other => other.map(|other| other.id),
         };
+        let mut share = None;
         if let Some(replaced) = replaced {
-            self.nodes.remove(&replaced);
+            share = self.nodes.remove(&replaced).map(|replaced| replaced.share);
             self.table.iter_mut().for_each(|partition| partition.replace(replaced, node.id));
         }
-        let mut record = NodeRecord { state: NodeState::Up, ..node.clone() };
+        let mut record = NodeRecord { state: NodeState::Up, share: share.unwrap_or(node.share), ..node.clone() };
         if let Some(known) = self.nodes.get(&node.id) {
-            // Weight and zone shape the table; a restart with other settings must not change them unseen.
+            // What shapes the table; a restart with other settings must not change it unseen.
             record.weight = known.weight;
             record.zone = known.zone.clone();
+            record.share = known.share;
+            record.maintenance_until_unix_ms = known.maintenance_until_unix_ms;
         }
         if self.nodes.get(&node.id) == Some(&record) {
             return Err(Refusal::NoChange);
@@ -306,6 +371,11 @@ impl Metadata {
             // What is stale is asked for again by whoever still wants it, from what it sees then.
             changed += usize::from(partition.change(*version, from, *change, &registry).is_ok());
         }
+        let is_settled = |(number, ..): &&(PartitionId, u64, Change)| {
+            self.table.get(number.index()).is_some_and(|p| p.moving.is_none())
+        };
+        let settled = changes.iter().filter(|(.., change)| *change == Change::Settle).filter(is_settled);
+        self.note_settled(settled.map(|(number, ..)| *number).collect::<Vec<_>>().into_iter());
         if changed == 0 { Err(Refusal::NoChange) } else { Ok(()) }
     }
 
@@ -359,6 +429,23 @@ struct Before {
     served: Vec<(NodeId, Vec<PartitionId>)>,
     /// Versions of the partitions that are to change.
     versions: Vec<u64>,
+    /// Of what plans are made from.
+    topology: u64,
+}
+
+/// A number for all that plans are made from; equal only for what is equal, as far as one command can change it.
+fn topology_of(metadata: &Metadata) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    // Compared within one call alone, so it matters to nobody how it is computed.
+    let mut hasher = DefaultHasher::new();
+    for node in metadata.nodes.values() {
+        (node.id, node.state == NodeState::Up, node.share as u8, node.weight, &node.zone).hash(&mut hasher);
+    }
+    for partition in &metadata.table {
+        (partition.holder(), &partition.copies).hash(&mut hasher);
+        partition.moving.as_ref().map(|moving| &moving.to).hash(&mut hasher);
+    }
+    hasher.finish()
 }
 
 /// What each of these serves that is up.
@@ -373,7 +460,8 @@ fn served(metadata: &Metadata, members: &[Member]) -> Vec<(NodeId, Vec<Partition
 
 impl Before {
     fn of(metadata: &Metadata, command: &Command) -> Before {
-        let mut before = Before { node: None, served: Vec::new(), versions: Vec::new() };
+        let topology = topology_of(metadata);
+        let mut before = Before { node: None, served: Vec::new(), versions: Vec::new(), topology };
         match command {
             Command::Register { node } => {
                 let namesake = || metadata.nodes.values().find(|other| other.name == node.name);
@@ -383,6 +471,7 @@ impl Before {
                 before.served = served(metadata, &[Member { node: *node, incarnation: *incarnation }]);
             }
             Command::ExpireAll { members } => before.served = served(metadata, members),
+            Command::RemoveNode { node, .. } => before.node = metadata.nodes.get(node).cloned(),
             Command::Change { changes, .. } => {
                 let version = |p: &PartitionId| metadata.table.get(p.index()).map_or(u64::MAX, |held| held.version);
                 before.versions = changes.iter().map(|(partition, ..)| version(partition)).collect();
@@ -390,6 +479,11 @@ impl Before {
             _ => {}
         }
         before
+    }
+
+    /// Whether what plans are made from is another one now.
+    fn is_of_topology(&self, metadata: &Metadata) -> bool {
+        self.topology != topology_of(metadata)
     }
 
     fn news(self, metadata: &Metadata, command: &Command) -> Vec<News> {
@@ -424,6 +518,32 @@ impl Before {
             }
             Command::DeleteNamespace { name } => {
                 vec![News { node: None, detail: name.clone(), ..News::of_node(EventKind::NamespaceDeleted, "") }]
+            }
+            Command::StartOperation { .. } => {
+                let detail = metadata.operation().map(|operation| {
+                    let names: Vec<String> = operation.nodes.iter().map(&name).collect();
+                    let of = if names.is_empty() { String::new() } else { format!(" of {}", names.join(", ")) };
+                    format!("{} {}{of}: {} moves", operation.kind, operation.id, operation.moves.len())
+                });
+                let detail = detail.unwrap_or_default();
+                vec![News { node: None, detail, ..News::of_node(EventKind::OperationStarted, "") }]
+            }
+            Command::StepOperation { operation, step } => stepped(metadata, *operation, step).into_iter().collect(),
+            Command::SetShare { node, share } => {
+                let kind = match share {
+                    Share::Drained => EventKind::NodeDrained,
+                    Share::Full | Share::Joined => EventKind::NodeUndrained,
+                };
+                vec![News::of_node(kind, &name(node))]
+            }
+            Command::SetMaintenance { node, until_unix_ms } => {
+                let kind = if *until_unix_ms > 0 { EventKind::MaintenanceOn } else { EventKind::MaintenanceOff };
+                vec![News::of_node(kind, &name(node))]
+            }
+            Command::RemoveNode { loses, .. } => {
+                let name = self.node.as_ref().map(|node| node.name.clone()).unwrap_or_default();
+                let level = if *loses { Level::Warning } else { Level::Info };
+                vec![News { level, ..News::of_node(EventKind::NodeRemoved, &name) }]
             }
         }
     }
@@ -462,6 +582,8 @@ impl Before {
                 Change::Expand(member) => (EventKind::CopiesInSync, Level::Info, member, ""),
                 Change::Shrink(member) => (EventKind::CopiesLate, Level::Warning, member, ""),
                 Change::Transfer(member) => (EventKind::HandedOver, Level::Info, member, from),
+                // Said by the operation.
+                Change::Settle => continue,
             };
             let node = Some(name(&member.node));
             match news.iter_mut().find(|news| news.kind == kind && news.node == node) {
@@ -471,6 +593,29 @@ impl Before {
         }
         news
     }
+}
+
+/// What people want to know of an operation that goes on.
+fn stepped(metadata: &Metadata, id: OperationId, step: &Step) -> Option<News> {
+    let operation = metadata.operations.get(&id)?;
+    let (level, what) = match step {
+        Step::Pause => (Level::Info, "paused".to_string()),
+        Step::Resume => (Level::Info, "resumed".to_string()),
+        Step::Cancel => (Level::Info, "is being cancelled".to_string()),
+        Step::Held(Some(why)) => (Level::Warning, format!("waits: {why}")),
+        Step::Held(None) => (Level::Info, "goes on".to_string()),
+        Step::TakeBack { moves, why, .. } => (Level::Warning, format!("{} moves taken back: {why}", moves.len())),
+        Step::GiveUp { moves, why } => (Level::Warning, format!("{} moves given up: {why}", moves.len())),
+        Step::End { state, why } => {
+            let level = if *state == OperationState::Failed { Level::Warning } else { Level::Info };
+            let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+            let Totals { done, moves, .. } = operation.totals;
+            (level, format!("{state}, {done} of {moves} moves made{why}"))
+        }
+        Step::Begin(_) | Step::Pace(_) => return None,
+    };
+    let detail = format!("{} {id} {what}", operation.kind);
+    Some(News { level, node: None, detail, ..News::of_node(EventKind::OperationChanged, "") })
 }
 
 /// A partition that begins with these copies, the primary alone in sync.

@@ -11,7 +11,7 @@
 
 use crate::metadata::{Command, Metadata};
 use crate::placement::{Assignment, Candidate, place_copies};
-use dcache_protocol::{NodeId, NodeRecord, NodeState, PartitionId};
+use dcache_protocol::{NodeId, NodeRecord, NodeState, PartitionId, Share};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -120,7 +120,8 @@ fn voters(metadata: &Metadata, members: &Members, away: &BTreeSet<NodeId>) -> BT
 /// Partitions that are to have other copies, with the version that was looked at.
 fn rebuilt(metadata: &Metadata, away: &BTreeSet<NodeId>) -> Vec<(PartitionId, u64, Vec<NodeId>)> {
     let Some(spec) = &metadata.spec else { return Vec::new() };
-    let there = metadata.nodes.values().filter(|node| !away.contains(&node.id));
+    let is_candidate = |node: &&NodeRecord| !away.contains(&node.id) && node.share == Share::Full;
+    let there = metadata.nodes.values().filter(is_candidate);
     let candidates: Vec<Candidate> =
         there.map(|node| Candidate { id: node.id, weight: node.weight, zone: node.zone.clone() }).collect();
     let is_up = |node: &NodeId| metadata.nodes.get(node).is_some_and(|node| node.state == NodeState::Up);
@@ -131,7 +132,9 @@ fn rebuilt(metadata: &Metadata, away: &BTreeSet<NodeId>) -> Vec<(PartitionId, u6
         let is_there = |node: &NodeId| metadata.nodes.contains_key(node) && !away.contains(node);
         partition.copies.iter().copied().filter(|node| in_sync(node) || is_there(node)).collect()
     };
-    let is_short = |number: &usize| metadata.table[*number].primary.is_some() && stays(*number).len() < wanted;
+    // What moves gets all its copies where it goes.
+    let is_still = |number: usize| metadata.table[number].primary.is_some() && metadata.table[number].moving.is_none();
+    let is_short = |number: &usize| is_still(*number) && stays(*number).len() < wanted;
     let short: Vec<usize> = (0..metadata.table.len()).filter(is_short).collect();
     if short.is_empty() {
         return Vec::new();

@@ -32,6 +32,7 @@
 mod backup;
 mod dirty;
 mod log;
+mod moving;
 mod primary;
 #[cfg(test)]
 mod tests;
@@ -40,6 +41,7 @@ use crate::failover::{Change, Configuration, Member};
 use bytes::Bytes;
 use dirty::Dirty;
 use log::Log;
+use moving::Carry;
 use primary::Peer;
 use std::time::Duration;
 
@@ -135,6 +137,12 @@ pub enum Output {
         attempt: u64,
         cursor: Option<u64>,
     },
+    /// Tell the log the next piece of what the store has in namespaces without copies, addressed to that member, from the
+    /// beginning if there is no cursor, and say so by [`Replica::carried`]; any time later, if [`Replica::wants_rest`] still.
+    ReadRest {
+        to: Member,
+        cursor: Option<u64>,
+    },
     /// Fetch what is agreed: others know newer.
     FetchConfiguration,
 }
@@ -173,6 +181,7 @@ pub enum Mutant {
     KeepsNoLogForSync,
     LossyServesAtOnce,
     LossyGoesOnByLog,
+    MovesWithoutRest,
 }
 
 /// What this copy has of the partition's data.
@@ -206,6 +215,7 @@ pub struct Replica {
     // As primary.
     lease_end: Duration,
     parked: Option<Member>,
+    carry: Option<Carry>,
     peers: Vec<Peer>,
     in_flight_bytes: u64,
     /// The last entry that was ever sent to anyone in this term.
@@ -256,6 +266,7 @@ impl Replica {
             discarded: 0,
             lease_end: Duration::ZERO,
             parked: None,
+            carry: None,
             peers: Vec::new(),
             in_flight_bytes: IN_FLIGHT_BYTES,
             sent_through: 0,
@@ -270,6 +281,18 @@ impl Replica {
             #[cfg(feature = "mutants")]
             mutant: None,
         }
+    }
+
+    /// The primary of a partition that had no other copies until now: its store is the data. It serves on without a break.
+    pub fn alone(me: Member, copies: &Configuration) -> Replica {
+        let mut replica = Replica::new(me, copies.clone(), 1);
+        let start = Position { term: copies.term, seq: 1 };
+        replica.configuration = copies.clone();
+        replica.data = Data::All;
+        replica.log.begin(start);
+        (replica.applied, replica.commit, replica.term_start) = (start.seq, start.seq, start.seq);
+        (replica.sent_through, replica.cut_term) = (start.seq, copies.term);
+        replica
     }
 
     /// Bytes of entries on their way to each peer at most, instead of the usual 1 MiB.
@@ -461,6 +484,7 @@ impl Replica {
     fn adopt(&mut self, new: &Configuration, out: &mut Vec<Output>) {
         let old = std::mem::replace(&mut self.configuration, new.clone());
         (self.pending, self.parked, self.proposed_at) = (None, None, None);
+        self.keep_carry();
         if new.generation != old.generation {
             self.clear(out);
             self.commit = 0;

@@ -11,12 +11,15 @@
 //! | SLOT-01 | critical | slots that no node owns |
 //! | COPY-01 | critical | partitions of which no copy in sync is up: they wait for one |
 //! | COPY-02 | warning | partitions with fewer copies in sync than the cluster keeps |
+//! | OPER-01 | warning | an operation is not finished |
+//! | OPER-02 | warning | an operation waits for something |
 //! | VERS-01 | warning | nodes run different versions |
 //! | MEM-01 | warning | a node refuses writes of a namespace for lack of space |
 
 use dcache_cluster::metadata::Metadata;
 use dcache_protocol::SlotRange;
-use dcache_protocol::control::{Finding, Health, Level, NodeStatus};
+use dcache_protocol::control::{Finding, Health, Level, NodeStatus, OperationBrief};
+use dcache_protocol::operation::OperationState;
 use std::collections::BTreeSet;
 
 /// What the cluster looks like from one node.
@@ -27,6 +30,8 @@ pub struct Sight<'a> {
     /// Slots without any owner in the table.
     pub unowned: &'a [SlotRange],
     pub copies: Copies,
+    /// The one under way.
+    pub operation: Option<&'a OperationBrief>,
 }
 
 /// How it stands with the partitions' further copies.
@@ -102,6 +107,7 @@ pub fn assess(sight: Sight<'_>) -> (Health, Vec<Finding>) {
     }
     findings.extend(sight.copies.findings());
     findings.extend(metadata(sight));
+    findings.extend(sight.operation.map(unfinished));
     let versions: BTreeSet<&str> = sight.nodes.iter().map(|node| node.version.as_str()).collect();
     if versions.len() > 1 {
         findings.push(Finding {
@@ -126,6 +132,26 @@ pub fn assess(sight: Sight<'_>) -> (Health, Vec<Finding>) {
 /// Whether a node serves its slots as far as the collection could see.
 pub fn is_served(node: &NodeStatus) -> bool {
     node.state == dcache_protocol::NodeState::Up && node.reachable
+}
+
+fn unfinished(operation: &OperationBrief) -> Finding {
+    let OperationBrief { id, kind, nodes, state, moves_done, moves_total, held } = operation;
+    let of = if nodes.is_empty() { String::new() } else { format!(" of {}", nodes.join(", ")) };
+    let (check, what) = match (held, state) {
+        (Some(why), _) => ("OPER-02", format!("waits: {why}")),
+        (None, OperationState::Paused) => ("OPER-02", "is paused".into()),
+        (None, _) => ("OPER-01", "is not finished".into()),
+    };
+    Finding {
+        level: Level::Warning,
+        check: check.into(),
+        message: format!("{kind} {id}{of} {what}; {moves_done} of {moves_total} moves are made"),
+        hint: Some(match state {
+            OperationState::Paused => format!("go on: dcache op resume {id}"),
+            _ => format!("watch it: dcache op watch {id}"),
+        }),
+        node: None,
+    }
 }
 
 fn stopped(node: &NodeStatus) -> Option<Finding> {
@@ -217,6 +243,7 @@ fn list(ranges: &[SlotRange]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dcache_protocol::Share;
     use dcache_protocol::control::NodeReport;
     use dcache_protocol::{Addresses, NodeId, NodeState, Slot};
 
@@ -231,6 +258,8 @@ mod tests {
             addresses: Addresses::default(),
             state,
             reachable,
+            share: Share::Full,
+            maintenance_until_unix_ms: 0,
             leader: false,
             voter: true,
             partitions: 1,
@@ -245,7 +274,8 @@ mod tests {
     }
 
     fn checks(nodes: &[NodeStatus], quorum: bool) -> (Health, Vec<String>) {
-        let (health, findings) = assess(Sight { nodes, quorum, unowned: &[], copies: Copies::default() });
+        let (health, findings) =
+            assess(Sight { nodes, quorum, unowned: &[], copies: Copies::default(), operation: None });
         (health, findings.into_iter().map(|f| f.check).collect())
     }
 
@@ -256,7 +286,8 @@ mod tests {
             node("n2", NodeState::Down, false, 100),
             node("n3", NodeState::Up, true, 0),
         ];
-        let (health, findings) = assess(Sight { nodes: &nodes, quorum: true, unowned: &[], copies: Copies::default() });
+        let (health, findings) =
+            assess(Sight { nodes: &nodes, quorum: true, unowned: &[], copies: Copies::default(), operation: None });
         assert_eq!(health, Health::Critical);
         assert_eq!(findings[0].check, "NODE-01");
         assert_eq!(findings[0].node.as_deref(), Some("n2"));
@@ -269,7 +300,8 @@ mod tests {
         let mut nodes = ["n1", "n2", "n3"].map(|name| node(name, NodeState::Up, true, 100));
         let report = NodeReport { log_stopped: Some("No space left on device".into()), ..NodeReport::default() };
         nodes[1].report = Some(report);
-        let (health, findings) = assess(Sight { nodes: &nodes, quorum: true, unowned: &[], copies: Copies::default() });
+        let (health, findings) =
+            assess(Sight { nodes: &nodes, quorum: true, unowned: &[], copies: Copies::default(), operation: None });
         let checks: Vec<&str> = findings.iter().map(|finding| finding.check.as_str()).collect();
         assert_eq!((health, checks), (Health::Degraded, vec!["META-02", "META-03"]));
         assert!(findings[1].message.contains("n2 stopped: No space left"), "{}", findings[1].message);
@@ -279,7 +311,7 @@ mod tests {
     fn missing_copies_are_told_and_partitions_that_wait_are_critical() {
         let up = [node("n1", NodeState::Up, true, 100)];
         let found = |copies| {
-            let (health, findings) = assess(Sight { nodes: &up, quorum: true, unowned: &[], copies });
+            let (health, findings) = assess(Sight { nodes: &up, quorum: true, unowned: &[], copies, operation: None });
             (health, findings.into_iter().map(|finding| finding.check).collect::<Vec<_>>())
         };
         assert_eq!(found(Copies { partitions: 9, in_sync: 9, waiting: 0 }), (Health::Healthy, vec![]));

@@ -13,6 +13,10 @@ const SECONDS: usize = 120;
 const MINUTES: usize = 1440;
 const MINUTE: Duration = Duration::from_secs(60);
 
+/// How often the partitions' requests are noted, and how many such samples are kept: a minute.
+const PARTITIONS_EVERY: Duration = Duration::from_secs(10);
+const PARTITION_SAMPLES: usize = 6;
+
 /// Samples a latency window covers, one a second.
 pub const LATENCY_SECONDS: usize = 10;
 
@@ -41,6 +45,8 @@ pub struct History {
     seconds: VecDeque<Sample>,
     minutes: VecDeque<Sample>,
     latencies: Vec<LatencyRing>,
+    /// Requests of each partition until then, a sample each [`PARTITIONS_EVERY`].
+    partitions: VecDeque<(Duration, Vec<u64>)>,
 }
 
 impl History {
@@ -51,6 +57,7 @@ impl History {
             seconds: VecDeque::from([first]),
             minutes: VecDeque::from([first]),
             latencies: (0..commands).map(|_| LatencyRing::default()).collect(),
+            partitions: VecDeque::from([(started, Vec::new())]),
         }
     }
 
@@ -66,6 +73,23 @@ impl History {
         for (command, ring) in self.latencies.iter_mut().enumerate() {
             ring.push(stats.latencies(command));
         }
+        if self.partitions.back().is_none_or(|(at, _)| now.saturating_sub(*at) >= PARTITIONS_EVERY) {
+            if self.partitions.len() > PARTITION_SAMPLES {
+                self.partitions.pop_front();
+            }
+            let mut ops = stats.partition_ops(usize::MAX);
+            let used = ops.iter().rposition(|ops| *ops > 0).map_or(0, |last| last + 1);
+            ops.truncate(used);
+            self.partitions.push_back((now, ops));
+        }
+    }
+
+    /// Requests a second of each partition over the last minute, or since the start; `ops`: all of them until `now`.
+    pub fn ops_a_second(&self, now: Duration, ops: &[u64]) -> Vec<u64> {
+        let Some((at, before)) = self.partitions.front() else { return Vec::new() };
+        let span = now.saturating_sub(*at).max(Duration::from_secs(1)).as_secs_f64();
+        let since = |(number, ops): (usize, &u64)| ops.saturating_sub(before.get(number).copied().unwrap_or_default());
+        ops.iter().enumerate().map(|each| (since(each) as f64 / span) as u64).collect()
     }
 
     /// Rates over the last 5 seconds, minute, hour and day, up to the newest sample. Spans longer than the node's life are

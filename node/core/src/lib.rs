@@ -130,6 +130,10 @@ pub struct PartitionFigures {
     pub ops: Vec<u64>,
     pub items: Vec<u64>,
     pub memory_bytes: Vec<u64>,
+    /// Of these, about, of namespaces without copies.
+    pub uncopied_bytes: Vec<u64>,
+    /// Over the last minute, or since the start.
+    pub ops_a_second: Vec<u64>,
 }
 
 impl Node {
@@ -257,6 +261,7 @@ impl Node {
             commands: self.command_figures(),
             namespaces: self.namespace_figures(),
             replication: self.replication_figures(),
+            moves: self.move_progress(),
             windows,
         }
     }
@@ -354,6 +359,8 @@ impl Node {
             ops: self.stats.partition_ops(partitions),
             items: vec![0; partitions],
             memory_bytes: vec![0; partitions],
+            uncopied_bytes: Vec::new(),
+            ops_a_second: Vec::new(),
         };
         for (slot, items, bytes) in self.engine.slot_figures() {
             if let Some(slot) = Slot::new(slot).filter(|slot| view.is_mine(*slot)) {
@@ -362,6 +369,14 @@ impl Node {
                 figures.memory_bytes[partition] += bytes;
             }
         }
+        let (mut all, mut uncopied) = (0, 0);
+        for (id, of) in self.engine.figures().iter().enumerate() {
+            all += of.bytes;
+            uncopied += of.bytes * u64::from(!self.replication.is_replicated(dcache_engine::NamespaceId(id as u8)));
+        }
+        let part = |bytes: &u64| (u128::from(*bytes) * u128::from(uncopied) / u128::from(all.max(1))) as u64;
+        figures.uncopied_bytes = figures.memory_bytes.iter().map(part).collect();
+        figures.ops_a_second = self.history.lock().ops_a_second(self.now(), &figures.ops);
         figures
     }
 

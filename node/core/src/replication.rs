@@ -27,6 +27,7 @@ mod freshness;
 pub(crate) mod guard;
 pub mod hold;
 pub mod queue;
+mod throttle;
 mod wire;
 
 use crate::clients::Wake;
@@ -41,7 +42,7 @@ use dcache_cluster::replication::{Lag, Output, Replica, Standing as Copy};
 use dcache_engine::{Cause, Change, Journal, NamespaceId, SlotRole};
 use dcache_protocol::error::WireError;
 use dcache_protocol::namespace::{Reads, StrongRead};
-use dcache_protocol::{Consistency, PartitionId, SLOTS, SlotRange};
+use dcache_protocol::{Consistency, NodeId, PartitionId, SLOTS, SlotRange};
 use effect::Effect;
 use freshness::Freshness;
 use hold::{Hold, Standing};
@@ -53,6 +54,7 @@ use std::ops::RangeInclusive;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 use std::time::Duration;
+use throttle::Throttle;
 use wire::OfAll;
 
 /// Bytes of log a partition keeps for copies that come back; all partitions together keep this much, about.
@@ -96,6 +98,9 @@ pub struct Replication {
     /// The newest of each partition.
     proposals: Mutex<BTreeMap<PartitionId, (u64, Proposal)>>,
     pieces: Mutex<VecDeque<Piece>>,
+    rests: Mutex<VecDeque<Rest>>,
+    /// Of what goes along with partitions that move.
+    throttle: Throttle,
     /// What is to go to other nodes.
     pub queues: Queues,
     freshness: Freshness,
@@ -118,6 +123,14 @@ struct Piece {
     cursor: Option<u64>,
 }
 
+/// A piece of what is not copied and goes along with a partition that moves.
+#[derive(Clone, Copy, Debug)]
+struct Rest {
+    partition: PartitionId,
+    to: Member,
+    cursor: Option<u64>,
+}
+
 /// One partition's copy here, if there is one.
 #[derive(Debug)]
 struct Partition {
@@ -125,6 +138,15 @@ struct Partition {
     /// The term in which this node serves it; 0: it does not, or not now.
     serving: AtomicU64,
     role: AtomicU8,
+    /// The generation in which this node serves it with no other copies, so without a log; 0: it does not.
+    alone: AtomicU64,
+    /// It is on its way to other nodes, and how far, in percent of what is to be read.
+    is_moving: AtomicBool,
+    progress: AtomicU8,
+    /// It is on its way here, with what is in no other copy.
+    is_goal: AtomicBool,
+    /// For whom what is done in namespaces without copies is recorded too, since the partition goes there; 0: for nobody.
+    addressee: AtomicU64,
     /// Members in sync, this one included.
     in_sync: AtomicU8,
     /// How far the log is committed, in the term in which this node serves it.
@@ -192,7 +214,12 @@ impl Journal for Replication {
                 (namespace, hash, Effect::Remove { database, slot, key }, cause != Cause::Evicted)
             }
         };
-        if partition.role.load(Relaxed) == BACKUP {
+        let role = partition.role.load(Relaxed);
+        if role == NOTHING {
+            // Its copies were given up a moment ago; it may serve on alone.
+            return partition.alone.load(Acquire) != 0;
+        }
+        if role == BACKUP {
             // There was no room for anything else.
             partition.fresh_at.store(0, Relaxed);
             partition.state.lock().replica.iter_mut().for_each(Replica::note_lossy);
@@ -204,10 +231,15 @@ impl Journal for Replication {
             return true;
         }
         if kind & REPLICATED == 0 {
-            return partition.serving.load(Acquire) != 0;
+            return match partition.addressee.load(Acquire) {
+                0 => partition.serving.load(Acquire) != 0,
+                node => self.append(number, partition, None, Some(NodeId(node)), effect).is_some(),
+            };
         }
         let is_strong = kind & STRONG != 0;
-        let Some(position) = self.append(number, partition, is_strong.then_some(key), effect) else { return false };
+        let Some(position) = self.append(number, partition, is_strong.then_some(key), None, effect) else {
+            return false;
+        };
         if is_strong && is_asked_for {
             RECORDED.with_borrow_mut(|recorded| recorded.push((number, position)));
         }
@@ -226,6 +258,8 @@ impl Replication {
             has_changed: AtomicBool::new(false),
             proposals: Mutex::default(),
             pieces: Mutex::default(),
+            rests: Mutex::default(),
+            throttle: Throttle::default(),
             queues: Queues::default(),
             freshness: Freshness::default(),
             taken_over: AtomicU64::new(0),
@@ -249,10 +283,13 @@ impl Replication {
         number: PartitionId,
         partition: &Partition,
         key: Option<u64>,
+        addressee: Option<NodeId>,
         effect: Effect<'_>,
     ) -> Option<Position> {
-        let large = (effect.len_max() > ROOM_BYTES / 4).then(|| {
-            let mut bytes = Vec::with_capacity(effect.len_max());
+        let length = effect.len_max() + addressee.map_or(0, |_| effect::addressee_len());
+        let large = (length > ROOM_BYTES / 4).then(|| {
+            let mut bytes = Vec::with_capacity(length);
+            addressee.into_iter().for_each(|node| effect::put_addressee(node, &mut bytes));
             effect.encode(&mut bytes);
             bytes.into()
         });
@@ -263,9 +300,10 @@ impl Replication {
         // The lease is looked at once a batch, by the session.
         let State { replica, room, .. } = &mut *state;
         let bytes = large.unwrap_or_else(|| {
-            if room.capacity() < effect.len_max() {
+            if room.capacity() < length {
                 *room = BytesMut::with_capacity(ROOM_BYTES);
             }
+            addressee.into_iter().for_each(|node| effect::put_addressee(node, room));
             effect.encode(room);
             room.split().freeze()
         });
@@ -346,6 +384,9 @@ impl Replication {
                 Output::ReadChunk { to, attempt, cursor } => {
                     self.pieces.lock().push_back(Piece { partition: number, to, attempt, cursor });
                 }
+                Output::ReadRest { to, cursor } => {
+                    self.rests.lock().push_back(Rest { partition: number, to, cursor });
+                }
                 // The metadata log brings it by itself.
                 Output::FetchConfiguration => {}
                 other => rest(other),
@@ -365,6 +406,11 @@ impl Replication {
 
     pub(crate) fn is_replicated(&self, namespace: NamespaceId) -> bool {
         self.kinds[usize::from(namespace.0)].load(Relaxed) & REPLICATED != 0
+    }
+
+    /// Whether any namespace has no copies.
+    fn has_uncopied(&self) -> bool {
+        self.kinds.iter().any(|kind| kind.load(Relaxed) & REPLICATED == 0)
     }
 
     pub(crate) fn is_strong(&self, namespace: NamespaceId) -> bool {
@@ -457,12 +503,13 @@ impl Replication {
             return Standing::Ready;
         }
         let state = partition.state.lock();
-        let Some(replica) = &state.replica else { return Standing::Lost };
+        let had_all = state.ended.0 == hold.term && hold.seq <= state.ended.1;
+        let Some(replica) = &state.replica else { return if had_all { Standing::Ready } else { Standing::Lost } };
         if replica.configuration().term == hold.term && replica.is_primary() {
             return if hold.seq <= replica.commit() { Standing::Ready } else { Standing::Waiting(hold.seq) };
         }
         // What every copy in sync had before the term ended is in the next one.
-        if state.ended.0 == hold.term && hold.seq <= state.ended.1 { Standing::Ready } else { Standing::Lost }
+        if had_all { Standing::Ready } else { Standing::Lost }
     }
 
     /// Calls `wake` when it stands otherwise with a hold.
@@ -487,6 +534,11 @@ impl Partition {
             slots,
             serving: AtomicU64::new(0),
             role: AtomicU8::new(NOTHING),
+            alone: AtomicU64::new(0),
+            is_moving: AtomicBool::new(false),
+            progress: AtomicU8::new(0),
+            is_goal: AtomicBool::new(false),
+            addressee: AtomicU64::new(0),
             in_sync: AtomicU8::new(0),
             committed: AtomicU64::new(0),
             fresh_at: AtomicU64::new(0),
@@ -542,6 +594,7 @@ impl Node {
         if !metadata.is_formed() {
             return;
         }
+        self.replication.throttle.set_rate(metadata.operation().map_or(0, |operation| operation.pace.rate_bytes));
         let partitions = self.replication.partitions.get_or_init(|| Partitions {
             slots_each: SLOTS / metadata.partitions,
             list: (0..metadata.partitions)
@@ -556,6 +609,10 @@ impl Node {
 
     fn configure_copy(&self, number: PartitionId, partition: &Partition, agreed: &Configuration, registry: &Registry) {
         let me = self.config.member();
+        if !agreed.is_replicated() && agreed.primary == Some(me) {
+            self.serve_alone(number, partition, agreed);
+            return;
+        }
         if !agreed.is_replicated() || !agreed.concerns(me) {
             self.give_up_copy(partition);
             return;
@@ -563,23 +620,65 @@ impl Node {
         {
             let mut state = partition.state.lock();
             if state.replica.is_none() {
+                let is_alone = partition.alone.load(Relaxed) == agreed.generation;
+                let mut replica = if is_alone && agreed.primary == Some(me) && agreed.in_sync == [me] {
+                    // Its store is the data, and it never ceases to serve.
+                    partition.serving.store(agreed.term, Release);
+                    Replica::alone(me, agreed)
+                } else {
+                    partition.serving.store(0, Release);
+                    Replica::new(me, agreed.clone(), 1)
+                };
                 // The lease is looked at by whoever asks this node for something, not by each partition.
-                let mut replica = Replica::new(me, agreed.clone(), 1);
                 replica.renew(Duration::MAX);
+                let role = if replica.is_primary() { PRIMARY } else { BACKUP };
                 state.replica = Some(replica);
-                self.set_role(partition, BACKUP);
+                drop(state);
+                self.set_role(partition, role);
+                partition.alone.store(0, Release);
             }
         }
+        let was_kept = agreed.moving.is_none() && partition.is_goal.swap(false, Relaxed);
         self.step(number, partition, |replica, now, out| {
             replica.configure(now, agreed, agreed.learners(registry), out);
         });
+        if agreed.moving.as_ref().is_some_and(|moving| moving.to.first() == Some(&me.node)) {
+            partition.is_goal.store(true, Relaxed);
+        }
+        if was_kept && partition.role.load(Relaxed) == BACKUP {
+            // It was on its way here and is not any more.
+            self.drop_unreplicated(partition);
+        }
+    }
+
+    /// There are no other copies, any more or ever: nothing is recorded.
+    fn serve_alone(&self, number: PartitionId, partition: &Partition, agreed: &Configuration) {
+        // What waits for a commit is committed now, or will never be known to be.
+        self.step(number, partition, |replica, now, out| replica.configure(now, agreed, Vec::new(), out));
+        let _order = partition.order.lock();
+        partition.is_goal.store(false, Relaxed);
+        partition.alone.store(agreed.generation, Release);
+        // From here on nothing is appended.
+        self.set_role(partition, NOTHING);
+        let mut state = partition.state.lock();
+        if let Some(replica) = state.replica.take() {
+            state.ended = (replica.configuration().term, replica.commit().max(replica.last().seq));
+        }
+        partition.in_sync.store(1, Relaxed);
+        partition.addressee.store(0, Release);
+        partition.is_unsettled.store(false, Release);
+        partition.serving.store(agreed.term, Release);
+        std::mem::take(&mut state.waiters).into_iter().for_each(|(_, wake)| wake());
     }
 
     fn give_up_copy(&self, partition: &Partition) {
         let _order = partition.order.lock();
+        partition.is_goal.store(false, Relaxed);
+        partition.alone.store(0, Release);
+        partition.addressee.store(0, Release);
         let mut state = partition.state.lock();
+        partition.serving.store(0, Release);
         if state.replica.take().is_some() {
-            partition.serving.store(0, Release);
             partition.fresh_at.store(0, Relaxed);
             std::mem::take(&mut state.waiters).into_iter().for_each(|(_, wake)| wake());
             drop(state);
@@ -638,6 +737,11 @@ impl Node {
         let mut changes = Vec::new();
         self.replication.hand_out(number, outputs, |output| changes.push(output));
         let is_primary = replica.is_primary();
+        if replica.configuration().moving.is_some() != partition.is_moving.load(Relaxed) {
+            partition.is_moving.store(replica.configuration().moving.is_some(), Relaxed);
+            partition.progress.store(0, Relaxed);
+        }
+        partition.addressee.store(replica.addressee().map_or(0, |node| node.0), Release);
         partition.is_unsettled.store(!is_settled(replica), Release);
         partition.in_sync.store(replica.configuration().in_sync.len().min(255) as u8, Relaxed);
         partition.is_busy.store(!replica.is_idle(), Relaxed);
@@ -708,6 +812,7 @@ impl Node {
             self.step(PartitionId(number as u16), partition, |replica, now, out| replica.tick(now, out));
         }
         self.read_pieces();
+        self.read_rests();
         if worker == 0 {
             self.ask_how_fresh();
         }
@@ -732,11 +837,13 @@ impl Node {
         for number in view.metadata.partitions_of(self.config.id).filter(|number| view.is_replicated(*number)) {
             let Some(partition) = self.replication.of(number) else { continue };
             let _order = partition.order.lock();
-            let Some(position) = self.replication.append(number, partition, None, Effect::Clear { database }) else {
+            let Some(position) = self.replication.append(number, partition, None, None, Effect::Clear { database })
+            else {
                 return Err(WireError::NotServing);
             };
             partition.serving.store(0, Release);
-            let applier = Applier { engine: &self.engine, view, now_ms: self.unix_ms(), partition };
+            let (me, now_ms) = (self.config.id, self.unix_ms());
+            let applier = Applier { engine: &self.engine, view, now_ms, partition, me };
             applier.apply(Effect::Clear { database });
             let state = partition.state.lock();
             if let Some(replica) = state.replica.as_ref().filter(|replica| replica.serves(Duration::ZERO)) {

@@ -4,7 +4,8 @@
 //! Counters are totals since the node's start, raw (bytes, counts, milliseconds, microseconds where the name says so);
 //! rates over recent time are in [`Window`]s. HTTP itself is in the node; calling it is in the client crate.
 
-use crate::{Addresses, Epoch, Eviction, NamespaceSpec, NodeId, NodeState, SlotRange};
+use crate::operation::{MoveProgress, OperationId, OperationKind, OperationState};
+use crate::{Addresses, Epoch, Eviction, NamespaceSpec, NodeId, NodeState, Share, SlotRange};
 use serde::{Deserialize, Serialize};
 
 pub const API_VERSION: &str = "dcache/v1";
@@ -96,6 +97,12 @@ pub struct ClusterStatus {
     /// Partitions with all their copies in sync.
     #[serde(default)]
     pub partitions_in_sync: u16,
+    /// Partitions on their way to other nodes.
+    #[serde(default)]
+    pub partitions_moving: u16,
+    /// The operation under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<OperationBrief>,
     /// Slots nobody serves now.
     pub slots_unserved: Vec<SlotRange>,
     pub nodes: Vec<NodeStatus>,
@@ -105,6 +112,19 @@ pub struct ClusterStatus {
     pub at_unix_ms: u64,
     /// How long collecting from all nodes took.
     pub collected_in_ms: u64,
+}
+
+/// An operation in a few words; all of it is at `GET /v1/operations/{id}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OperationBrief {
+    pub id: OperationId,
+    pub kind: OperationKind,
+    pub nodes: Vec<String>,
+    pub state: OperationState,
+    pub moves_done: u64,
+    pub moves_total: u64,
+    pub held: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -154,6 +174,12 @@ pub struct NodeStatus {
     pub state: NodeState,
     /// Whether it answered this collection; `state` up and not reachable means: look.
     pub reachable: bool,
+    /// Whether it is to hold partitions.
+    #[serde(default)]
+    pub share: Share,
+    /// Until when it is being worked on, milliseconds since 1970; 0: it is not.
+    #[serde(default)]
+    pub maintenance_until_unix_ms: u64,
     /// Holds the metadata lead.
     pub leader: bool,
     /// Votes on metadata.
@@ -207,6 +233,8 @@ pub struct NodeReport {
     pub commands: Vec<CommandFigures>,
     pub namespaces: Vec<NamespaceFigures>,
     pub replication: ReplicationFigures,
+    /// Partitions it serves that are on their way to other nodes.
+    pub moves: Vec<MoveProgress>,
     /// Rates over recent time: `now` (last 5 s), `1m`, `1h`, `24h`; a window longer than the uptime is left out, save `now`.
     pub windows: Vec<Window>,
 }
@@ -424,6 +452,15 @@ pub struct PartitionTable {
     pub ops: Vec<u64>,
     pub items: Vec<u64>,
     pub memory_bytes: Vec<u64>,
+    /// Of these bytes, about, those of namespaces without copies.
+    #[serde(default)]
+    pub uncopied_bytes: Vec<u64>,
+    /// Requests a second over the last minute, or since the primary's start.
+    #[serde(default)]
+    pub ops_a_second: Vec<u64>,
+    /// Whether the partition is on its way to other nodes.
+    #[serde(default)]
+    pub moving: Vec<bool>,
 }
 
 /// One entry of the cluster's own log of what happened to it. `GET /v1/events?after=SEQ`; kind `EventList`.
@@ -467,6 +504,13 @@ pub enum EventKind {
     HandedOver,
     NamespaceSet,
     NamespaceDeleted,
+    OperationStarted,
+    OperationChanged,
+    NodeDrained,
+    NodeUndrained,
+    NodeRemoved,
+    MaintenanceOn,
+    MaintenanceOff,
 }
 
 impl ClusterEvent {
@@ -489,6 +533,12 @@ impl ClusterEvent {
             EventKind::HandedOver => format!("took over {count} partitions from {detail}"),
             EventKind::NamespaceSet => format!("namespace {detail} set"),
             EventKind::NamespaceDeleted => format!("namespace {detail} deleted"),
+            EventKind::OperationStarted | EventKind::OperationChanged => detail.clone(),
+            EventKind::NodeDrained => "is to hold nothing".into(),
+            EventKind::NodeUndrained => "may hold its share again".into(),
+            EventKind::NodeRemoved => "is none of the cluster any more".into(),
+            EventKind::MaintenanceOn => "is being worked on".into(),
+            EventKind::MaintenanceOff => "is not being worked on any more".into(),
         }
     }
 }
@@ -517,9 +567,16 @@ pub struct ClusterSpec {
     /// How long a node may be down before its copies are built on other nodes, in milliseconds; 1 s to 7 days.
     #[serde(default = "rebuild_after_default")]
     pub rebuild_after_ms: u64,
+    /// Whether nodes that join get their share by themselves.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub auto_rebalance: bool,
     pub nodes: Vec<ClusterSpecNode>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub namespaces: Vec<NamespaceSpec>,
+}
+
+fn is_false(is_so: &bool) -> bool {
+    !is_so
 }
 
 /// Partitions of a cluster whose creator does not say.

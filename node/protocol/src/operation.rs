@@ -177,9 +177,36 @@ pub struct Operation {
     pub held: Option<String>,
     /// Why it failed, or in what it differs from its plan.
     pub why: Option<String>,
+    /// None any more once it is over.
     pub moves: Vec<Move>,
+    /// Once it is over: of its moves.
+    pub totals: Totals,
     /// The newest, oldest first.
     pub notes: Vec<Note>,
+}
+
+/// Moves and bytes, all and those that are done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Totals {
+    pub moves: u64,
+    pub done: u64,
+    pub failed: u64,
+    pub bytes: u64,
+    pub bytes_done: u64,
+}
+
+impl Totals {
+    pub fn of(moves: &[Move]) -> Totals {
+        let count = |state| moves.iter().filter(|each| each.state == state).count() as u64;
+        Totals {
+            moves: moves.len() as u64,
+            done: count(MoveState::Done),
+            failed: count(MoveState::Failed),
+            bytes: moves.iter().map(|each| each.bytes).sum(),
+            bytes_done: moves.iter().filter(|each| each.state == MoveState::Done).map(|each| each.bytes).sum(),
+        }
+    }
 }
 
 impl Operation {
@@ -227,6 +254,13 @@ pub struct PlanRequest {
     /// Partitions that stay where they are.
     #[serde(default)]
     pub pins: Vec<PartitionId>,
+}
+
+impl PlanRequest {
+    /// By count, of nobody in particular.
+    pub fn of(kind: OperationKind) -> PlanRequest {
+        PlanRequest { kind, nodes: Vec::new(), by: Balance::Count, pins: Vec::new() }
+    }
 }
 
 /// What an operation would do. Kind `Plan`.
@@ -332,6 +366,15 @@ pub struct OperationStatus {
     pub moves: Vec<MoveStatus>,
     #[serde(default)]
     pub notes: Vec<Note>,
+}
+
+/// How far a move is, as its partition's primary knows it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct MoveProgress {
+    pub partition: u16,
+    /// Percent of the bytes copied.
+    pub percent: u8,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

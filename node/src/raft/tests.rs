@@ -515,6 +515,7 @@ fn the_largest_clusters_first_entry_reaches_everyone() {
             partitions: 16384,
             copies: 0,
             rebuild_after_ms: 60_000,
+            auto_rebalance: false,
             nodes: Vec::new(),
             namespaces: Vec::new(),
         };

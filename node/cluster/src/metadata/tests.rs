@@ -36,6 +36,7 @@ fn spec(partitions: u16) -> ClusterSpec {
         partitions,
         copies: 1,
         rebuild_after_ms: 60_000,
+        auto_rebalance: false,
         nodes: Vec::new(),
         namespaces: Vec::new(),
     }

@@ -48,7 +48,7 @@ struct Sync {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Next {
+pub(super) enum Next {
     /// The host reads a piece.
     Reading,
     /// To be read from there.
@@ -183,6 +183,7 @@ impl Replica {
                 && peer.rewound_at.is_none()
         };
         self.commit == end
+            && self.configuration.moving.is_none()
             && self.parked.is_none()
             && self.pending.is_none()
             && !self.is_lossy
@@ -261,6 +262,7 @@ impl Replica {
         self.end_silent_syncs(now, out);
         self.flush(now, out);
         self.take_in(now, out);
+        let settles = self.move_on(now, out);
         if self.proposed_at.is_some_and(|at| now.saturating_sub(at) < REPROPOSE_AFTER) {
             return;
         }
@@ -271,6 +273,7 @@ impl Replica {
                 Change::Transfer(successor)
             }
             (None, None, Some(member)) => Change::Expand(member),
+            (None, None, None) if let Some(change) = settles => change,
             _ => return,
         };
         self.propose(now, change, out);
@@ -473,6 +476,10 @@ impl Replica {
         peer.sent = peer.sent.max(seq);
         self.take_in(now, out);
         self.advance();
+        // A step that waits for time alone waits for the next tick.
+        if let Some(to) = self.carry.as_ref().map(|carry| carry.to) {
+            self.carry_on(to, out);
+        }
     }
 
     /// A learner that has caught up counts from now on, and is proposed.
@@ -494,10 +501,13 @@ impl Replica {
         }
     }
 
+    pub(super) fn acked_by(&self, member: Member) -> u64 {
+        self.peer(member).and_then(|peer| peer.acked).unwrap_or(0)
+    }
+
     pub(super) fn advance(&mut self) {
         let pending = self.pending.filter(|_| !broken!(self, CommitIgnoresPending));
-        let acked = |member: Member| self.peer(member).and_then(|peer| peer.acked).unwrap_or(0);
-        let everyone = self.others().chain(pending).map(acked).min();
+        let everyone = self.others().chain(pending).map(|member| self.acked_by(member)).min();
         let committed = everyone.unwrap_or(u64::MAX).min(self.log.last().seq);
         self.commit = self.commit.max(committed);
     }

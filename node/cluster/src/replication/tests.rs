@@ -23,6 +23,7 @@ fn agreed(generation: u64, term: u64, version: u64, primary: Option<u64>, in_syn
         primary: primary.map(member),
         in_sync: in_sync.iter().copied().map(member).collect(),
         copies: (1..=3).map(NodeId).collect(),
+        moving: None,
     }
 }
 

@@ -4,15 +4,16 @@
 //! Keys are called near before they are needed, of many messages at a time: a copied write would otherwise wait for memory at
 //! each step. Left out: when something is due, which the machines say.
 
-use super::{Partition, Piece, effect, wire};
+use super::{Partition, Piece, Rest, effect, wire};
 use crate::Node;
 use crate::view::View;
 use bytes::Bytes;
 use dcache_cluster::failover::Member;
 use dcache_cluster::replication::{Output, Replica};
 use dcache_engine::{Engine, ValueRef, charge};
-use dcache_protocol::Slot;
+use dcache_protocol::{NodeId, PartitionId, Slot};
 use effect::Effect;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// Bytes of entries in one piece of a full sync, about.
 pub(super) const PIECE_BYTES: usize = 64 << 10;
@@ -30,6 +31,7 @@ pub(super) struct Applier<'a> {
     pub view: &'a View,
     pub now_ms: u64,
     pub partition: &'a Partition,
+    pub me: NodeId,
 }
 
 impl Applier<'_> {
@@ -40,9 +42,20 @@ impl Applier<'_> {
         self.engine.prefetch(&keys);
     }
 
+    /// Does what another copy did, from its bytes. False: there was no room for something that other copies have.
+    fn apply_bytes(&self, bytes: &[u8]) -> bool {
+        let (addressee, bytes) = effect::addressed(bytes);
+        match Effect::decode(bytes) {
+            Some(effect) if addressee.is_none() => self.apply(effect),
+            // Nobody else has it: what finds no room is gone, as if it had been evicted before.
+            Some(effect) if addressee == Some(self.me) => self.apply(effect) || true,
+            _ => true,
+        }
+    }
+
     /// Does what another copy did. False: there was no room, and the key has no value here now.
     pub fn apply(&self, effect: Effect<'_>) -> bool {
-        let Applier { engine, view, now_ms, partition } = *self;
+        let Applier { engine, view, now_ms, partition, .. } = *self;
         if effect.place().is_some_and(|(_, slot, _)| !partition.slots().contains(&slot)) {
             return true;
         }
@@ -81,7 +94,7 @@ impl Applier<'_> {
 
 /// Slot and hash of what an effect changes.
 fn place_of(engine: &Engine, effect: &[u8]) -> Option<(u16, u64)> {
-    let (database, slot, key) = Effect::decode(effect)?.place()?;
+    let (database, slot, key) = Effect::decode(effect::addressed(effect).1)?.place()?;
     Some((slot, engine.hash(database, key)))
 }
 
@@ -89,7 +102,8 @@ impl Node {
     /// False: there was no room for something.
     pub(super) fn carry_out(&self, partition: &Partition, changes: Vec<Output>) -> bool {
         let view = self.view();
-        let applier = Applier { engine: &self.engine, view: &view, now_ms: self.unix_ms(), partition };
+        let (me, now_ms) = (self.config.id, self.unix_ms());
+        let applier = Applier { engine: &self.engine, view: &view, now_ms, partition, me };
         let mut all_fit = true;
         for change in changes {
             match change {
@@ -99,9 +113,7 @@ impl Node {
                         if index > 0 {
                             applier.prefetch(run);
                         }
-                        for effect in run.iter().filter_map(|effect| Effect::decode(effect)) {
-                            all_fit &= applier.apply(effect);
-                        }
+                        run.iter().for_each(|effect| all_fit &= applier.apply_bytes(effect));
                     }
                 }
                 Output::Clear => partition.slots().for_each(|slot| {
@@ -126,7 +138,12 @@ impl Node {
             self.engine.prefetch(&keys);
             keys.clear();
             frames.iter().all(|frame| self.receive_copy(from, frame))
-        })
+        }) && {
+            // What came may ask for more.
+            self.read_pieces();
+            self.read_rests();
+            true
+        }
     }
 
     /// Finds out what a message will have done to the store, at most [`PREFETCH_MAX`] keys.
@@ -142,12 +159,73 @@ impl Node {
     pub fn read_pieces(&self) {
         for _ in 0..PIECES_A_STEP {
             let Some(piece) = self.replication.pieces.lock().pop_front() else { return };
-            if self.replication.queues.of(piece.to.node).is_busy() {
+            if !self.may_read(piece.partition, piece.to.node) {
                 self.replication.pieces.lock().push_back(piece);
                 return;
             }
             self.read_piece(piece);
         }
+    }
+
+    /// Whether there is something to read for a node now: it takes more, and the pace of moves allows it.
+    fn may_read(&self, number: PartitionId, to: NodeId) -> bool {
+        let is_moving = self.replication.of(number).is_some_and(|partition| partition.is_moving.load(Relaxed));
+        let is_open = || !is_moving || self.replication.throttle.is_open(self.now());
+        !self.replication.queues.of(to).is_busy() && is_open()
+    }
+
+    /// Notes how far a walk over a partition's entries is, and what it read for a move.
+    fn note_read(&self, partition: &Partition, next: Option<u64>, bytes: usize, half: u64) {
+        if !partition.is_moving.load(Relaxed) {
+            return;
+        }
+        self.replication.throttle.spend(bytes);
+        let slots = partition.slots;
+        let (first, end) = (Engine::cursor_of(slots.first.number()), Engine::cursor_of(slots.last.number() + 1));
+        let read = next.map_or(100, |next| next.saturating_sub(first) * 100 / (end - first).max(1));
+        // What is not copied is read after all else.
+        let percent = if self.replication.has_uncopied() { 50 * half + read / 2 } else { read };
+        partition.progress.fetch_max(percent.min(99) as u8, Relaxed);
+    }
+
+    /// Tells the logs of partitions that move what is in no other copy, as far as their nodes take it.
+    pub fn read_rests(&self) {
+        for _ in 0..PIECES_A_STEP {
+            let Some(rest) = self.replication.rests.lock().pop_front() else { return };
+            if !self.may_read(rest.partition, rest.to.node) {
+                self.replication.rests.lock().push_back(rest);
+                return;
+            }
+            self.read_rest(rest);
+        }
+    }
+
+    fn read_rest(&self, rest: Rest) {
+        let Some(partition) = self.replication.of(rest.partition) else { return };
+        if !partition.state.lock().replica.as_ref().is_some_and(|replica| replica.wants_rest(rest.to)) {
+            return;
+        }
+        let (first, end) = (partition.slots.first.number(), partition.slots.last.number() + 1);
+        let (mut is_told, mut bytes) = (true, 0);
+        let next = self.replication.has_uncopied().then(|| {
+            let cursor = rest.cursor.unwrap_or_else(|| Engine::cursor_of(first));
+            self.engine.copy_slots(cursor, end, PIECE_BYTES, &mut |entry| {
+                if !self.replication.is_replicated(entry.namespace) {
+                    let place = (entry.database, entry.slot);
+                    let effect = Effect::set(place, entry.key, entry.value, entry.expires_at_ms);
+                    bytes += effect.len_max();
+                    let told = self.replication.append(rest.partition, partition, None, Some(rest.to.node), effect);
+                    is_told &= told.is_some();
+                }
+            })
+        });
+        if !is_told {
+            // It is not written to for a moment: the same again then.
+            self.replication.rests.lock().push_back(rest);
+            return;
+        }
+        self.note_read(partition, next.flatten(), bytes, 1);
+        self.step(rest.partition, partition, |replica, _, out| replica.carried(rest.to, next.flatten(), out));
     }
 
     fn read_piece(&self, piece: Piece) {
@@ -166,6 +244,7 @@ impl Node {
                 );
             }
         });
+        self.note_read(partition, next, bytes.len(), 0);
         self.step(piece.partition, partition, |replica, now, out| {
             replica.send_chunk(now, piece.to, piece.attempt, bytes.into(), next, out);
         });

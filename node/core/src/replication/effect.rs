@@ -5,13 +5,16 @@
 //!  remove   2 │ database u16 │ slot u16 │ key
 //!  expiry   3 │ database u16 │ slot u16 │ expires at ms u64, 0 never │ key
 //!  clear    4 │ database u16, 0xffff all
+//!  for      6 │ node u64 │ one of the above
 //! ```
 //!
 //! Integers are little-endian. The slot is the key's, said so that nobody computes it again. Every effect is absolute: done twice, or after what it already contains, it changes nothing
-//! more. Which namespace a key is in is not said: that follows from the key wherever it arrives.
+//! more. Which namespace a key is in is not said: that follows from the key wherever it arrives. What is for one node is nothing
+//! to all others: entries of namespaces without copies go along with a partition that moves, and into no backup.
 
 use bytes::BufMut;
 use dcache_engine::ValueRef;
+use dcache_protocol::NodeId;
 
 /// All databases, in [`Effect::Clear`].
 const ALL: u16 = u16::MAX;
@@ -139,6 +142,29 @@ impl<'a> Effect<'a> {
     }
 }
 
+/// Bytes before an effect that is for one node alone.
+const FOR_BYTES: usize = 9;
+const FOR: u8 = 6;
+
+/// Has what is written after it be for one node alone.
+pub fn put_addressee(node: NodeId, out: &mut impl BufMut) {
+    out.put_u8(FOR);
+    out.put_u64_le(node.0);
+}
+
+/// Bytes that [`put_addressee`] writes.
+pub const fn addressee_len() -> usize {
+    FOR_BYTES
+}
+
+/// For whom an effect is, if not for all, and the effect.
+pub fn addressed(bytes: &[u8]) -> (Option<NodeId>, &[u8]) {
+    match bytes.split_first_chunk::<FOR_BYTES>() {
+        Some(([FOR, node @ ..], rest)) => (Some(NodeId(u64::from_le_bytes(*node))), rest),
+        _ => (None, bytes),
+    }
+}
+
 fn slot_of(bytes: &[u8]) -> Option<(u16, &[u8])> {
     let (slot, rest) = bytes.split_first_chunk::<2>()?;
     Some((u16::from_le_bytes(*slot), rest))
@@ -195,6 +221,20 @@ mod tests {
             push_to_piece(effect, &mut piece);
         }
         assert_eq!(of_piece(&piece).collect::<Vec<_>>(), some());
+    }
+
+    #[test]
+    fn an_effect_may_be_for_one_node_alone() {
+        for effect in some() {
+            let (mut bytes, mut alone) = (Vec::new(), Vec::new());
+            effect.encode(&mut bytes);
+            assert_eq!(addressed(&bytes), (None, &bytes[..]));
+            put_addressee(NodeId(7), &mut alone);
+            effect.encode(&mut alone);
+            assert_eq!(alone.len(), addressee_len() + bytes.len());
+            assert_eq!(addressed(&alone), (Some(NodeId(7)), &bytes[..]));
+            assert_eq!(Effect::decode(&alone), None, "whoever does not look whom it is for does nothing");
+        }
     }
 
     #[test]

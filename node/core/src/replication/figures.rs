@@ -6,6 +6,7 @@ use crate::Node;
 use dcache_cluster::replication::Replica;
 use dcache_engine::Engine;
 use dcache_protocol::control::{CopyLag, LinkLag, ReplicationFigures};
+use dcache_protocol::operation::MoveProgress;
 use dcache_protocol::{NodeId, PartitionId};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
@@ -33,6 +34,19 @@ pub(super) fn mark(marks: &mut VecDeque<(Duration, u64)>, now: Duration, replica
 }
 
 impl Node {
+    /// How far the partitions are that go from here to other nodes.
+    pub fn move_progress(&self) -> Vec<MoveProgress> {
+        let partitions = self.replication.partitions.get().into_iter().flat_map(|all| &all.list).enumerate();
+        let moving = partitions.filter(|(_, partition)| {
+            partition.is_moving.load(Relaxed) && partition.role.load(Relaxed) == super::PRIMARY
+        });
+        let progress = |(number, partition): (usize, &super::Partition)| MoveProgress {
+            partition: number as u16,
+            percent: partition.progress.load(Relaxed),
+        };
+        moving.map(progress).collect()
+    }
+
     /// Copies of the partitions this node serves, and what came of those it held.
     pub fn replication_figures(&self) -> ReplicationFigures {
         let replication = &self.replication;
