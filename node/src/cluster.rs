@@ -10,6 +10,7 @@ use crate::peer::{Answer, Call, CallError, PartitionColumns, PeerIdentity, Peers
 use crate::raft::{Files, MetadataLog, Options, ProposeError, Transport, TransportError};
 use crate::shared::Shared;
 use dcache_cluster::metadata::{Command, Metadata, Refusal};
+use dcache_core::PartitionFigures;
 use dcache_core::control::Input;
 use dcache_protocol::control::{ApiError, ErrorCode};
 use dcache_protocol::peer::LinkKind;

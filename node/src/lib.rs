@@ -25,6 +25,7 @@ mod identity;
 mod link;
 mod logless;
 mod nudge;
+mod operations;
 mod peer;
 mod process;
 pub mod raft;
@@ -252,6 +253,7 @@ async fn control_thread(
         let cluster = cluster.clone();
         tokio::spawn(async move { cluster.find_cluster(join).await });
     }
+    tokio::spawn(operations::drive(cluster.clone()));
     control::run(cluster, inputs).await;
 }
 

@@ -31,7 +31,7 @@ fn judged(outcome: &Outcome) -> Option<String> {
 /// Half of the seeds aim their faults.
 fn setting(seed: u64) -> Setting {
     let is_traced = std::env::var("DCACHE_SIM_TRACE").is_ok();
-    Setting { is_aimed: seed.is_multiple_of(2), is_traced, ..Setting::default() }
+    Setting { is_aimed: seed.is_multiple_of(2), moves: seed.is_multiple_of(3), is_traced, ..Setting::default() }
 }
 
 #[test]
@@ -62,12 +62,16 @@ fn under_faults_nothing_acknowledged_is_lost_and_every_key_is_linearizable() {
         sum.syncs += outcome.syncs;
         sum.synced += outcome.synced;
         sum.lossy += outcome.lossy;
+        sum.moves += outcome.moves;
+        sum.settled += outcome.settled;
     }
+    eprintln!("{} moves begun, {} settled", sum.moves, sum.settled);
     eprintln!(
         "{} events, {} operations answered, {} terms, {} generations, {} full syncs of which {} ended, {} entries lost",
         sum.events, sum.answered, sum.terms, sum.generations, sum.syncs, sum.synced, sum.lossy
     );
     assert!(wrong.is_empty(), "{} of {seeds} seeds:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(sum.settled > seeds / 2, "too little moved to say anything");
     assert!(
         sum.answered > seeds * 500 && sum.terms > seeds * 2 && sum.synced > seeds * 5,
         "too little happened to say anything"

@@ -56,6 +56,8 @@ pub struct Setting {
     pub broken: Option<Broken>,
     #[cfg(feature = "mutants")]
     pub mutant: Option<dcache_cluster::replication::Mutant>,
+    /// The partition has two copies, and goes to other nodes again and again.
+    pub moves: bool,
     /// Cuts a primary from the next one and kills it a moment later, again and again.
     pub is_aimed: bool,
     pub is_traced: bool,
@@ -77,6 +79,9 @@ pub struct Outcome {
     pub syncs: u64,
     pub synced: u64,
     pub lossy: u64,
+    /// Moves begun and settled.
+    pub moves: u64,
+    pub settled: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -84,18 +89,55 @@ enum Event {
     Tick,
     Heartbeat,
     Message(Message),
-    ReadChunk { to: Member, attempt: u64, cursor: Option<u64> },
-    Agreed { lease_end: Option<Duration>, configuration: Configuration, learners: Vec<Member> },
-    Request { client: usize, key: u64, write: Option<u64>, number: u64 },
+    ReadChunk {
+        to: Member,
+        attempt: u64,
+        cursor: Option<u64>,
+    },
+    /// Nothing here is in no other copy.
+    ReadRest {
+        to: Member,
+    },
+    Agreed {
+        lease_end: Option<Duration>,
+        configuration: Configuration,
+        learners: Vec<Member>,
+    },
+    Request {
+        client: usize,
+        key: u64,
+        write: Option<u64>,
+        number: u64,
+    },
     Crash,
     Restart,
     // Of nobody's node.
-    Beat { from: usize, member: Member, sent: Duration, to: usize },
-    Proposal { from: Member, version: u64, change: Change },
-    Fetch { from: usize },
-    Answer { client: usize, number: u64, answer: Answer },
-    GiveUp { client: usize, number: u64 },
-    Think { client: usize },
+    Beat {
+        from: usize,
+        member: Member,
+        sent: Duration,
+        to: usize,
+    },
+    Proposal {
+        from: Member,
+        version: u64,
+        change: Change,
+    },
+    Fetch {
+        from: usize,
+    },
+    Answer {
+        client: usize,
+        number: u64,
+        answer: Answer,
+    },
+    GiveUp {
+        client: usize,
+        number: u64,
+    },
+    Think {
+        client: usize,
+    },
     Lead,
     Fault,
 }
@@ -132,6 +174,8 @@ struct Node {
     replica: Replica,
     store: BTreeMap<u64, u64>,
     held: Vec<Held>,
+    /// Version of the newest configuration it was told.
+    knows: u64,
 }
 
 impl Node {
@@ -228,7 +272,8 @@ impl World {
 
     fn new(seed: u64, setting: Setting) -> World {
         let mut random = Random::new(seed);
-        let agreed = Configuration::new((0..NODES as u64).map(NodeId).collect());
+        let copies = if setting.moves { 2 } else { NODES as u64 };
+        let agreed = Configuration::new((0..copies).map(NodeId).collect());
         let mut world = World {
             setting,
             now: 0,
@@ -263,6 +308,7 @@ impl World {
                 replica: world.new_replica(member),
                 store: BTreeMap::new(),
                 held: Vec::new(),
+                knows: 0,
             });
             world.start(index);
         }
@@ -378,9 +424,22 @@ impl World {
                     self.disturb(index, to.node.0 as usize);
                 }
             }
+            Event::ReadRest { to } => self.nodes[index].replica.carried(to, None, &mut out),
             Event::Agreed { lease_end, configuration, learners } => {
+                if configuration.version < self.nodes[index].knows {
+                    return;
+                }
+                self.nodes[index].knows = configuration.version;
+                let member = self.nodes[index].member;
+                if configuration.concerns(member) {
+                    self.nodes[index].replica.configure(now, &configuration, learners, &mut out);
+                } else if self.nodes[index].replica.configuration().version > 0 {
+                    // It has no copy any more.
+                    self.nodes[index].replica = self.new_replica(member);
+                    self.nodes[index].store.clear();
+                    self.invariants.forget(member);
+                }
                 let node = &mut self.nodes[index];
-                node.replica.configure(now, &configuration, learners, &mut out);
                 if let Some(lease_end) = lease_end {
                     node.replica.renew(lease_end);
                 }
@@ -496,6 +555,11 @@ impl World {
                     let delay = self.random.within(MS..self.reads_within);
                     self.later(delay, whom, Event::ReadChunk { to, attempt, cursor });
                 }
+                Output::ReadRest { to, .. } => {
+                    let whom = Some((index, node.life));
+                    let delay = self.random.within(MS..self.reads_within);
+                    self.later(delay, whom, Event::ReadRest { to });
+                }
                 Output::FetchConfiguration => {
                     let to = self.leader.node;
                     self.send(index, to, None, Event::Fetch { from: index });
@@ -523,6 +587,7 @@ impl World {
         (node.member, node.replica, node.is_up) = (member, replica, true);
         node.store.clear();
         node.held.clear();
+        node.knows = 0;
         self.start(index);
     }
 
@@ -675,6 +740,7 @@ impl World {
                 if self.leads(self.leader.node)
                     && self.agreed.change(version, from, change, &self.registry).is_ok() =>
             {
+                self.outcome.settled += u64::from(change == Change::Settle);
                 self.publish();
             }
             Event::Fetch { from } if self.leads(self.leader.node) => self.tell(from, None),
@@ -742,6 +808,9 @@ impl World {
         let victim = self.random.within(0..NODES as u64) as usize;
         let primary = self.agreed.primary.map_or(victim, |primary| primary.node.0 as usize);
         let victim = if self.random.chance(500) { primary } else { victim };
+        if self.setting.moves && self.random.chance(400) {
+            return self.move_or_end();
+        }
         if self.setting.is_aimed && self.random.chance(600) {
             return self.aimed(primary);
         }
@@ -769,6 +838,25 @@ impl World {
                 self.loss_per_mille = self.loss_per_mille.min(100);
             }
             _ => self.transfer(primary),
+        }
+    }
+
+    /// Sends the partition elsewhere, or, when it is on its way, perhaps takes that back.
+    fn move_or_end(&mut self) {
+        if !self.leads(self.leader.node) {
+            return;
+        }
+        let version = self.agreed.version;
+        let changed = if self.agreed.moving.is_some() {
+            self.random.chance(300) && self.agreed.end_move(version, &self.registry).is_ok()
+        } else {
+            let first = self.random.within(0..NODES as u64);
+            let second = (first + self.random.within(1..NODES as u64)) % NODES as u64;
+            self.agreed.begin_move(version, &[first, second].map(NodeId)).is_ok()
+        };
+        self.outcome.moves += u64::from(changed && self.agreed.moving.is_some());
+        if changed {
+            self.publish();
         }
     }
 
@@ -827,12 +915,13 @@ impl World {
                     let why: Vec<_> = up.iter().map(|node| node.replica.read(node.clock(self.now), 0)).collect();
                     Some(format!("nobody serves in the end: {why:?}, {:?}", self.agreed))
                 }
-                Some(_) if self.agreed.in_sync.len() < NODES => {
+                Some(_) if self.agreed.in_sync.len() < self.agreed.copies.len() || self.agreed.moving.is_some() => {
                     Some(format!("not all are in sync in the end: {:?}", self.agreed))
                 }
                 Some(primary) => {
+                    let is_copy = |node: &&&Node| self.agreed.copies.contains(&node.member.node);
                     let is_behind = |node: &&&Node| node.replica.last() < primary.replica.last();
-                    let behind = up.iter().filter(is_behind).map(|node| node.replica.last().seq).min();
+                    let behind = up.iter().filter(is_copy).filter(is_behind).map(|node| node.replica.last().seq).min();
                     // What is under way may be missing.
                     behind
                         .filter(|last| last + 30 < primary.replica.last().seq)

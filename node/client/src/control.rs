@@ -8,8 +8,10 @@ use crate::{Error, root};
 use dcache_protocol::NamespaceSpec;
 use dcache_protocol::control::{
     API_VERSION, ApiError, ClusterEvent, ClusterStatus, Envelope, ErrorBody, ErrorCode, FailoverResult, InitRequest,
-    InitResult, List, Location, NamespaceStatus, NodeIdentity, NodeReport, PartitionTable,
+    InitResult, List, Location, MaintenanceRequest, NamespaceStatus, NodeIdentity, NodeName, NodeReport,
+    PartitionTable,
 };
+use dcache_protocol::operation::{OperationId, OperationStatus, Pace, Plan, PlanRequest, StartRequest};
 use dcache_protocol::namespace::is_name;
 use reqwest::Method;
 use serde::Serialize;
@@ -119,10 +121,68 @@ impl Control {
 
     /// Has other nodes take over what a node serves.
     pub async fn failover(&self, node: &str) -> Result<FailoverResult, Error> {
+        let path = self.node_path(node)?;
+        self.change(Method::POST, &format!("{path}/failover"), None::<&()>).await
+    }
+
+    /// Lets a drained node hold its share again; nothing moves by that.
+    pub async fn undrain(&self, node: &str) -> Result<NodeName, Error> {
+        let path = self.node_path(node)?;
+        self.change(Method::POST, &format!("{path}/undrain"), None::<&()>).await
+    }
+
+    /// A node is being worked on until then, milliseconds since 1970; 0: no more.
+    pub async fn maintenance(&self, node: &str, until_unix_ms: u64) -> Result<NodeName, Error> {
+        let path = self.node_path(node)?;
+        self.change(Method::PUT, &format!("{path}/maintenance"), Some(&MaintenanceRequest { until_unix_ms })).await
+    }
+
+    /// Takes a node out of the cluster that holds nothing, or one that is down. `loses`: with the only copies it has.
+    pub async fn forget(&self, node: &str, loses: bool) -> Result<NodeName, Error> {
+        let path = self.node_path(node)?;
+        self.change(Method::DELETE, &format!("{path}?loses={loses}"), None::<&()>).await
+    }
+
+    /// What an operation would do now. Changes nothing.
+    pub async fn plan(&self, request: &PlanRequest) -> Result<Plan, Error> {
+        self.change(Method::POST, "/v1/plan", Some(request)).await
+    }
+
+    pub async fn start_operation(&self, request: &StartRequest) -> Result<OperationStatus, Error> {
+        self.change(Method::POST, "/v1/operations", Some(request)).await
+    }
+
+    /// The newest first.
+    pub async fn operations(&self) -> Result<Vec<OperationStatus>, Error> {
+        Ok(self.read::<List<OperationStatus>>("/v1/operations").await?.items)
+    }
+
+    /// `moves`: with all its moves, as long as it is under way.
+    pub async fn operation(&self, id: OperationId, moves: bool) -> Result<OperationStatus, Error> {
+        self.read(&format!("/v1/operations/{id}?moves={moves}")).await
+    }
+
+    pub async fn pause_operation(&self, id: OperationId) -> Result<OperationStatus, Error> {
+        self.change(Method::POST, &format!("/v1/operations/{id}/pause"), None::<&()>).await
+    }
+
+    pub async fn resume_operation(&self, id: OperationId) -> Result<OperationStatus, Error> {
+        self.change(Method::POST, &format!("/v1/operations/{id}/resume"), None::<&()>).await
+    }
+
+    pub async fn cancel_operation(&self, id: OperationId) -> Result<OperationStatus, Error> {
+        self.change(Method::POST, &format!("/v1/operations/{id}/cancel"), None::<&()>).await
+    }
+
+    pub async fn pace_operation(&self, id: OperationId, pace: &Pace) -> Result<OperationStatus, Error> {
+        self.change(Method::PUT, &format!("/v1/operations/{id}/pace"), Some(pace)).await
+    }
+
+    fn node_path(&self, node: &str) -> Result<String, Error> {
         if !is_name(node) {
             return Err(Error::Malformed { endpoint: self.endpoint(), why: format!("{node:?} is no node's name") });
         }
-        self.change(Method::POST, &format!("/v1/nodes/{node}/failover"), None::<&()>).await
+        Ok(format!("/v1/nodes/{node}"))
     }
 
     pub async fn partitions(&self) -> Result<PartitionTable, Error> {

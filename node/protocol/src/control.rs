@@ -543,6 +543,20 @@ impl ClusterEvent {
     }
 }
 
+/// What changing something about a node answers. Kind `Node`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeName {
+    pub name: String,
+}
+
+/// `PUT /v1/nodes/{name}/maintenance`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MaintenanceRequest {
+    /// Milliseconds since 1970; 0: it is over.
+    pub until_unix_ms: u64,
+}
+
 /// A namespace with its figures summed over the nodes that answered. Kind `Namespace`; `NamespaceList` for all.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NamespaceStatus {

@@ -11,19 +11,20 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use dcache_cluster::metadata::{Command, Refusal};
+use dcache_cluster::metadata::{Command, Refusal, Step};
 use dcache_protocol::NamespaceSpec;
+use dcache_protocol::operation::{OperationStatus, Pace, Plan, PlanRequest, StartRequest};
 use dcache_protocol::control::{
     ClusterEvent, ClusterStatus, Envelope, ErrorCode, FailoverResult, InitRequest, InitResult, List, Location,
-    NamespaceStatus, NodeIdentity, NodeReport, PartitionTable,
+    MaintenanceRequest, NamespaceStatus, NodeIdentity, NodeName, NodeReport, PartitionTable,
 };
 use error::{Failure, Json};
 use serde::Deserialize;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Largest request body: a cluster specification of 1000 nodes and 256 namespaces.
-const BODY_BYTES_MAX: usize = 1 << 20;
+/// Largest request body: a plan that moves 16384 partitions of three copies.
+const BODY_BYTES_MAX: usize = 4 << 20;
 
 type Answer<T> = Result<axum::Json<Envelope<T>>, Failure>;
 type App = State<Arc<Cluster>>;
@@ -33,7 +34,15 @@ fn router(cluster: Arc<Cluster>) -> Router {
         .route("/v1/cluster", get(cluster_status))
         .route("/v1/cluster/init", post(cluster_init))
         .route("/v1/node", get(node))
+        .route("/v1/nodes/{name}", axum::routing::delete(node_forget))
         .route("/v1/nodes/{name}/failover", post(node_failover))
+        .route("/v1/nodes/{name}/undrain", post(node_undrain))
+        .route("/v1/nodes/{name}/maintenance", axum::routing::put(node_maintenance))
+        .route("/v1/plan", post(plan))
+        .route("/v1/operations", get(operation_list).post(operation_start))
+        .route("/v1/operations/{id}", get(operation_show))
+        .route("/v1/operations/{id}/pace", axum::routing::put(operation_pace))
+        .route("/v1/operations/{id}/{verb}", post(operation_steer))
         .route("/v1/report", get(report))
         .route("/v1/partitions", get(partitions))
         .route("/v1/events", get(events))
@@ -92,6 +101,87 @@ async fn node_failover(State(cluster): App, Path(name): Path<String>) -> Answer<
     let failing_over = tokio::spawn(async move { cluster.failover(&name).await });
     let result = failing_over.await.map_err(|error| crate::cluster::internal(error.to_string()))?;
     wrap("FailoverResult", result?)
+}
+
+/// Whether keys may be given up of which the node has the only copy.
+#[derive(Deserialize)]
+struct ForgetQuery {
+    #[serde(default)]
+    loses: bool,
+}
+
+async fn node_forget(
+    State(cluster): App,
+    Path(name): Path<String>,
+    Query(query): Query<ForgetQuery>,
+) -> Answer<NodeName> {
+    cluster.forget(&name, query.loses).await?;
+    wrap("Node", NodeName { name })
+}
+
+async fn node_undrain(State(cluster): App, Path(name): Path<String>) -> Answer<NodeName> {
+    cluster.undrain(&name).await?;
+    wrap("Node", NodeName { name })
+}
+
+async fn node_maintenance(
+    State(cluster): App,
+    Path(name): Path<String>,
+    Json(request): Json<MaintenanceRequest>,
+) -> Answer<NodeName> {
+    cluster.maintain(&name, request.until_unix_ms).await?;
+    wrap("Node", NodeName { name })
+}
+
+async fn plan(State(cluster): App, Json(request): Json<PlanRequest>) -> Answer<Plan> {
+    wrap("Plan", cluster.plan(&request).await?)
+}
+
+async fn operation_list(State(cluster): App) -> Answer<List<OperationStatus>> {
+    wrap("OperationList", List { items: cluster.operations().await })
+}
+
+async fn operation_start(State(cluster): App, Json(request): Json<StartRequest>) -> Answer<OperationStatus> {
+    // In a task of its own, as above.
+    let starting = tokio::spawn(async move { cluster.start_operation(request).await });
+    let result = starting.await.map_err(|error| crate::cluster::internal(error.to_string()))?;
+    wrap("Operation", result?)
+}
+
+#[derive(Deserialize)]
+struct OperationQuery {
+    /// Whether all its moves are to be listed.
+    #[serde(default)]
+    moves: bool,
+}
+
+async fn operation_show(
+    State(cluster): App,
+    Path(id): Path<String>,
+    Query(query): Query<OperationQuery>,
+) -> Answer<OperationStatus> {
+    wrap("Operation", cluster.operation(&id, query.moves).await?)
+}
+
+async fn operation_steer(
+    State(cluster): App,
+    Path((id, verb)): Path<(String, String)>,
+) -> Answer<OperationStatus> {
+    let step = match verb.as_str() {
+        "pause" => Step::Pause,
+        "resume" => Step::Resume,
+        "cancel" => Step::Cancel,
+        _ => return Err(Failure::new(ErrorCode::NotFound, format!("an operation can pause, resume, cancel; not {verb:?}"))),
+    };
+    wrap("Operation", cluster.steer_operation(&id, step).await?)
+}
+
+async fn operation_pace(
+    State(cluster): App,
+    Path(id): Path<String>,
+    Json(pace): Json<Pace>,
+) -> Answer<OperationStatus> {
+    wrap("Operation", cluster.steer_operation(&id, Step::Pace(pace)).await?)
 }
 
 async fn report(State(cluster): App) -> Answer<NodeReport> {
@@ -155,6 +245,7 @@ async fn agree(cluster: &Arc<Cluster>, command: Command) -> Result<(), Failure> 
             Err(Failure::new(ErrorCode::Conflict, refusal.to_string()))
         }
         Err(Refusal::Invalid(why)) => Err(Failure::invalid(why)),
+        Err(refusal) => Err(Failure::new(ErrorCode::Conflict, refusal.to_string())),
     }
 }
 

@@ -66,6 +66,12 @@ impl Invariants {
         }
     }
 
+    /// It has no copy any more; one that it gets again is another one.
+    pub fn forget(&mut self, member: Member) {
+        self.seen.remove(&member);
+        self.progress.retain(|(of, _), _| *of != member);
+    }
+
     /// After an event. `touched`: the copy it was about.
     pub fn check(&mut self, agreed: &Configuration, copies: &[Copy], touched: Option<Member>) -> Result<(), String> {
         let serving: Vec<Member> =
