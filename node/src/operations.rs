@@ -8,7 +8,7 @@ use crate::peer::{Answer, Call};
 use crate::process;
 use dcache_cluster::metadata::{Command, Metadata, Refusal, Start, Step};
 use dcache_cluster::operation::{Operations, Pressure};
-use dcache_cluster::plan::{self, Load, PlanError};
+use dcache_cluster::plan::{self, Load, NodeLoad, PartitionLoad, PlanError};
 use dcache_protocol::control::{ApiError, ErrorCode, NodeReport};
 use dcache_protocol::operation::{
     Move, MoveState, MoveStatus, Operation, OperationId, OperationKind, OperationStatus, Pace, Plan, PlanRequest,
@@ -99,7 +99,7 @@ impl Cluster {
             return;
         }
         *since = None;
-        let request = PlanRequest { kind: OperationKind::Add, nodes: Vec::new(), ..PlanRequest::of(OperationKind::Add) };
+        let request = PlanRequest::of(OperationKind::Add);
         let begun = async {
             let plan = self.plan(&request).await?;
             self.start_operation(StartRequest { plan, pace: Pace::default(), force: Vec::new() }).await
@@ -123,15 +123,19 @@ impl Cluster {
     async fn load(self: &Arc<Cluster>, metadata: &Metadata) -> Load {
         let table = self.partition_table().await;
         let reports = self.reports().await;
+        let at = |column: &[u64], number: usize| column.get(number).copied().unwrap_or_default();
+        let partition = |number: usize| PartitionLoad {
+            bytes: at(&table.memory_bytes, number),
+            uncopied_bytes: at(&table.uncopied_bytes, number),
+            ops: at(&table.ops_a_second, number),
+        };
+        let node = |report: &NodeReport| {
+            let (memory_bytes, used_bytes) = (report.memory_limit_bytes, report.memory_used_bytes);
+            (report.id, NodeLoad { memory_bytes, used_bytes })
+        };
         Load {
-            bytes: table.memory_bytes,
-            uncopied_bytes: table.uncopied_bytes,
-            ops: table.ops_a_second,
-            nodes: reports
-                .iter()
-                .filter(|report| metadata.nodes.contains_key(&report.id))
-                .map(|report| (report.id, plan::NodeLoad { used_bytes: report.memory_used_bytes }))
-                .collect(),
+            partitions: (0..usize::from(metadata.partitions)).map(partition).collect(),
+            nodes: reports.iter().filter(|report| metadata.nodes.contains_key(&report.id)).map(node).collect(),
         }
     }
 
@@ -215,9 +219,7 @@ impl Cluster {
     }
 
     fn named(&self, name: &str) -> Result<NodeId, ApiError> {
-        let metadata = self.metadata();
-        let found = metadata.nodes.values().find(|node| node.name == name).map(|node| node.id);
-        found.ok_or_else(|| plan_error(&PlanError::no_such_node(name, &metadata)))
+        plan::node_named(&self.metadata(), name).map(|node| node.id).map_err(|error| plan_error(&error))
     }
 
     /// Has a change agreed; that it is so already is no error.
@@ -225,7 +227,7 @@ impl Cluster {
         match self.propose(command).await? {
             Ok(epoch) => Ok(epoch),
             Err(Refusal::NoChange) => Ok(Epoch(0)),
-            Err(refusal) => Err(refused(&refusal, &self.metadata())),
+            Err(refusal) => Err(refused(&refusal)),
         }
     }
 
@@ -363,7 +365,7 @@ fn runs(id: OperationId, kind: OperationKind) -> ApiError {
     }
 }
 
-fn refused(refusal: &Refusal, metadata: &Metadata) -> ApiError {
+fn refused(refusal: &Refusal) -> ApiError {
     let error = |code, hints: &[&str]| ApiError {
         code,
         message: refusal.to_string(),
@@ -374,22 +376,28 @@ fn refused(refusal: &Refusal, metadata: &Metadata) -> ApiError {
         Refusal::OperationRuns { id, kind } => runs(*id, *kind),
         Refusal::Stale { .. } => error(ErrorCode::Conflict, &["make a new plan: dcache rebalance --plan"]),
         Refusal::NoSuchOperation(id) => no_such_operation(&id.to_string()),
-        Refusal::NoSuchNode(node) => plan_error(&PlanError::no_such_node(&node.to_string(), metadata)),
+        Refusal::NoSuchNode(_) => error(ErrorCode::NotFound, &["see them all: dcache node list"]),
         Refusal::OperationOver { .. } => error(ErrorCode::Conflict, &["see the last ones: dcache op list"]),
         Refusal::LastCopies { .. } => error(
             ErrorCode::Conflict,
             &["start it again with its data directory", "to give these keys up: --force=last-replica"],
         ),
-        Refusal::Invalid(_) => error(ErrorCode::Conflict, &[]),
         _ => error(ErrorCode::Conflict, &[]),
     }
 }
 
 fn plan_error(error: &PlanError) -> ApiError {
-    let code = match error {
-        PlanError::NoSuchNode { .. } => ErrorCode::NotFound,
-        PlanError::Stale { .. } | PlanError::Impossible { .. } => ErrorCode::Conflict,
-        _ => ErrorCode::Invalid,
+    let (code, hint) = match error {
+        PlanError::NoSuchNode { .. } => (ErrorCode::NotFound, Some("see them all: dcache node list")),
+        PlanError::Stale { .. } => {
+            (ErrorCode::Conflict, Some("make a new plan: dcache rebalance --plan --out plan.yaml"))
+        }
+        PlanError::Down(_) => (ErrorCode::Conflict, Some("start it, or leave it out")),
+        PlanError::NobodyLeft(_) => (ErrorCode::Conflict, Some("add a node first: dcache cluster add NODE")),
+        PlanError::Pinned { .. } => (ErrorCode::Conflict, None),
+        PlanError::NotPlanned(_) | PlanError::NoSuchPartition(..) | PlanError::Nodes(_) | PlanError::Invalid(_) => {
+            (ErrorCode::Invalid, None)
+        }
     };
-    ApiError { code, message: error.to_string(), why: None, hints: error.hints() }
+    ApiError { code, message: error.to_string(), why: None, hints: hint.map(Into::into).into_iter().collect() }
 }

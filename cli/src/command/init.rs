@@ -44,6 +44,8 @@ struct ClusterFile {
     copies: u8,
     #[serde(default = "rebuild_after_default")]
     rebuild_after_ms: u64,
+    #[serde(default)]
+    auto_rebalance: bool,
     nodes: Vec<ClusterSpecNode>,
     #[serde(default)]
     namespaces: Vec<NamespaceSpec>,
@@ -56,8 +58,8 @@ fn load(path: &Path) -> Result<ClusterSpec> {
             return Err(CliError::usage(format!("{}: {what} must be {wanted}", path.display())));
         }
     }
-    let ClusterFile { name, partitions, copies, rebuild_after_ms, nodes, namespaces, .. } = file;
-    Ok(ClusterSpec { name, partitions, copies, rebuild_after_ms, nodes, namespaces })
+    let ClusterFile { name, partitions, copies, rebuild_after_ms, auto_rebalance, nodes, namespaces, .. } = file;
+    Ok(ClusterSpec { name, partitions, copies, rebuild_after_ms, auto_rebalance, nodes, namespaces })
 }
 
 const COLUMNS: &[Column] = &[

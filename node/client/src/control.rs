@@ -11,8 +11,8 @@ use dcache_protocol::control::{
     InitResult, List, Location, MaintenanceRequest, NamespaceStatus, NodeIdentity, NodeName, NodeReport,
     PartitionTable,
 };
-use dcache_protocol::operation::{OperationId, OperationStatus, Pace, Plan, PlanRequest, StartRequest};
 use dcache_protocol::namespace::is_name;
+use dcache_protocol::operation::{OperationId, OperationStatus, Pace, Plan, PlanRequest, StartRequest};
 use reqwest::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -10,6 +10,7 @@ pub mod metadata;
 pub mod mutant;
 pub mod operation;
 pub mod placement;
+pub mod plan;
 pub mod repair;
 pub mod replication;
 pub mod ring;

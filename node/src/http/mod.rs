@@ -13,11 +13,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use dcache_cluster::metadata::{Command, Refusal, Step};
 use dcache_protocol::NamespaceSpec;
-use dcache_protocol::operation::{OperationStatus, Pace, Plan, PlanRequest, StartRequest};
 use dcache_protocol::control::{
     ClusterEvent, ClusterStatus, Envelope, ErrorCode, FailoverResult, InitRequest, InitResult, List, Location,
     MaintenanceRequest, NamespaceStatus, NodeIdentity, NodeName, NodeReport, PartitionTable,
 };
+use dcache_protocol::operation::{OperationStatus, Pace, Plan, PlanRequest, StartRequest};
 use error::{Failure, Json};
 use serde::Deserialize;
 use std::sync::Arc;
@@ -163,15 +163,17 @@ async fn operation_show(
     wrap("Operation", cluster.operation(&id, query.moves).await?)
 }
 
-async fn operation_steer(
-    State(cluster): App,
-    Path((id, verb)): Path<(String, String)>,
-) -> Answer<OperationStatus> {
+async fn operation_steer(State(cluster): App, Path((id, verb)): Path<(String, String)>) -> Answer<OperationStatus> {
     let step = match verb.as_str() {
         "pause" => Step::Pause,
         "resume" => Step::Resume,
         "cancel" => Step::Cancel,
-        _ => return Err(Failure::new(ErrorCode::NotFound, format!("an operation can pause, resume, cancel; not {verb:?}"))),
+        _ => {
+            return Err(Failure::new(
+                ErrorCode::NotFound,
+                format!("an operation can pause, resume, cancel; not {verb:?}"),
+            ));
+        }
     };
     wrap("Operation", cluster.steer_operation(&id, step).await?)
 }

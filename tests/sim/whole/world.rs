@@ -313,6 +313,7 @@ impl World {
             partitions: PARTITIONS,
             copies: 1,
             rebuild_after_ms: 3000,
+            auto_rebalance: false,
             nodes: nodes.iter().map(at).collect(),
             namespaces: vec![strong.clone(), any.clone()],
         };

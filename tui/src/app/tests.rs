@@ -8,7 +8,7 @@ use dcache_protocol::control::{
     ClusterEvent, EventKind, Finding, Health, Latency, Level, LinkLag, NamespaceFigures, NodeReport, PolicyChoice,
     ReplicationFigures, Traffic,
 };
-use dcache_protocol::{Addresses, Epoch, Eviction, NodeId, Slot, SlotRange};
+use dcache_protocol::{Addresses, Share, Epoch, Eviction, NodeId, Slot, SlotRange};
 use proptest::prelude::*;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -80,6 +80,8 @@ fn node(number: u64, second: u64) -> NodeStatus {
         },
         state: NodeState::Up,
         reachable: true,
+        share: Share::Full,
+        maintenance_until_unix_ms: 0,
         leader: number == 1,
         voter: true,
         partitions: 341,
@@ -107,6 +109,8 @@ fn status(second: u64) -> ClusterStatus {
         copies: 1,
         partitions_in_sync: 1020,
         partitions_served: 1024,
+        partitions_moving: 0,
+        operation: None,
         slots_unserved: Vec::new(),
         nodes: (1..=3).map(|number| node(number, second)).collect(),
         answered_by: "cache-1".into(),
@@ -146,6 +150,9 @@ fn table(second: u64, third_served: bool) -> PartitionTable {
         ops: (0..1024).map(|p| second * (p * 7919 % 97) * (p % 5)).collect(),
         items: (0..1024).map(|p| p % 50).collect(),
         memory_bytes: (0..1024).map(|p| p * 1000).collect(),
+        uncopied_bytes: vec![0; 1024],
+        ops_a_second: vec![0; 1024],
+        moving: vec![false; 1024],
     }
 }
 

@@ -155,6 +155,7 @@ impl LocalCluster {
             partitions: self.partitions,
             copies: self.copies,
             rebuild_after_ms: rebuild_after_default(),
+            auto_rebalance: false,
             nodes: self.nodes.iter().map(node).collect(),
             namespaces: Vec::new(),
         }

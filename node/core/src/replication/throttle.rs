@@ -16,7 +16,6 @@ pub(super) struct Throttle {
     /// Bytes a second; 0: as many as there are.
     rate: AtomicU64,
     bucket: Mutex<Bucket>,
-    sent: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -44,15 +43,9 @@ impl Throttle {
     }
 
     pub fn spend(&self, bytes: usize) {
-        self.sent.fetch_add(bytes as u64, Relaxed);
         if self.rate.load(Relaxed) > 0 {
             self.bucket.lock().bytes -= bytes as f64;
         }
-    }
-
-    /// Bytes sent for moves since the start.
-    pub fn sent(&self) -> u64 {
-        self.sent.load(Relaxed)
     }
 }
 
@@ -76,7 +69,6 @@ mod tests {
                 }
             }
             assert!((9_900_000..=10_000_000 + piece).contains(&sent), "{piece}: {sent}");
-            assert_eq!(throttle.sent(), sent as u64);
         }
     }
 }
