@@ -33,6 +33,8 @@ pub struct Membership {
     /// While it leads.
     leases: Option<Leases>,
     judges_from: Duration,
+    /// Processes that were registered when it was looked last; none: not since it leads.
+    seen: Option<BTreeMap<NodeId, Incarnation>>,
     proposed: BTreeMap<NodeId, Duration>,
     /// Processes whose expiry was proposed.
     judged: BTreeMap<NodeId, Incarnation>,
@@ -86,7 +88,15 @@ impl Membership {
 
     /// Nodes whose lease ran out, all in one command: which of them was lost first says nothing.
     pub fn expired(&mut self, now: Duration, metadata: &Metadata) -> Option<Command> {
-        let leases = self.leases.as_mut().filter(|_| now >= self.judges_from)?;
+        let leases = self.leases.as_mut()?;
+        let registered = metadata.nodes.values().map(|node| (node.id, node.incarnation)).collect();
+        if let Some(seen) = self.seen.replace(registered) {
+            // Who registers has as much time for its first heartbeat as for any other.
+            let is_new = |node: &&NodeRecord| seen.get(&node.id) != Some(&node.incarnation);
+            let new = metadata.nodes.values().filter(is_new);
+            new.for_each(|node| leases.renew((node.id, node.incarnation), now));
+        }
+        let leases = Some(leases).filter(|_| now >= self.judges_from)?;
         leases.forget_silent(now);
         let is_up = |node: NodeId, incarnation: Incarnation| {
             let known = metadata.nodes.get(&node);
@@ -183,6 +193,21 @@ mod tests {
         let silent = [(2, 20), (4, 40)];
         let members = silent.map(|(id, of)| Member { node: NodeId(id), incarnation: Incarnation(of) }).to_vec();
         assert_eq!(membership.expired(at(5400), &metadata), Some(Command::ExpireAll { members }));
+    }
+
+    #[test]
+    fn who_has_just_joined_is_not_judged_by_its_silence_before() {
+        let mut metadata = two_nodes();
+        let mut membership = Membership::default();
+        membership.lead(at(0), at(0));
+        membership.expired(at(100), &metadata);
+        membership.heartbeat(at(4900), &node(1, 10), &metadata);
+        membership.heartbeat(at(4900), &node(2, 20), &metadata);
+        metadata.apply(&Command::Register { node: node(3, 30) }, 0).expect("joins");
+        assert_eq!(membership.expired(at(5000), &metadata), None);
+        membership.heartbeat(at(6400), &node(1, 10), &metadata);
+        membership.heartbeat(at(6400), &node(2, 20), &metadata);
+        assert_eq!(membership.expired(at(6600), &metadata), Some(expire(3, 30)), "but by its silence after");
     }
 
     #[test]

@@ -199,6 +199,3 @@ fn id_of(plan: &Plan) -> String {
     let _ = write!(hash, "{:?}", Plan { id: String::new(), ..plan.clone() });
     format!("{:08x}", (hash.0 >> 32) as u32 ^ hash.0 as u32)
 }
-
-#[cfg(test)]
-mod tests;

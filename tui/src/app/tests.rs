@@ -8,7 +8,7 @@ use dcache_protocol::control::{
     ClusterEvent, EventKind, Finding, Health, Latency, Level, LinkLag, NamespaceFigures, NodeReport, PolicyChoice,
     ReplicationFigures, Traffic,
 };
-use dcache_protocol::{Addresses, Share, Epoch, Eviction, NodeId, Slot, SlotRange};
+use dcache_protocol::{Addresses, Epoch, Eviction, NodeId, Share, Slot, SlotRange};
 use proptest::prelude::*;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;

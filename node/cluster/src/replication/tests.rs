@@ -35,6 +35,8 @@ fn effect(byte: u8) -> Effect {
 struct Pair {
     copies: BTreeMap<Member, (Replica, Vec<u8>)>,
     proposed: Vec<Change>,
+    /// Pieces of what is in no other copy that were asked for.
+    rests: Vec<(Member, Option<u64>)>,
 }
 
 impl Pair {
@@ -44,7 +46,7 @@ impl Pair {
             replica.renew(ms(1000));
             (member(*node), (replica, Vec::new()))
         };
-        Pair { copies: nodes.iter().map(copy).collect(), proposed: Vec::new() }
+        Pair { copies: nodes.iter().map(copy).collect(), proposed: Vec::new(), rests: Vec::new() }
     }
 
     fn of(&mut self, node: u64) -> &mut Replica {
@@ -100,6 +102,7 @@ impl Pair {
                     let next = (from + PIECE < store.len()).then_some((from + PIECE) as u64);
                     replica.send_chunk(ms(100), to, attempt, Effect::copy_from_slice(piece), next, &mut follows);
                 }
+                Output::ReadRest { to, cursor } => self.rests.push((to, cursor)),
                 Output::FetchConfiguration => {}
             }
             self.carry_out(whose, follows);
@@ -647,4 +650,60 @@ fn a_read_is_confirmed_by_an_entry_that_nobody_had_been_sent_before_it() {
     pair.configure(&agreed(1, 3, 3, Some(1), &[1]), &[]);
     let alone = pair.of(1).confirm(ms(0)).expect("serves");
     assert_eq!(alone, pair.of(1).commit(), "nobody could take over from one that is alone");
+}
+
+/// From node 1 alone to node 2 alone.
+fn on_its_way(version: u64, primary: u64, in_sync: &[u64]) -> Configuration {
+    let moving = crate::failover::Moving { from: vec![NodeId(1)], to: vec![NodeId(2)] };
+    let copies = vec![NodeId(1), NodeId(2)];
+    Configuration { copies, moving: Some(moving), ..agreed(1, primary, version, Some(primary), in_sync) }
+}
+
+#[test]
+fn a_partition_that_moves_takes_along_what_is_in_no_other_copy_before_it_is_handed_over() {
+    let mut pair = Pair::new(&[2]);
+    let alone = Configuration { copies: vec![NodeId(1)], ..agreed(1, 1, 1, Some(1), &[1]) };
+    let mut primary = Replica::alone(member(1), &alone);
+    primary.renew(ms(1000));
+    assert!(primary.serves(ms(0)), "without a break");
+    // Two pieces are there already.
+    pair.copies.insert(member(1), (primary, vec![1, 2]));
+    pair.configure(&on_its_way(2, 1, &[1]), &[2]);
+    assert_eq!(pair.of(1).addressee(), Some(NodeId(2)));
+    pair.tick(1, ms(100));
+    assert_eq!((&pair.proposed[..], &pair.rests[..]), (&[Change::Expand(member(2))][..], &[][..]));
+    pair.configure(&on_its_way(3, 1, &[1, 2]), &[]);
+    pair.tick(1, ms(200));
+    assert_eq!(pair.rests, [(member(2), None)]);
+    pair.write(1, 7);
+    let mut out = Vec::new();
+    pair.of(1).carried(member(2), Some(9), &mut out);
+    assert_eq!(out, [Output::ReadRest { to: member(2), cursor: Some(9) }]);
+    pair.write(1, 8);
+    pair.tick(1, ms(210));
+    assert!(pair.of(1).serves(ms(210)), "not all was read");
+    out.clear();
+    pair.of(1).carried(member(2), None, &mut out);
+    pair.proposed.clear();
+    pair.tick(1, ms(320));
+    assert!(!pair.of(1).serves(ms(320)), "parked");
+    assert_eq!(pair.proposed, [Change::Transfer(member(2))]);
+    pair.configure(&on_its_way(4, 2, &[1, 2]), &[]);
+    assert_eq!(pair.store(2), [1, 2, 7, 8]);
+    pair.tick(2, ms(200));
+    assert_eq!(pair.proposed.last(), Some(&Change::Settle));
+}
+
+#[test]
+fn what_was_carried_to_a_successor_that_fell_behind_is_carried_again() {
+    let mut pair = Pair::new(&[1, 2]);
+    pair.configure(&on_its_way(2, 1, &[1, 2]), &[]);
+    pair.tick(1, ms(100));
+    pair.of(1).carried(member(2), None, &mut Vec::new());
+    // It was taken out of the set and came back, by a sync that emptied its store perhaps.
+    pair.configure(&on_its_way(3, 1, &[1]), &[2]);
+    pair.configure(&on_its_way(4, 1, &[1, 2]), &[]);
+    pair.tick(1, ms(300));
+    assert_eq!(pair.rests, [(member(2), None), (member(2), None)]);
+    assert!(pair.of(1).serves(ms(300)));
 }
