@@ -317,6 +317,7 @@ impl Metadata {
         if let Some(replaced) = replaced {
             share = self.nodes.remove(&replaced).map(|replaced| replaced.share);
             self.table.iter_mut().for_each(|partition| partition.replace(replaced, node.id));
+            self.replace_in_operation(replaced, node.id);
         }
         let mut record = NodeRecord { state: NodeState::Up, share: share.unwrap_or(node.share), ..node.clone() };
         if let Some(known) = self.nodes.get(&node.id) {

@@ -24,6 +24,8 @@ pub enum Rule {
     WritesRunOnce,
     /// A copy answers only while it is known to be new enough.
     CopiesAreFresh,
+    /// What is in no other copy goes along with a partition that moves.
+    RestGoesAlong,
 }
 
 #[cfg(feature = "mutants")]

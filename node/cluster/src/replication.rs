@@ -181,7 +181,6 @@ pub enum Mutant {
     KeepsNoLogForSync,
     LossyServesAtOnce,
     LossyGoesOnByLog,
-    MovesWithoutRest,
 }
 
 /// What this copy has of the partition's data.

@@ -410,7 +410,7 @@ impl Replication {
 
     /// Whether any namespace has no copies.
     fn has_uncopied(&self) -> bool {
-        self.kinds.iter().any(|kind| kind.load(Relaxed) & REPLICATED == 0)
+        !is_broken(Rule::RestGoesAlong) && self.kinds.iter().any(|kind| kind.load(Relaxed) & REPLICATED == 0)
     }
 
     pub(crate) fn is_strong(&self, namespace: NamespaceId) -> bool {

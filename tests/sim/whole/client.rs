@@ -18,6 +18,8 @@ const TTL_KEYS: u64 = 2;
 const EVENTUAL_KEYS: u64 = 4;
 /// Of the namespace whose reads any copy may answer.
 const ANY_KEYS: u64 = 4;
+/// Of the namespace without copies.
+const UNCOPIED_KEYS: u64 = 4;
 
 pub fn strong_key(number: u64) -> String {
     format!("s:{number}")
@@ -26,7 +28,8 @@ pub fn strong_key(number: u64) -> String {
 pub fn all_keys() -> Vec<String> {
     let eventual = (0..EVENTUAL_KEYS).map(|number| format!("e:{number}"));
     let any = (0..ANY_KEYS).map(|number| format!("a:{number}"));
-    (0..STRONG_KEYS).map(strong_key).chain(eventual).chain(any).collect()
+    let uncopied = (0..UNCOPIED_KEYS).map(|number| format!("u:{number}"));
+    (0..STRONG_KEYS).map(strong_key).chain(eventual).chain(any).chain(uncopied).collect()
 }
 
 /// A connection to one node.
@@ -76,7 +79,11 @@ pub async fn run(world: Rc<World>, number: usize) {
 /// False: the connection is of no use any more.
 async fn one(world: &Rc<World>, connection: &mut Connection, number: usize, is_strong: bool) -> bool {
     let of_strong = world.dice(0..STRONG_KEYS);
-    let key = if is_strong { strong_key(of_strong) } else { format!("e:{}", world.dice(0..EVENTUAL_KEYS)) };
+    let key = match (is_strong, world.dice(0..2)) {
+        (true, _) => strong_key(of_strong),
+        (false, 0) => format!("e:{}", world.dice(0..EVENTUAL_KEYS)),
+        (false, _) => format!("u:{}", world.dice(0..UNCOPIED_KEYS)),
+    };
     let has_ttl = is_strong && of_strong >= STRONG_KEYS - TTL_KEYS;
     let patience = MS * [300, 1000, 6000][world.dice(0..3) as usize];
     let value = world.dice(0..2).is_multiple_of(2).then(|| world.next_value());
@@ -90,6 +97,8 @@ async fn one(world: &Rc<World>, connection: &mut Connection, number: usize, is_s
     };
     let end = micros(now());
     world.note(&format!("{number} at node {at} {key} {value:?} {reply:?} since {begin}"));
+    // Where nothing fails, no namespace may show that partitions move.
+    let is_strong = is_strong || world.setting.is_calm;
     let unknown = |kind| Operation { begin, end: u64::MAX, kind };
     match (value, reply.as_deref()) {
         (Some(value), Some("+OK\r\n")) => {

@@ -12,6 +12,7 @@ mod disk;
 #[path = "../checker/linearizable.rs"]
 mod linearizable;
 mod net;
+mod operator;
 mod process;
 #[path = "../random.rs"]
 mod random;
@@ -52,6 +53,9 @@ fn under_faults_nothing_acknowledged_is_lost_and_every_key_is_linearizable() {
         sum.generations += outcome.generations;
         sum.leaders += outcome.leaders;
         sum.copy_reads += outcome.copy_reads;
+        sum.operations_begun += outcome.operations_begun;
+        sum.operations_cancelled += outcome.operations_cancelled;
+        sum.moves += outcome.moves;
         for (text, count) in outcome.errors {
             *sum.errors.entry(text).or_default() += count;
         }
@@ -61,9 +65,23 @@ fn under_faults_nothing_acknowledged_is_lost_and_every_key_is_linearizable() {
          refused: {:#?}",
         sum.operations, sum.unknown, sum.copy_reads, sum.faults, sum.terms, sum.generations, sum.leaders, sum.errors
     );
+    eprintln!("{} operations begun, {} cancelled, {} moves", sum.operations_begun, sum.operations_cancelled, sum.moves);
     assert!(wrong.is_empty(), "{} of {seeds} seeds:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(sum.moves > seeds * 3, "{} moves", sum.moves);
     assert!(sum.operations > seeds * 200 && sum.terms > seeds * 10, "too little happened to say anything");
     assert!(sum.copy_reads > seeds, "copies answered {} reads", sum.copy_reads);
+}
+
+#[test]
+fn partitions_move_and_nobody_notices() {
+    let (first, seeds) = (number("DCACHE_SIM_FIRST", 1), number("DCACHE_SIM_SEEDS", 40).div_ceil(8));
+    let mut moves = 0;
+    for seed in first..first + seeds {
+        let outcome = world::run(seed, Setting { is_calm: true, ..Setting::default() });
+        assert_eq!(outcome.violation, None, "seed {seed}");
+        moves += outcome.moves;
+    }
+    assert!(moves > seeds * 10, "{moves} moves");
 }
 
 #[test]
@@ -112,6 +130,7 @@ mod mutants {
             Rule::ExpiryIsLogged,
             Rule::WritesRunOnce,
             Rule::CopiesAreFresh,
+            Rule::RestGoesAlong,
         ];
         // Two at a time; none: that a process which starts again has another incarnation.
         let all: Vec<Option<Rule>> = rules.into_iter().map(Some).chain([None]).collect();
@@ -120,7 +139,8 @@ mod mutants {
                 break_rule(*rule);
                 let only_unseats = *rule == Some(Rule::VotesTellConfirmations);
                 let keeps_incarnation = rule.is_none();
-                let seen = caught(Setting { keeps_incarnation, only_unseats, ..Setting::default() });
+                let is_calm = *rule == Some(Rule::RestGoesAlong);
+                let seen = caught(Setting { keeps_incarnation, only_unseats, is_calm, ..Setting::default() });
                 eprintln!("{rule:?}: {seen:?}");
                 seen.is_none()
             };

@@ -8,6 +8,7 @@ use crate::net::{self, MS, NodeClock, now};
 use crate::world::World;
 use dcache_cluster::failover::Member;
 use dcache_cluster::metadata::{Command, Metadata};
+use dcache_cluster::operation::{Operations, Pressure};
 use dcache_cluster::repair::{Repair, Task};
 use dcache_core::control::{Control, Input as ControlInput, Output as ControlOutput};
 use dcache_core::heartbeat::{Heartbeats, Input, Lead, Output};
@@ -138,6 +139,7 @@ impl Process {
             }
         });
         process.task(mend);
+        process.task(operate);
         for other in world.nodes().filter(|other| *other != index) {
             process.task(move |process, world| carry_copies(process, world, other));
         }
@@ -461,6 +463,26 @@ async fn mend(process: Rc<Process>, world: Rc<World>) {
                 Task::Elect(voters) => drop(process.log.set_voters(&voters).await),
                 Task::Propose(command) => drop(process.log.propose(command, Duration::from_secs(1)).await),
             }
+        }
+    }
+}
+
+/// On the leader: drives the operation under way.
+async fn operate(process: Rc<Process>, world: Rc<World>) {
+    let mut operations = Operations::default();
+    loop {
+        sleep(MS * 50).await;
+        world.net.awake(process.index).await;
+        if !process.log.leads_with_quorum() {
+            operations.follow();
+            continue;
+        }
+        let metadata = process.core.view().metadata.clone();
+        let now = process.with(|_| net::monotonic());
+        for command in operations.step(now, &metadata, Pressure::default()) {
+            world.note(&format!("{command:?}"));
+            // What fails is looked at again.
+            let _ = process.log.propose(command, Duration::from_secs(1)).await;
         }
     }
 }

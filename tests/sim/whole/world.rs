@@ -4,6 +4,7 @@ use crate::client::{self, CLIENTS};
 use crate::disk::{Platter, SimDisk};
 use crate::linearizable::{self, Operation};
 use crate::net::{self, MS, Net, NodeClock, now};
+use crate::operator;
 use crate::process::Process;
 use crate::random::Random;
 use crate::staleness::Staleness;
@@ -11,6 +12,7 @@ use dcache_cluster::metadata::Command;
 use dcache_cluster::placement::{Candidate, place, place_copies};
 use dcache_protocol::control::{ClusterSpec, ClusterSpecNode};
 use dcache_protocol::namespace::{Reads, StrongRead};
+use dcache_protocol::operation::OperationState;
 use dcache_protocol::{
     Addresses, Consistency, Incarnation, Match, NamespaceSpec, NodeId, NodeRecord, NodeState, PartitionId, slot_of,
 };
@@ -30,7 +32,7 @@ const PARTITIONS: u16 = 8;
 /// Faults and clients' requests come before this.
 pub const CALM_FROM: Duration = Duration::from_secs(23);
 /// What is broken by then is healed; some time later all must be well.
-const CHECK_FROM: Duration = Duration::from_secs(29);
+pub const CHECK_FROM: Duration = Duration::from_secs(29);
 pub const END: Duration = Duration::from_secs(34);
 
 /// How far behind a copy may be that answers, where any may.
@@ -46,6 +48,10 @@ pub struct Setting {
     pub is_confirmed: Option<bool>,
     /// Reads that any copy may answer may be of any age.
     pub ignores_age: bool,
+    /// Partitions move; none: in every second seed.
+    pub moves: Option<bool>,
+    /// No fault at all: whatever moves, nobody may notice.
+    pub is_calm: bool,
     /// No fault but leaders that are cut off, first from one voter and then from all: what only those show is rare else.
     pub only_unseats: bool,
 }
@@ -64,6 +70,10 @@ pub struct Outcome {
     pub leaders: u64,
     /// Reads that copies answered.
     pub copy_reads: u64,
+    /// Operations begun, those of them that were cancelled, and moves made by those that are over.
+    pub operations_begun: u64,
+    pub operations_cancelled: u64,
+    pub moves: u64,
     pub errors: BTreeMap<String, u64>,
 }
 
@@ -137,6 +147,11 @@ impl World {
         }
     }
 
+    /// Whether an operator moves partitions about.
+    pub fn moves(&self) -> bool {
+        self.setting.moves.unwrap_or(self.seed.is_multiple_of(2)) || self.setting.is_calm
+    }
+
     pub fn nodes(&self) -> Range<usize> {
         0..NODES
     }
@@ -179,6 +194,9 @@ impl World {
     }
 
     pub fn count_error(&self, reply: &str) {
+        if self.setting.is_calm {
+            self.violate(format!("a client was told {reply:?}"));
+        }
         let text = reply.split(':').next().unwrap_or_default().trim_end().to_string();
         *self.outcome.borrow_mut().errors.entry(text).or_default() += 1;
     }
@@ -301,6 +319,12 @@ impl World {
             },
             ..NamespaceSpec::default_namespace()
         };
+        let uncopied = NamespaceSpec {
+            name: "uncopied".into(),
+            matches: Some(Match::Prefix("u:".into())),
+            replicas: Some(0),
+            ..NamespaceSpec::default_namespace()
+        };
         let any = NamespaceSpec {
             name: "any".into(),
             matches: Some(Match::Prefix("a:".into())),
@@ -315,9 +339,10 @@ impl World {
             rebuild_after_ms: 3000,
             auto_rebalance: false,
             nodes: nodes.iter().map(at).collect(),
-            namespaces: vec![strong.clone(), any.clone()],
+            namespaces: vec![strong.clone(), any.clone(), uncopied.clone()],
         };
-        let form = Command::Form { cluster_id: NodeId(99), spec, nodes, table, namespaces: vec![strong, any] };
+        let form =
+            Command::Form { cluster_id: NodeId(99), spec, nodes, table, namespaces: vec![strong, any, uncopied] };
         assert!(processes[0].propose(self, form).await, "a new log agrees");
         let is_formed = |process: &Rc<Process>| process.core.view().metadata.is_formed();
         // The fourth is told once it is enrolled.
@@ -336,7 +361,11 @@ impl World {
         self.note("formed");
         let tasks: Vec<_> = (0..CLIENTS)
             .map(|number| tokio::task::spawn_local(client::run(self.clone(), number)))
-            .chain([tokio::task::spawn_local(faults(self.clone())), tokio::task::spawn_local(watch(self.clone()))])
+            .chain([
+                tokio::task::spawn_local(faults(self.clone())),
+                tokio::task::spawn_local(watch(self.clone())),
+                tokio::task::spawn_local(operator::run(self.clone())),
+            ])
             .collect();
         sleep((CALM_FROM + MS * 500).saturating_sub(now())).await;
         self.heal().await;
@@ -415,6 +444,16 @@ impl World {
             outcome.leaders = process.log.leadership().borrow().term;
             let processes = self.nodes().filter_map(|node| self.process(node));
             outcome.copy_reads = processes.map(|process| process.core.traffic().copy_reads).sum();
+            if outcome.violation.is_none()
+                && let Some(operation) = view.metadata.operation()
+            {
+                outcome.violation = Some(format!("an operation does not end: {operation:?}"));
+            }
+            outcome.operations_begun = view.metadata.last_operation;
+            for operation in view.metadata.operations.values() {
+                outcome.moves += operation.totals.done;
+                outcome.operations_cancelled += u64::from(operation.state == OperationState::Cancelled);
+            }
             let whole = view.metadata.table.iter().all(|partition| partition.in_sync.len() == 2);
             if outcome.violation.is_none() && !whole {
                 outcome.violation = Some(format!("not every copy is in sync again: {:?}", view.metadata.table));
@@ -433,7 +472,7 @@ async fn watch(world: Rc<World>) {
 }
 
 async fn faults(world: Rc<World>) {
-    while now() < CALM_FROM {
+    while now() < CALM_FROM && !world.setting.is_calm {
         let calm = world.dice(100..2500);
         sleep(MS * calm as u32).await;
         world.outcome.borrow_mut().faults += 1;

@@ -215,6 +215,16 @@ impl Metadata {
         }
     }
 
+    /// Another node has the place of one that is gone.
+    pub(super) fn replace_in_operation(&mut self, gone: NodeId, by: NodeId) {
+        let Some(operation) = self.operations.values_mut().next_back().filter(|last| !last.state.is_over()) else {
+            return;
+        };
+        let lists = operation.moves.iter_mut().flat_map(|each| [&mut each.from, &mut each.to]);
+        let all = lists.flatten().chain(&mut operation.nodes);
+        all.filter(|node| **node == gone).for_each(|node| *node = by);
+    }
+
     /// Whether a node gets its share, gives up what it has, or only is there.
     pub(super) fn set_share(&mut self, node: NodeId, share: Share) -> Result<(), Refusal> {
         if let Some(running) = self.operation().filter(|running| running.nodes.contains(&node)) {

@@ -13,7 +13,7 @@
 //! Left out: which partitions move and when (`operation`), how fast the host reads.
 
 use super::primary::Next;
-use super::{Output, Replica, broken};
+use super::{Output, Replica};
 use crate::failover::{Change, Member};
 use dcache_protocol::NodeId;
 use std::time::Duration;
@@ -53,8 +53,7 @@ impl Replica {
         let successor = self.successor()?;
         if self.parked.is_none() {
             self.carry_on(successor, out);
-            let is_carried = self.is_carried(successor) || broken!(self, MovesWithoutRest);
-            if is_carried && is_all_there && self.pending.is_none() {
+            if self.is_carried(successor) && is_all_there && self.pending.is_none() {
                 self.park(now, successor);
             }
         }
