@@ -18,6 +18,7 @@ use dcache_protocol::{Epoch, NodeId, NodeRecord};
 use parking_lot::{Mutex, RwLock};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -47,6 +48,10 @@ pub struct Cluster {
     pub(crate) hearsay: Mutex<Option<NodeId>>,
     /// As leader: by how much the p99 of clients rose since the operation under way began.
     pub(crate) p99_rise_us: Mutex<i64>,
+    /// The process is about to end, and asks for no lease any more.
+    pub(crate) is_leaving: AtomicBool,
+    /// The cluster has this node no more.
+    pub(crate) is_removed: watch::Sender<bool>,
     pub(crate) speeds: Mutex<Option<crate::operations::Speed>>,
 }
 
@@ -84,6 +89,8 @@ impl Cluster {
             runtime,
             hearsay: Mutex::default(),
             p99_rise_us: Mutex::default(),
+            is_leaving: AtomicBool::new(false),
+            is_removed: watch::channel(false).0,
             speeds: Mutex::default(),
         })
     }
@@ -92,12 +99,26 @@ impl Cluster {
         self.acting.borrow().clone()
     }
 
+    /// The cluster goes on without this node, which must not come back as if it had been away.
+    fn note_removed(&self) {
+        let mut identity = self.identity.lock();
+        identity.state.is_removed = true;
+        if let Err(error) = identity.save() {
+            tracing::warn!("cannot write node.json: {error}; do not start this node again with its data directory");
+        }
+        self.is_removed.send_replace(true);
+    }
+
     pub fn watch_metadata(&self) -> watch::Receiver<Arc<Metadata>> {
         self.acting.subscribe()
     }
 
     /// Called by the control loop when it publishes.
     pub fn acts_on(&self, metadata: Arc<Metadata>) {
+        let has_me = |metadata: &Metadata| metadata.is_formed() && metadata.nodes.contains_key(&self.shared.id);
+        if metadata.is_formed() && !has_me(&metadata) && has_me(&self.metadata()) {
+            self.note_removed();
+        }
         for node in metadata.nodes.values().filter(|node| node.id != self.shared.id) {
             self.shared.book.learn(node.id, &node.addresses);
         }

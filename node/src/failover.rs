@@ -3,11 +3,12 @@
 
 use crate::cluster::{Cluster, unavailable};
 use crate::peer::{Answer, Call};
-use dcache_cluster::failover::Configuration;
-use dcache_cluster::metadata::Metadata;
+use dcache_cluster::failover::{Configuration, Member};
+use dcache_cluster::metadata::{Command, Metadata};
 use dcache_protocol::PartitionId;
 use dcache_protocol::control::{ApiError, ErrorCode, FailoverResult};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// How long handing over may take.
@@ -44,6 +45,35 @@ impl Cluster {
 
     /// Hands over all that this node serves and another one can take over without losing a write.
     pub async fn hand_over(self: &Arc<Cluster>) -> FailoverResult {
+        self.hand_over_within(HAND_OVER_WITHIN).await
+    }
+
+    /// Before the process ends: hands over what it serves, then says that it is gone, so that nobody waits for its copies.
+    pub async fn leave_orderly(self: &Arc<Cluster>, within: Duration) {
+        let me = self.shared.core.config().member();
+        if !self.metadata().is_formed() || !self.lead().quorum {
+            return;
+        }
+        let stopping = Command::SetStopping { node: me.node, incarnation: me.incarnation };
+        let leaving = async {
+            self.propose(stopping).await.map_err(|error| error.message)?.map_err(|refusal| refusal.to_string())?;
+            let FailoverResult { moved, kept, took_ms, .. } = self.hand_over_within(within).await;
+            tracing::info!(
+                "handed over {moved} partitions in {took_ms} ms, {kept} have no other copy to take them over"
+            );
+            // From here on it neither serves nor asks for a lease.
+            self.is_leaving.store(true, Ordering::Release);
+            let expire = Command::Expire { node: me.node, incarnation: me.incarnation };
+            self.propose(expire).await.map_err(|error| error.message).map(drop)
+        };
+        match tokio::time::timeout(within, leaving).await {
+            Ok(Ok(())) => {}
+            Ok(Err(why)) => tracing::warn!("stopping without a hand-over: {why}"),
+            Err(_) => tracing::warn!("stopping with a part handed over: it took longer than {within:?}"),
+        }
+    }
+
+    async fn hand_over_within(self: &Arc<Cluster>, within: Duration) -> FailoverResult {
         let begun = Instant::now();
         let me = self.shared.core.config().member();
         let mut acting = self.watch_metadata();
@@ -55,9 +85,12 @@ impl Cluster {
         let at_first = served(&acting.borrow_and_update()).len();
         loop {
             let metadata = acting.borrow_and_update().clone();
-            let may_go = |number: &PartitionId| metadata.table[number.index()].in_sync.len() > 1;
+            let stays = |member: &Member| {
+                *member != me && metadata.nodes.get(&member.node).is_some_and(|node| !node.is_stopping)
+            };
+            let may_go = |number: &PartitionId| metadata.table[number.index()].in_sync.iter().any(stays);
             let going: Vec<PartitionId> = served(&metadata).into_iter().filter(may_go).take(AT_ONCE).collect();
-            if going.is_empty() || begun.elapsed() >= HAND_OVER_WITHIN {
+            if going.is_empty() || begun.elapsed() >= within {
                 break;
             }
             going.iter().for_each(|number| self.shared.core.hand_over(*number));

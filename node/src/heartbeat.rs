@@ -9,6 +9,7 @@ use dcache_protocol::{Epoch, NodeId, NodeRecord};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -43,7 +44,12 @@ pub async fn run(cluster: Arc<Cluster>, mut messages: mpsc::UnboundedReceiver<Me
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         let input = tokio::select! {
-            _ = tick.tick() => Input::Tick,
+            _ = tick.tick() => {
+                if cluster.is_leaving.load(Ordering::Acquire) {
+                    continue;
+                }
+                Input::Tick
+            }
             // Its sender lives as long as `cluster`.
             _ = acting.changed() => Input::Committed(acting.borrow_and_update().clone()),
             message = messages.recv() => match message {

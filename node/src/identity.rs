@@ -36,6 +36,9 @@ pub struct NodeFile {
     /// Last known addresses of the other nodes: hints for the next start.
     #[serde(default)]
     pub known: BTreeMap<NodeId, Addresses>,
+    /// The cluster has taken this node out: its id is never used again.
+    #[serde(default)]
+    pub is_removed: bool,
 }
 
 /// What a member knows without its log.
@@ -63,7 +66,14 @@ impl Identity {
             Ok(bytes) => read_state(&path, &bytes)?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let id = NodeId(random_u64().map_err(|e| failed("make an id for", e))?);
-                NodeFile { format: FORMAT, id, cluster: None, standalone: None, known: BTreeMap::new() }
+                NodeFile {
+                    format: FORMAT,
+                    id,
+                    cluster: None,
+                    standalone: None,
+                    known: BTreeMap::new(),
+                    is_removed: false,
+                }
             }
             Err(error) => return Err(failed("read node.json in", error)),
         };
@@ -98,6 +108,15 @@ fn read_state(path: &Path, bytes: &[u8]) -> Result<NodeFile, ConfigError> {
     let state: NodeFile = serde_json::from_slice(bytes).map_err(|e| damaged(e.to_string()))?;
     if state.format != FORMAT {
         return Err(damaged(format!("it has format {}, this program reads {FORMAT}", state.format)));
+    }
+    if state.is_removed {
+        let cluster = state.cluster.as_ref().map(|cluster| cluster.cluster_name.as_str()).unwrap_or_default();
+        return Err(ConfigError::failed(format!(
+            "{} belongs to a node that was removed from cluster {cluster:?}",
+            path.display()
+        ))
+        .why("a node that was taken out never comes back under its old id")
+        .hint("join as a new node: move the data directory away, then dcache node start --join HOST:PORT"));
     }
     if let Some(metadata) = &state.standalone {
         metadata.check().map_err(damaged)?;

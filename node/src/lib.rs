@@ -130,6 +130,7 @@ fn serve(config: Config, doors: Doors, identity: Identity, files: u64, begun: In
         memory_bytes: config.memory_bytes,
         share: Default::default(),
         maintenance_until_unix_ms: 0,
+        is_stopping: false,
     };
     let metadata = Arc::new(first_metadata(&identity, &me, &config));
     let (stop, stopping) = watch::channel(Stop::No);
@@ -202,7 +203,7 @@ fn serve(config: Config, doors: Doors, identity: Identity, files: u64, begun: In
         "node ready in {} ms",
         begun.elapsed().as_millis()
     );
-    main_runtime.block_on(wait_and_stop(signals, stop, &shared, threads.into_iter().chain(workers).collect()));
+    main_runtime.block_on(wait_and_stop(signals, stop, &cluster, threads.into_iter().chain(workers).collect()));
     cluster.remember_addresses();
     if let Some(log) = cluster.log() {
         main_runtime.block_on(async {
@@ -257,6 +258,9 @@ async fn control_thread(
     control::run(cluster, inputs).await;
 }
 
+/// How long a node that is asked to stop may hand over what it serves.
+const LEAVE_WITHIN: Duration = Duration::from_secs(10);
+
 /// By which an operator asks a node to stop.
 struct Signals {
     terminate: Signal,
@@ -276,10 +280,28 @@ impl Signals {
 }
 
 /// Waits for the first signal, stops in order; a second signal ends the process at once.
-async fn wait_and_stop(mut signals: Signals, stop: watch::Sender<Stop>, shared: &Shared, threads: Vec<JoinHandle<()>>) {
-    signals.recv().await;
-    let clients = shared.core.clients().count();
-    tracing::info!(clients, "stopping (SIGTERM or Ctrl-C again to force)");
+async fn wait_and_stop(
+    mut signals: Signals,
+    stop: watch::Sender<Stop>,
+    cluster: &Arc<Cluster>,
+    threads: Vec<JoinHandle<()>>,
+) {
+    let mut removed = cluster.is_removed.subscribe();
+    let is_removed = tokio::select! {
+        () = signals.recv() => false,
+        // Its sender lives as long as the cluster.
+        _ = removed.wait_for(|is_removed| *is_removed) => true,
+    };
+    let clients = cluster.shared.core.clients().count();
+    if is_removed {
+        tracing::info!(clients, "this node was removed from the cluster: stopping");
+    } else {
+        tracing::info!(clients, "stopping (SIGTERM or Ctrl-C again to force)");
+        tokio::select! {
+            () = cluster.leave_orderly(LEAVE_WITHIN) => {}
+            () = signals.recv() => force(),
+        }
+    }
     stop.send_replace(Stop::Orderly);
     let ended = tokio::task::spawn_blocking(move || {
         for thread in threads {

@@ -64,6 +64,9 @@ pub async fn drive(cluster: Arc<Cluster>) {
             operations.follow();
             felt_at = None;
         }
+        if leads {
+            cluster.end_maintenance(&metadata).await;
+        }
         if leads && !is_under_way {
             cluster.add_joined(&metadata, &mut joined_since).await;
         }
@@ -85,6 +88,16 @@ impl Cluster {
         let up = metadata.nodes.values().filter(|node| node.state == NodeState::Up);
         let asked = up.map(|node| self.report_of(node));
         join_all(asked).await.into_iter().flatten().collect()
+    }
+
+    /// Whose time is over is not being worked on any more.
+    async fn end_maintenance(self: &Arc<Cluster>, metadata: &Metadata) {
+        let now = process::unix_ms();
+        let is_over = |until: u64| until > 0 && until <= now;
+        for node in metadata.nodes.values().filter(|node| is_over(node.maintenance_until_unix_ms)) {
+            // If that fails, it is looked at again.
+            let _ = self.propose(Command::SetMaintenance { node: node.id, until_unix_ms: 0 }).await;
+        }
     }
 
     /// With `auto-rebalance`, nodes that joined get their share by themselves.

@@ -146,6 +146,7 @@ mod tests {
             memory_bytes: 1 << 20,
             share: Default::default(),
             maintenance_until_unix_ms: 0,
+            is_stopping: false,
         }
     }
 

@@ -112,6 +112,11 @@ pub enum Command {
         node: NodeId,
         until_unix_ms: u64,
     },
+    /// A process is about to end.
+    SetStopping {
+        node: NodeId,
+        incarnation: Incarnation,
+    },
     /// A node that holds nothing leaves; one that is down is forgotten with what it holds, with its only copies if `loses`.
     RemoveNode {
         node: NodeId,
@@ -256,6 +261,7 @@ impl Metadata {
             Command::StepOperation { operation, step } => self.step_operation(*operation, step, at_unix_ms)?,
             Command::SetShare { node, share } => self.set_share(*node, *share)?,
             Command::SetMaintenance { node, until_unix_ms } => self.set_maintenance(*node, *until_unix_ms)?,
+            Command::SetStopping { node, incarnation } => self.set_stopping(*node, *incarnation)?,
             Command::RemoveNode { node, loses } => self.remove_node(*node, *loses)?,
         }
         self.epoch = Epoch(self.epoch.0 + 1);
@@ -326,6 +332,7 @@ impl Metadata {
             record.zone = known.zone.clone();
             record.share = known.share;
             record.maintenance_until_unix_ms = known.maintenance_until_unix_ms;
+            record.is_stopping = known.is_stopping && known.incarnation == node.incarnation;
         }
         if self.nodes.get(&node.id) == Some(&record) {
             return Err(Refusal::NoChange);
@@ -541,6 +548,7 @@ impl Before {
                 let kind = if *until_unix_ms > 0 { EventKind::MaintenanceOn } else { EventKind::MaintenanceOff };
                 vec![News::of_node(kind, &name(node))]
             }
+            Command::SetStopping { node, .. } => vec![News::of_node(EventKind::NodeStopping, &name(node))],
             Command::RemoveNode { loses, .. } => {
                 let name = self.node.as_ref().map(|node| node.name.clone()).unwrap_or_default();
                 let level = if *loses { Level::Warning } else { Level::Info };

@@ -77,6 +77,8 @@ impl Repair {
             let is_long = |(_, since): &(&NodeId, &Duration)| now.saturating_sub(**since) >= grace;
             since.iter().filter(is_long).map(|(node, _)| *node).collect()
         };
+        let is_worked_on =
+            |node: &NodeId| metadata.nodes.get(node).is_some_and(|node| node.maintenance_until_unix_ms > 0);
         let away = |grace: Duration| since(&self.down_since, grace);
         let mut tasks: Vec<Task> = Vec::new();
         let unknown = metadata.nodes.keys().filter(|node| !members.all.contains(node));
@@ -90,7 +92,9 @@ impl Repair {
             tasks.extend(strangers.map(|node| Task::Dismiss(*node)));
         }
         let grace = metadata.spec.as_ref().map_or(Duration::MAX, |spec| Duration::from_millis(spec.rebuild_after_ms));
-        let copies = rebuilt(metadata, &away(grace));
+        // Somebody sees to it, and brings it back.
+        let lost: BTreeSet<NodeId> = away(grace).into_iter().filter(|node| !is_worked_on(node)).collect();
+        let copies = rebuilt(metadata, &lost);
         if !copies.is_empty() {
             tasks.push(Task::Propose(Command::Place { copies }));
         }
@@ -244,6 +248,19 @@ mod tests {
         assert_eq!(elected(&tasks), Some(vec![1, 2, 4]));
         let tasks = repair.step(secs(1), &metadata, &members(&[1, 2, 4], &[1, 2, 3, 4, 9]));
         assert_eq!(tasks, [Task::Dismiss(NodeId(9))]);
+    }
+
+    #[test]
+    fn copies_of_a_node_that_is_worked_on_are_not_built_elsewhere() {
+        let (mut metadata, mut repair) = (cluster(4), Repair::default());
+        let log = members(&[1, 2, 3], &[1, 2, 3, 4]);
+        sync(&mut metadata);
+        metadata.apply(&Command::SetMaintenance { node: NodeId(4), until_unix_ms: 9 }, 0).expect("known");
+        expire(&mut metadata, 4);
+        repair.step(secs(1), &metadata, &log);
+        assert_eq!(repair.step(secs(1000), &metadata, &log).iter().find(is_placing), None);
+        metadata.apply(&Command::SetMaintenance { node: NodeId(4), until_unix_ms: 0 }, 0).expect("known");
+        assert!(repair.step(secs(1001), &metadata, &log).iter().any(|task| is_placing(&task)));
     }
 
     #[test]

@@ -57,6 +57,7 @@ pub fn record(number: usize) -> NodeRecord {
         memory_bytes: 64 << 20,
         share: Default::default(),
         maintenance_until_unix_ms: 0,
+        is_stopping: false,
     }
 }
 

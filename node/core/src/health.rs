@@ -17,9 +17,9 @@
 //! | MEM-01 | warning | a node refuses writes of a namespace for lack of space |
 
 use dcache_cluster::metadata::Metadata;
-use dcache_protocol::SlotRange;
 use dcache_protocol::control::{Finding, Health, Level, NodeStatus, OperationBrief};
 use dcache_protocol::operation::OperationState;
+use dcache_protocol::{Share, SlotRange};
 use std::collections::BTreeSet;
 
 /// What the cluster looks like from one node.
@@ -48,11 +48,18 @@ pub struct Copies {
 impl Copies {
     pub fn of(metadata: &Metadata) -> Copies {
         let mut copies = Copies::default();
-        for partition in metadata.table.iter().filter(|partition| partition.is_replicated()) {
+        // As many as the cluster keeps, as far as there are nodes that are to hold them.
+        let holders = metadata.nodes.values().filter(|node| node.share == Share::Full).count();
+        let kept = metadata.spec.as_ref().map_or(1, |spec| usize::from(spec.copies) + 1).min(holders);
+        for partition in &metadata.table {
+            let wanted = if partition.moving.is_some() { kept } else { kept.max(partition.copies.len()) };
+            let is_served = partition.primary.is_some();
+            if wanted < 2 && is_served {
+                continue;
+            }
             copies.partitions += 1;
-            copies.in_sync +=
-                u16::from(partition.in_sync.len() >= partition.copies.len() && partition.primary.is_some());
-            copies.waiting += u16::from(partition.primary.is_none());
+            copies.in_sync += u16::from(is_served && partition.in_sync.len() >= wanted);
+            copies.waiting += u16::from(!is_served);
         }
         copies
     }

@@ -42,7 +42,7 @@ use dcache_cluster::replication::{Lag, Output, Replica, Standing as Copy};
 use dcache_engine::{Cause, Change, Journal, NamespaceId, SlotRole};
 use dcache_protocol::error::WireError;
 use dcache_protocol::namespace::{Reads, StrongRead};
-use dcache_protocol::{Consistency, NodeId, PartitionId, SLOTS, SlotRange};
+use dcache_protocol::{Consistency, NodeId, PartitionId, SLOTS, Share, SlotRange};
 use effect::Effect;
 use freshness::Freshness;
 use hold::{Hold, Standing};
@@ -822,9 +822,18 @@ impl Node {
     /// committed the other one serves it.
     pub fn hand_over(&self, number: PartitionId) {
         let Some(partition) = self.replication.of(number) else { return };
-        let me = self.config.member();
+        let (me, view) = (self.config.member(), self.view());
+        // Who is about to stop, or to give up what it has, would only hand it on.
+        let reluctance = |member: &Member| {
+            view.metadata.nodes.get(&member.node).map(|node| {
+                let leaves = node.share == Share::Drained || node.maintenance_until_unix_ms > 0;
+                (node.is_stopping, leaves)
+            })
+        };
         self.step(number, partition, |replica, now, out| {
-            let successor = replica.configuration().in_sync.iter().copied().find(|member| *member != me);
+            let others = replica.configuration().in_sync.iter().copied().filter(|member| *member != me);
+            let successor =
+                others.min_by_key(reluctance).filter(|other| reluctance(other).is_some_and(|(stops, _)| !stops));
             if successor.is_some_and(|successor| replica.park(Duration::ZERO, successor)) {
                 replica.tick(now, out);
             }

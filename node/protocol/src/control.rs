@@ -511,6 +511,7 @@ pub enum EventKind {
     NodeRemoved,
     MaintenanceOn,
     MaintenanceOff,
+    NodeStopping,
 }
 
 impl ClusterEvent {
@@ -538,6 +539,7 @@ impl ClusterEvent {
             EventKind::NodeUndrained => "may hold its share again".into(),
             EventKind::NodeRemoved => "is none of the cluster any more".into(),
             EventKind::MaintenanceOn => "is being worked on".into(),
+            EventKind::NodeStopping => "is about to stop, and hands over what it serves".into(),
             EventKind::MaintenanceOff => "is not being worked on any more".into(),
         }
     }

@@ -97,6 +97,13 @@ pub struct NodeRecord {
     /// not being worked on.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub maintenance_until_unix_ms: u64,
+    /// This process is about to end: it takes nothing over any more.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_stopping: bool,
+}
+
+fn is_false(is_so: &bool) -> bool {
+    !is_so
 }
 
 fn is_zero(number: &u64) -> bool {

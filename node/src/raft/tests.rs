@@ -505,6 +505,7 @@ fn the_largest_clusters_first_entry_reaches_everyone() {
             memory_bytes: 1 << 30,
             share: Default::default(),
             maintenance_until_unix_ms: 0,
+            is_stopping: false,
         };
         let records: Vec<NodeRecord> = (1..=300).map(record).collect();
         let candidates: Vec<Candidate> =

@@ -251,6 +251,7 @@ impl World {
             memory_bytes: 64 << 20,
             share: Default::default(),
             maintenance_until_unix_ms: 0,
+            is_stopping: false,
         }
     }
 

@@ -6,7 +6,7 @@ use crate::failover::Stale;
 use dcache_protocol::operation::{
     Move, MoveState, Note, Operation, OperationId, OperationKind, OperationState, Pace, Totals,
 };
-use dcache_protocol::{Epoch, NodeId, NodeState, PartitionId, Share};
+use dcache_protocol::{Epoch, Incarnation, NodeId, NodeState, PartitionId, Share};
 use serde::{Deserialize, Serialize};
 
 /// Operations kept, the one under way included.
@@ -245,6 +245,12 @@ impl Metadata {
         }
         record.maintenance_until_unix_ms = until_unix_ms;
         Ok(())
+    }
+
+    pub(super) fn set_stopping(&mut self, node: NodeId, incarnation: Incarnation) -> Result<(), Refusal> {
+        let known = self.nodes.get_mut(&node).filter(|known| known.incarnation == incarnation);
+        let Some(record) = known else { return Err(Refusal::NoSuchNode(node)) };
+        if std::mem::replace(&mut record.is_stopping, true) { Err(Refusal::NoChange) } else { Ok(()) }
     }
 
     /// Takes a node out of the cluster. `loses`: also when partitions have their only copy there; it must be down then.

@@ -19,6 +19,7 @@ pub(crate) fn node(id: u64, incarnation: u64) -> NodeRecord {
         memory_bytes: 1 << 30,
         share: Default::default(),
         maintenance_until_unix_ms: 0,
+        is_stopping: false,
     }
 }
 
