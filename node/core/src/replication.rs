@@ -14,7 +14,8 @@
 //!
 //! | lock | held while | taken before |
 //! |---|---|---|
-//! | `order`, of a partition | a message or a new configuration is worked off | the stripes' |
+//! | `order`, of a partition | a message or a new configuration is worked off | `stagings` |
+//! | `stagings`, of a partition | what other copies did is done | the stripes' |
 //! | the stripes', in the engine | a change is made | `state` |
 //! | `state`, of a partition | its machine is stepped | the queues' |
 //!
@@ -27,6 +28,8 @@ mod freshness;
 pub(crate) mod guard;
 pub mod hold;
 pub mod queue;
+mod staging;
+mod walk;
 mod wire;
 
 use crate::clients::Wake;
@@ -47,6 +50,7 @@ use freshness::Freshness;
 use hold::{Hold, Standing};
 use parking_lot::Mutex;
 use queue::Queues;
+use staging::Stagings;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::RangeInclusive;
@@ -140,6 +144,8 @@ struct Partition {
     /// A tick may have something to do.
     is_busy: AtomicBool,
     order: Mutex<()>,
+    /// What comes in parts and is not whole yet. LOCK: taken under `order`, and before the stripes'.
+    stagings: Mutex<Stagings>,
     state: Mutex<State>,
 }
 
@@ -495,6 +501,7 @@ impl Partition {
             is_changed: AtomicBool::new(false),
             is_busy: AtomicBool::new(false),
             order: Mutex::default(),
+            stagings: Mutex::default(),
             state: Mutex::default(),
         }
     }
@@ -583,6 +590,7 @@ impl Node {
             partition.fresh_at.store(0, Relaxed);
             std::mem::take(&mut state.waiters).into_iter().for_each(|(_, wake)| wake());
             drop(state);
+            partition.stagings.lock().clear();
             self.set_role(partition, NOTHING);
         }
     }
@@ -637,7 +645,7 @@ impl Node {
         }
         let mut changes = Vec::new();
         self.replication.hand_out(number, outputs, |output| changes.push(output));
-        let is_primary = replica.is_primary();
+        let (is_primary, applied_term) = (replica.is_primary(), replica.applied().term);
         partition.is_unsettled.store(!is_settled(replica), Release);
         partition.in_sync.store(replica.configuration().in_sync.len().min(255) as u8, Relaxed);
         partition.is_busy.store(!replica.is_idle(), Relaxed);
@@ -657,9 +665,11 @@ impl Node {
         }
         let mut lossy = false;
         if !changes.is_empty() {
-            lossy = !self.carry_out(partition, changes);
+            lossy = !self.carry_out(partition, changes, applied_term);
         }
         if is_new_role && role == PRIMARY {
+            // Whoever told the rest of these does not any more, and this node tells the others all anew.
+            partition.stagings.lock().clear();
             // The first term of all is nobody's before.
             self.replication.taken_over.fetch_add(u64::from(term > 1), Relaxed);
             self.set_role(partition, PRIMARY);
@@ -736,7 +746,8 @@ impl Node {
                 return Err(WireError::NotServing);
             };
             partition.serving.store(0, Release);
-            let applier = Applier { engine: &self.engine, view, now_ms: self.unix_ms(), partition };
+            let stagings = partition.stagings.lock();
+            let mut applier = Applier { engine: &self.engine, view, now_ms: self.unix_ms(), partition, stagings };
             applier.apply(Effect::Clear { database });
             let state = partition.state.lock();
             if let Some(replica) = state.replica.as_ref().filter(|replica| replica.serves(Duration::ZERO)) {

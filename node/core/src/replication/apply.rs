@@ -4,7 +4,8 @@
 //! Keys are called near before they are needed, of many messages at a time: a copied write would otherwise wait for memory at
 //! each step. Left out: when something is due, which the machines say.
 
-use super::{Partition, Piece, effect, wire};
+use super::staging::Stagings;
+use super::{Partition, Piece, effect, walk, wire};
 use crate::Node;
 use crate::view::View;
 use bytes::Bytes;
@@ -13,6 +14,7 @@ use dcache_cluster::replication::{Output, Replica};
 use dcache_engine::{Engine, ValueRef, charge};
 use dcache_protocol::Slot;
 use effect::Effect;
+use parking_lot::MutexGuard;
 
 /// Bytes of entries in one piece of a full sync, about.
 pub(super) const PIECE_BYTES: usize = 64 << 10;
@@ -30,6 +32,8 @@ pub(super) struct Applier<'a> {
     pub view: &'a View,
     pub now_ms: u64,
     pub partition: &'a Partition,
+    /// The partition's values that are not whole yet.
+    pub stagings: MutexGuard<'a, Stagings>,
 }
 
 impl Applier<'_> {
@@ -41,12 +45,14 @@ impl Applier<'_> {
     }
 
     /// Does what another copy did. False: there was no room, and the key has no value here now.
-    pub fn apply(&self, effect: Effect<'_>) -> bool {
-        let Applier { engine, view, now_ms, partition } = *self;
+    pub fn apply(&mut self, effect: Effect<'_>) -> bool {
+        let Applier { engine, view, now_ms, partition, .. } = *self;
         if effect.place().is_some_and(|(_, slot, _)| !partition.slots().contains(&slot)) {
             return true;
         }
+        self.stagings.note(&effect);
         match effect {
+            Effect::Part { .. } => self.stagings.apply(effect, engine, view, now_ms),
             Effect::Set { database, slot, key, value, expires_at_ms } => {
                 let namespace = view.namespace_of(database, key);
                 let bytes = charge(key.len(), value.len() as u64);
@@ -87,9 +93,12 @@ fn place_of(engine: &Engine, effect: &[u8]) -> Option<(u16, u64)> {
 
 impl Node {
     /// False: there was no room for something.
-    pub(super) fn carry_out(&self, partition: &Partition, changes: Vec<Output>) -> bool {
+    /// `applied_term`: of the last entry that will be in the store then.
+    pub(super) fn carry_out(&self, partition: &Partition, changes: Vec<Output>, applied_term: u64) -> bool {
         let view = self.view();
-        let applier = Applier { engine: &self.engine, view: &view, now_ms: self.unix_ms(), partition };
+        let stagings = partition.stagings.lock();
+        let mut applier = Applier { engine: &self.engine, view: &view, now_ms: self.unix_ms(), partition, stagings };
+        applier.stagings.note_term(applied_term);
         let mut all_fit = true;
         for change in changes {
             match change {
@@ -104,9 +113,12 @@ impl Node {
                         }
                     }
                 }
-                Output::Clear => partition.slots().for_each(|slot| {
-                    self.engine.clear_slot(slot);
-                }),
+                Output::Clear => {
+                    applier.stagings.clear();
+                    partition.slots().for_each(|slot| {
+                        self.engine.clear_slot(slot);
+                    });
+                }
                 Output::Load(piece) => {
                     for effect in effect::of_piece(&piece) {
                         all_fit &= applier.apply(effect);
@@ -158,13 +170,10 @@ impl Node {
         }
         let mut bytes = Vec::new();
         let cursor = piece.cursor.unwrap_or_else(|| Engine::cursor_of(partition.slots.first.number()));
-        let next = self.engine.copy_slots(cursor, partition.slots.last.number() + 1, PIECE_BYTES, &mut |entry| {
-            if self.replication.is_replicated(entry.namespace) {
-                effect::push_to_piece(
-                    Effect::set((entry.database, entry.slot), entry.key, entry.value, entry.expires_at_ms),
-                    &mut bytes,
-                );
-            }
+        let end_slot = partition.slots.last.number() + 1;
+        let wanted = |namespace| self.replication.is_replicated(namespace);
+        let next = walk::walk(&self.engine, cursor, end_slot, PIECE_BYTES, &wanted, &mut |_, effect| {
+            effect::push_to_piece(effect, &mut bytes);
         });
         self.step(piece.partition, partition, |replica, now, out| {
             replica.send_chunk(now, piece.to, piece.attempt, bytes.into(), next, out);
