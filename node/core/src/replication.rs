@@ -29,6 +29,8 @@ pub(crate) mod guard;
 pub mod hold;
 pub mod queue;
 mod staging;
+#[cfg(test)]
+mod tests;
 mod walk;
 mod wire;
 

@@ -164,9 +164,13 @@ impl Node {
 
     fn read_piece(&self, piece: Piece) {
         let Some(partition) = self.replication.of(piece.partition) else { return };
-        let wants = |replica: &Replica| replica.wants_chunk(piece.to, piece.attempt);
-        if !partition.state.lock().replica.as_ref().is_some_and(wants) {
-            return;
+        let begins = |replica: &mut Replica| replica.begin_chunk(piece.to, piece.attempt);
+        {
+            // Not while the partition is being emptied: that is in the log already, and not done.
+            let _order = partition.order.lock();
+            if !partition.state.lock().replica.as_mut().is_some_and(begins) {
+                return;
+            }
         }
         let mut bytes = Vec::new();
         let cursor = piece.cursor.unwrap_or_else(|| Engine::cursor_of(partition.slots.first.number()));

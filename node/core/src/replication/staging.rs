@@ -45,6 +45,11 @@ impl Stagings {
         self.list.clear();
     }
 
+    #[cfg(test)]
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
     /// An effect is about to be done of this term or an earlier one. What began two terms before was left behind by a walk of
     /// which nothing comes any more.
     pub fn note_term(&mut self, term: u64) {

@@ -25,7 +25,8 @@ pub(super) fn walk(
     in_parts_of(PART_BYTES, engine, (cursor, end_slot), bytes_max, wanted, tell)
 }
 
-fn in_parts_of(
+/// The same with parts of another length, for tests: of a few bytes there are many.
+pub(super) fn in_parts_of(
     part_bytes: usize,
     engine: &Engine,
     (cursor, end_slot): (u64, u16),
