@@ -278,7 +278,7 @@ fn a_walk_goes_on_behind_what_has_changed_and_misses_nothing_else() {
         let engine = new(64 * MIB);
         let count = 600;
         let length = |number| if number % 3 == 0 { 5 * PART } else { 10 };
-        let changes = |number: u32| number % 12 == 0;
+        let changes = |number: u32| number.is_multiple_of(12);
         for number in 0..count {
             set(&engine, &numbered(number), &value(length(number), 1), None);
         }

@@ -38,7 +38,7 @@ fn items(engine: &Engine) -> Items {
 }
 
 fn value(length: usize, seed: u64) -> Vec<u8> {
-    (0..length as u64).map(|at| (at / 13 ^ at ^ seed.wrapping_mul(41)) as u8).collect()
+    (0..length as u64).map(|at| ((at / 13) ^ at ^ seed.wrapping_mul(41)) as u8).collect()
 }
 
 /// A copy that is told.
