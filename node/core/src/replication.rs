@@ -14,7 +14,8 @@
 //!
 //! | lock | held while | taken before |
 //! |---|---|---|
-//! | `order`, of a partition | a message or a new configuration is worked off | the stripes' |
+//! | `order`, of a partition | a message or a new configuration is worked off | `stagings` |
+//! | `stagings`, of a partition | what other copies did is done | the stripes' |
 //! | the stripes', in the engine | a change is made | `state` |
 //! | `state`, of a partition | its machine is stepped | the queues' |
 //!
@@ -27,7 +28,11 @@ mod freshness;
 pub(crate) mod guard;
 pub mod hold;
 pub mod queue;
+mod staging;
+#[cfg(test)]
+mod tests;
 mod throttle;
+mod walk;
 mod wire;
 
 use crate::clients::Wake;
@@ -48,6 +53,7 @@ use freshness::Freshness;
 use hold::{Hold, Standing};
 use parking_lot::Mutex;
 use queue::Queues;
+use staging::Stagings;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::RangeInclusive;
@@ -162,6 +168,8 @@ struct Partition {
     /// A tick may have something to do.
     is_busy: AtomicBool,
     order: Mutex<()>,
+    /// What comes in parts and is not whole yet. LOCK: taken under `order`, and before the stripes'.
+    stagings: Mutex<Stagings>,
     state: Mutex<State>,
 }
 
@@ -547,6 +555,7 @@ impl Partition {
             is_changed: AtomicBool::new(false),
             is_busy: AtomicBool::new(false),
             order: Mutex::default(),
+            stagings: Mutex::default(),
             state: Mutex::default(),
         }
     }
@@ -682,6 +691,7 @@ impl Node {
             partition.fresh_at.store(0, Relaxed);
             std::mem::take(&mut state.waiters).into_iter().for_each(|(_, wake)| wake());
             drop(state);
+            partition.stagings.lock().clear();
             self.set_role(partition, NOTHING);
         }
     }
@@ -736,7 +746,7 @@ impl Node {
         }
         let mut changes = Vec::new();
         self.replication.hand_out(number, outputs, |output| changes.push(output));
-        let is_primary = replica.is_primary();
+        let (is_primary, applied_term) = (replica.is_primary(), replica.applied().term);
         if replica.configuration().moving.is_some() != partition.is_moving.load(Relaxed) {
             partition.is_moving.store(replica.configuration().moving.is_some(), Relaxed);
             partition.progress.store(0, Relaxed);
@@ -761,9 +771,11 @@ impl Node {
         }
         let mut lossy = false;
         if !changes.is_empty() {
-            lossy = !self.carry_out(partition, changes);
+            lossy = !self.carry_out(partition, changes, applied_term);
         }
         if is_new_role && role == PRIMARY {
+            // Whoever told the rest of these does not any more, and this node tells the others all anew.
+            partition.stagings.lock().clear();
             // The first term of all is nobody's before.
             self.replication.taken_over.fetch_add(u64::from(term > 1), Relaxed);
             self.set_role(partition, PRIMARY);
@@ -851,8 +863,8 @@ impl Node {
                 return Err(WireError::NotServing);
             };
             partition.serving.store(0, Release);
-            let (me, now_ms) = (self.config.id, self.unix_ms());
-            let applier = Applier { engine: &self.engine, view, now_ms, partition, me };
+            let (me, now_ms, stagings) = (self.config.id, self.unix_ms(), partition.stagings.lock());
+            let mut applier = Applier { engine: &self.engine, view, now_ms, partition, me, stagings };
             applier.apply(Effect::Clear { database });
             let state = partition.state.lock();
             if let Some(replica) = state.replica.as_ref().filter(|replica| replica.serves(Duration::ZERO)) {

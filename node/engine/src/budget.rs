@@ -64,6 +64,18 @@ struct NamespaceBudget {
     shares: Box<[AtomicU64]>,
 }
 
+impl NamespaceBudget {
+    /// Raises the account by so many pages, within its maximum; answers their bytes.
+    fn raise(&self, pages: u32, need: Need) -> Option<u64> {
+        let bytes = u64::from(pages) * PAGE as u64;
+        let max = self.max_bytes.load(Relaxed);
+        let max = if need == Need::Write { soft(max) } else { max };
+        let grown = |now: u64| now.checked_add(bytes).filter(|sum| *sum <= max);
+        self.bytes.fetch_update(Relaxed, Relaxed, grown).ok()?;
+        Some(bytes)
+    }
+}
+
 impl Budget {
     pub fn new(arena: Arc<Arena>, stripes: usize, segment_bytes_max: usize) -> Budget {
         let namespace = |_| NamespaceBudget {
@@ -102,17 +114,41 @@ impl Budget {
     /// A run for a namespace's part of a stripe, within both accounts.
     pub fn take(&self, namespace: NamespaceId, stripe: usize, pages: u32, need: Need) -> Option<Run> {
         let account = self.of(namespace);
-        let bytes = u64::from(pages) * PAGE as u64;
-        let max = account.max_bytes.load(Relaxed);
-        let max = if need == Need::Write { soft(max) } else { max };
-        let grown = |now: u64| now.checked_add(bytes).filter(|sum| *sum <= max);
-        account.bytes.fetch_update(Relaxed, Relaxed, grown).ok()?;
+        let bytes = account.raise(pages, need)?;
         let run = self.arena.take(pages, need);
         match run {
             Some(_) => _ = account.shares[stripe].fetch_add(bytes, Relaxed),
             None => _ = account.bytes.fetch_sub(bytes, Relaxed),
         }
         run
+    }
+
+    /// The same for a run that is of no stripe yet, so that nobody looks for something to evict in it.
+    pub fn grow(&self, namespace: NamespaceId, run: &mut Run, pages: u32) -> bool {
+        let account = self.of(namespace);
+        let Some(bytes) = account.raise(pages, Need::Write) else { return false };
+        let has_grown = run.grow(pages, Need::Write);
+        if !has_grown {
+            account.bytes.fetch_sub(bytes, Relaxed);
+        }
+        has_grown
+    }
+
+    /// A run that was of no stripe is of this one.
+    pub fn settle(&self, namespace: NamespaceId, stripe: usize, bytes: u64) {
+        self.of(namespace).shares[stripe].fetch_add(bytes, Relaxed);
+    }
+
+    /// A run that was of no stripe went back to the arena.
+    pub fn give_unsettled(&self, namespace: NamespaceId, bytes: u64) {
+        self.of(namespace).bytes.fetch_sub(bytes, Relaxed);
+    }
+
+    /// A run that is of no stripe is another namespace's, which may be above its maximum by it.
+    pub fn move_unsettled(&self, from: NamespaceId, to: NamespaceId, bytes: u64) {
+        self.notice(to);
+        self.of(to).bytes.fetch_add(bytes, Relaxed);
+        self.give_unsettled(from, bytes);
     }
 
     /// So many bytes of runs went back to the arena.
@@ -142,7 +178,7 @@ impl Budget {
 
     /// Ids are looked through by reclaiming, so it is known how far they go.
     #[inline]
-    fn notice(&self, namespace: NamespaceId) {
+    pub fn notice(&self, namespace: NamespaceId) {
         if self.ids.load(Relaxed) <= namespace.index() {
             self.ids.fetch_max(namespace.index() + 1, Relaxed);
         }
@@ -217,7 +253,7 @@ impl Budget {
     }
 
     /// Whether giving all that may be given would be too little. Saves evicting in vain.
-    fn is_hopeless(&self, writer: NamespaceId, bytes: u64) -> bool {
+    pub fn is_hopeless(&self, writer: NamespaceId, bytes: u64) -> bool {
         let account = self.of(writer);
         let own_max = soft(account.max_bytes.load(Relaxed));
         if bytes > own_max.min(self.arena.limit_bytes()) {
@@ -240,6 +276,20 @@ fn soft(max: u64) -> u64 {
     max - max / 16
 }
 
+/// How far the search for room for one write has come.
+#[derive(Debug)]
+struct Search {
+    steps: usize,
+    /// Namespaces with this surplus or more have nothing to give.
+    victims_below: u64,
+}
+
+impl Default for Search {
+    fn default() -> Search {
+        Search { steps: 0, victims_below: u64::MAX }
+    }
+}
+
 impl Engine {
     /// Locks a stripe with room for `bytes` in `namespace`.
     pub(crate) fn lock_stripe_with_room(
@@ -251,9 +301,9 @@ impl Engine {
     ) -> Result<(MutexGuard<'_, Stripe>, Prepared), OutOfMemory> {
         self.budget.notice(namespace);
         let mut locked = self.stripes[stripe].lock();
-        let mut victims_below = u64::MAX;
+        let mut search = Search::default();
         let length = usize::try_from(bytes).map_err(|_| OutOfMemory)?;
-        for step in 0..STEPS_MAX {
+        loop {
             if let Some(prepared) = locked.prepare(namespace, length) {
                 if let Some(victim) = self.budget.pressed(namespace) {
                     self.pay(stripe, &mut locked, victim, namespace, bytes, now_ms);
@@ -261,33 +311,80 @@ impl Engine {
                 return Ok((locked, prepared));
             }
             drop(locked);
-            if step == 0 && self.budget.is_hopeless(namespace, bytes) {
-                break;
-            }
-            let near_max = self.budget.is_near_max(namespace);
-            let victim = if near_max { Some(namespace) } else { self.budget.largest(namespace, victims_below) };
-            let Some(victim) = victim else { break };
-            let from = match self.budget.has_its_share(victim, stripe) {
-                true => stripe,
-                false => self.budget.richest(victim),
-            };
-            let what = if step < PATIENT_STEPS { Gives::Now } else { Gives::AtOnce };
-            let gives = self.budget.gives(victim, namespace, what);
-            let mut reclaimed = self.stripes[from].lock().reclaim(victim, now_ms, STEP_ENTRIES, gives);
-            if reclaimed.is_stuck {
-                reclaimed = self.reclaim_anywhere(victim, now_ms, gives);
-            }
-            if reclaimed.is_stuck {
-                if near_max || !self.budget.is_evictable(victim) {
-                    break;
-                }
-                // All its bytes are in open segments or on their way: the next largest.
-                victims_below = self.budget.surplus(victim);
-            }
+            self.make_room(&mut search, stripe, namespace, bytes, now_ms)?;
             locked = self.stripes[stripe].lock();
         }
-        self.budget.of(namespace).refused.fetch_add(1, Relaxed);
-        Err(OutOfMemory)
+    }
+
+    /// Lets a run that is of no stripe yet grow by so many pages, which are to be this stripe's. Holds no lock meanwhile.
+    pub(crate) fn grow_with_room(
+        &self,
+        stripe: usize,
+        namespace: NamespaceId,
+        run: &mut Run,
+        pages: u32,
+        now_ms: u64,
+    ) -> Result<(), OutOfMemory> {
+        let bytes = u64::from(pages) * PAGE as u64;
+        let mut search = Search::default();
+        while !self.budget.grow(namespace, run, pages) {
+            self.make_room(&mut search, stripe, namespace, bytes, now_ms)?;
+        }
+        if let Some(victim) = self.budget.pressed(namespace) {
+            self.pay(stripe, &mut self.stripes[stripe].lock(), victim, namespace, bytes, now_ms);
+        }
+        Ok(())
+    }
+
+    /// One step of making room for a write, under one stripe's lock at a time.
+    fn make_room(
+        &self,
+        search: &mut Search,
+        stripe: usize,
+        namespace: NamespaceId,
+        bytes: u64,
+        now_ms: u64,
+    ) -> Result<(), OutOfMemory> {
+        let found = self.give_way(search, stripe, namespace, bytes, now_ms);
+        found.ok_or_else(|| {
+            self.budget.of(namespace).refused.fetch_add(1, Relaxed);
+            OutOfMemory
+        })
+    }
+
+    fn give_way(
+        &self,
+        search: &mut Search,
+        stripe: usize,
+        namespace: NamespaceId,
+        bytes: u64,
+        now_ms: u64,
+    ) -> Option<()> {
+        let step = search.steps;
+        search.steps += 1;
+        if step >= STEPS_MAX || (step == 0 && self.budget.is_hopeless(namespace, bytes)) {
+            return None;
+        }
+        let near_max = self.budget.is_near_max(namespace);
+        let victim = if near_max { Some(namespace) } else { self.budget.largest(namespace, search.victims_below) }?;
+        let from = match self.budget.has_its_share(victim, stripe) {
+            true => stripe,
+            false => self.budget.richest(victim),
+        };
+        let what = if step < PATIENT_STEPS { Gives::Now } else { Gives::AtOnce };
+        let gives = self.budget.gives(victim, namespace, what);
+        let mut reclaimed = self.stripes[from].lock().reclaim(victim, now_ms, STEP_ENTRIES, gives);
+        if reclaimed.is_stuck {
+            reclaimed = self.reclaim_anywhere(victim, now_ms, gives);
+        }
+        if reclaimed.is_stuck {
+            if near_max || !self.budget.is_evictable(victim) {
+                return None;
+            }
+            // All its bytes are in open segments or on their way: the next largest.
+            search.victims_below = self.budget.surplus(victim);
+        }
+        Some(())
     }
 
     fn reclaim_anywhere(&self, victim: NamespaceId, now_ms: u64, gives: Gives) -> crate::stripe::Reclaimed {

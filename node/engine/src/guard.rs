@@ -6,6 +6,7 @@
 use crate::item::{Draft, HEADER_MAX, Layout, NEVER, TICK_MS, tick_of};
 use crate::journal::{Cause, Change, SlotRole};
 use crate::pages::Need;
+use crate::staged::Staged;
 use crate::stripe::{Found, Gives, Prepared, Stripe};
 use crate::table::Word;
 use crate::value::ValueRef;
@@ -155,6 +156,46 @@ impl<'a> Guard<'a> {
         };
         // It took the one before under this very lock.
         self.stripe.record(self.slot, change);
+    }
+
+    /// Stores a value that was staged, as [`Guard::set`] does; `gap`: where its head begins. Nothing of the value is copied.
+    pub(crate) fn set_staged(&mut self, staged: Staged, gap: usize, now_ms: u64) -> Result<(), Refused> {
+        let (namespace, now) = (staged.namespace(), tick_of(now_ms));
+        let bytes = &staged.bytes()[gap..];
+        let layout = Layout::read(bytes);
+        let (database, key, length) = (layout.database(bytes), bytes[layout.key()].to_vec(), layout.len());
+        let (hash, found) = self.present(database, &key, now_ms);
+        let is_journaled = self.stripe.role(self.slot) == SlotRole::Journaled;
+        if is_journaled {
+            let value = ValueRef::String(&bytes[layout.value()]);
+            let expires_at_ms = Some(layout.expires_at_ms(bytes)).filter(|at| *at != NEVER);
+            let change = Change::Set { database, key: &key, hash, value, expires_at_ms, namespace };
+            if !self.stripe.record(self.slot, change) {
+                return Err(Refused::Journal);
+            }
+        }
+        let target = match found {
+            Some(mut found) => {
+                self.stripe.touch(hash, &mut found, now);
+                match self.stripe.namespace_of(found.word) == namespace {
+                    true => self.stripe.present_target(&found),
+                    false => self.stripe.target(namespace, hash, length, now),
+                }
+            }
+            None => self.stripe.target(namespace, hash, length, now),
+        };
+        let Some(word) = self.stripe.adopt(target, hash, gap, staged) else {
+            if is_journaled {
+                self.take_back(database, &key, hash, namespace);
+            }
+            return Err(OutOfMemory.into());
+        };
+        match self.stripe.find(self.slot, hash, database, &key) {
+            Some(found) => self.stripe.replace(&found, word),
+            None => self.stripe.enter(self.slot, hash, word),
+        }
+        self.stripe.figures_of(namespace).sets += self.counts();
+        Ok(())
     }
 
     fn store(

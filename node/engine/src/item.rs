@@ -55,7 +55,39 @@ pub struct Draft<'a> {
     pub used: u32,
 }
 
+/// What an entry begins with, before its key and value.
+#[derive(Clone, Copy, Debug)]
+pub struct Head {
+    pub database: u16,
+    pub key_len: usize,
+    pub value_len: usize,
+    /// Unix milliseconds, or [`NEVER`].
+    pub expires_at_ms: u64,
+    pub used: u32,
+}
+
 impl Draft<'_> {
+    fn head(&self) -> Head {
+        let Draft { database, key, value, expires_at_ms, used } = *self;
+        Head { database, key_len: key.len(), value_len: value.len(), expires_at_ms, used }
+    }
+
+    /// Bytes it takes in a segment.
+    pub fn len(&self) -> usize {
+        self.head().len() + self.key.len() + self.value.len()
+    }
+
+    /// Writes it at the start of `to`, which must have room, and returns its length.
+    pub fn write(&self, to: &mut [u8]) -> usize {
+        let key_at = self.head().write(to);
+        let value_at = key_at + self.key.len();
+        to[key_at..value_at].copy_from_slice(self.key);
+        to[value_at..value_at + self.value.len()].copy_from_slice(self.value);
+        value_at + self.value.len()
+    }
+}
+
+impl Head {
     fn expiry_code(&self) -> u8 {
         match self.expires_at_ms {
             NEVER => 0,
@@ -64,31 +96,31 @@ impl Draft<'_> {
         }
     }
 
-    /// Bytes it takes in a segment.
+    /// Bytes of the head alone.
     pub fn len(&self) -> usize {
-        let key = if self.key.len() > 0xff { 4 } else { 1 };
-        let value = [1, 2, 4][usize::from(value_code(self.value.len()))];
+        let key = if self.key_len > 0xff { 4 } else { 1 };
+        let value = [1, 2, 4][usize::from(value_code(self.value_len))];
         let database = if self.database != 0 { 2 } else { 0 };
         let expiry = [0, 6, 8][usize::from(self.expiry_code())];
-        1 + key + value + 4 + database + expiry + self.key.len() + self.value.len()
+        1 + key + value + 4 + database + expiry
     }
 
     /// Writes it at the start of `to`, which must have room, and returns its length.
     pub fn write(&self, to: &mut [u8]) -> usize {
-        let (value, expiry) = (value_code(self.value.len()), self.expiry_code());
+        let (value, expiry) = (value_code(self.value_len), self.expiry_code());
         let mut shape = value | expiry << EXPIRY_SHIFT;
         let mut at = 1;
         let mut put = |bytes: &[u8]| {
             to[at..at + bytes.len()].copy_from_slice(bytes);
             at += bytes.len();
         };
-        if self.key.len() > 0xff {
+        if self.key_len > 0xff {
             shape |= LONG_KEY;
-            put(&(self.key.len() as u32).to_le_bytes());
+            put(&(self.key_len as u32).to_le_bytes());
         } else {
-            put(&[self.key.len() as u8]);
+            put(&[self.key_len as u8]);
         }
-        let length = (self.value.len() as u32).to_le_bytes();
+        let length = (self.value_len as u32).to_le_bytes();
         match value {
             0 => put(&length[..1]),
             1 => put(&length[..2]),
@@ -105,8 +137,6 @@ impl Draft<'_> {
             1 => put(&expires_at[..6]),
             _ => put(&expires_at),
         }
-        put(self.key);
-        put(self.value);
         to[0] = shape;
         at
     }

@@ -26,6 +26,7 @@
 //! ```text
 //!   lib      slots ─► stripes                       │ pages    memory from the system, counted by the page
 //!   guard    a command's lock on one stripe         │ item     how an entry lies in a segment
+//!   staged   a value that comes in pieces           │
 //!   stripe   segments of entries, one lock each     │ table    per slot: hash ─► where the entry lies
 //!   budget   limit, bounds, who gives               │ policy   who goes
 //!   journal  who decides about a slot, who is told  │
@@ -52,6 +53,7 @@ mod pages;
 mod policy;
 mod scan;
 pub mod sim;
+mod staged;
 mod stats;
 mod stripe;
 mod table;
@@ -61,6 +63,7 @@ pub use guard::{EntryRef, Guard};
 pub use journal::{Cause, Change, Journal, SlotRole};
 pub use policy::{Choice, Policy, UnknownPolicy};
 pub use scan::Visit;
+pub use staged::Staged;
 pub use stats::NamespaceFigures;
 pub use value::{Kind, Value, ValueRef};
 

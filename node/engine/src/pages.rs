@@ -11,6 +11,8 @@
 //!   granted + kept ≤ limit, always: before a fresh page would pass it, kept ones go back to the system
 //! ```
 //!
+//! A run may also be begun with nothing but addresses and grow into them, for what comes piece by piece.
+//!
 //! All `unsafe` code of the store is in this file; every other file works on the slices a run hands out. What is in the
 //! pages is their owners' business.
 
@@ -28,6 +30,9 @@ pub const PAGE: usize = 4096;
 /// Addresses reserved for each page of the limit. Runs of very different lengths can cut the range up; three quarters of it
 /// being free keeps a hole of any length around.
 const ADDRESSES_PER_PAGE: u64 = 4;
+
+/// Pages given back to the system in one go, at most: that takes the time of the pages, under a lock that all share.
+const PURGED_MAX: u32 = 256;
 
 /// Pages for so many bytes.
 pub fn pages_for(bytes: usize) -> u32 {
@@ -155,6 +160,8 @@ pub struct Run {
     base: NonNull<u8>,
     first: u32,
     pages: u32,
+    /// Addresses behind them that it may grow into; no memory is behind these.
+    reserved: u32,
 }
 
 // SAFETY: a run owns its pages alone, as a `Box<[u8]>` owns its bytes.
@@ -233,7 +240,21 @@ impl Arena {
         };
         self.granted_pages.store(granted, Relaxed);
         drop(holes);
-        Some(Run { arena: Arc::clone(self), base: self.mapping.address(first), first, pages })
+        Some(Run { arena: Arc::clone(self), base: self.mapping.address(first), first, pages, reserved: 0 })
+    }
+
+    /// A run that has no page yet and can grow to so many.
+    pub fn reserve(self: &Arc<Self>, pages: u32) -> Option<Run> {
+        let pages = pages.max(1);
+        let mut holes = self.holes.lock();
+        let first = holes.take_clean(pages).or_else(|| {
+            while holes.kept_pages > 0 {
+                holes.purge_one(&self.mapping);
+            }
+            holes.take_clean(pages)
+        })?;
+        drop(holes);
+        Some(Run { arena: Arc::clone(self), base: self.mapping.address(first), first, pages: 0, reserved: pages })
     }
 
     /// Counts memory that is allocated elsewhere against the limit, as a write's, until the charge is dropped.
@@ -251,10 +272,10 @@ impl Arena {
         Some(Charge { arena: Arc::clone(self), pages })
     }
 
-    /// Gives kept pages back to the system, at most so many runs of them; false when none was left.
-    pub fn purge_step(&self, runs: usize) -> bool {
+    /// Gives kept pages back to the system, at most so many times [`PURGED_MAX`]; false when none was left.
+    pub fn purge_step(&self, times: usize) -> bool {
         let mut holes = self.holes.lock();
-        for _ in 0..runs {
+        for _ in 0..times {
             if holes.kept_pages == 0 {
                 return false;
             }
@@ -263,11 +284,16 @@ impl Arena {
         true
     }
 
-    fn give_back(&self, first: u32, pages: u32) {
+    fn give_back(&self, first: u32, pages: u32, reserved: u32) {
         let mut holes = self.holes.lock();
         let granted = self.granted_pages.load(Relaxed);
         self.granted_pages.store(granted - u64::from(pages), Relaxed);
-        holes.add_kept(first, pages);
+        if pages > 0 {
+            holes.add_kept(first, pages);
+        }
+        if reserved > 0 {
+            holes.add_clean(first + pages, reserved);
+        }
     }
 }
 
@@ -306,16 +332,21 @@ impl Holes {
         Some(first)
     }
 
-    /// Gives back the longest kept run.
+    /// Gives back the longest kept run, or the end of it.
     fn purge_one(&mut self, mapping: &Mapping) {
         let Some(mut entry) = self.kept.last_entry() else { return };
-        let pages = *entry.key();
+        let length = *entry.key();
         let first = entry.get_mut().pop();
         if entry.get().is_empty() {
             entry.remove();
         }
-        let Some(first) = first else { return };
-        self.kept_pages -= u64::from(pages);
+        let Some(mut first) = first else { return };
+        self.kept_pages -= u64::from(length);
+        let pages = length.min(PURGED_MAX);
+        if length > pages {
+            self.add_kept(first, length - pages);
+            first += length - pages;
+        }
         // SAFETY: a kept run has no owner, so nobody refers to its memory.
         unsafe { mapping.purge(first, pages) };
         self.add_clean(first, pages);
@@ -388,15 +419,34 @@ impl Run {
     /// Gives the pages from here on back.
     pub fn truncate(&mut self, pages: u32) {
         if pages > 0 && pages < self.pages {
-            self.arena.give_back(self.first + pages, self.pages - pages);
-            self.pages = pages;
+            self.arena.give_back(self.first + pages, self.pages - pages, self.reserved);
+            (self.pages, self.reserved) = (pages, 0);
         }
+    }
+
+    /// Takes so many pages more of those it has addresses for; false: the limit or the addresses do not allow it. What is in
+    /// them is zeros, which the system writes when they are first touched.
+    pub fn grow(&mut self, pages: u32, need: Need) -> bool {
+        let arena = &self.arena;
+        let limit = if need == Need::Write { arena.soft_limit_pages } else { arena.limit_pages };
+        let mut holes = arena.holes.lock();
+        let granted = arena.granted_pages.load(Relaxed) + u64::from(pages);
+        if granted > limit || pages > self.reserved {
+            return false;
+        }
+        while holes.kept_pages > 0 && granted + holes.kept_pages > arena.limit_pages {
+            holes.purge_one(&arena.mapping);
+        }
+        arena.granted_pages.store(granted, Relaxed);
+        self.pages += pages;
+        self.reserved -= pages;
+        true
     }
 }
 
 impl Drop for Run {
     fn drop(&mut self) {
-        self.arena.give_back(self.first, self.pages);
+        self.arena.give_back(self.first, self.pages, self.reserved);
     }
 }
 
@@ -482,6 +532,29 @@ mod tests {
         assert!(arena.take(6, Need::Write).is_none() && arena.charge(6 * PAGE).is_none());
         drop(charge);
         assert!(arena.take(6, Need::Write).is_some());
+    }
+
+    #[test]
+    fn a_run_grows_within_its_addresses_and_the_limit_and_gives_all_back() {
+        let arena = Arena::new(MIB, 64 << 10);
+        let mut run = arena.reserve(100).expect("addresses");
+        assert_eq!((run.len(), arena.granted_bytes()), (0, 0));
+        let other = arena.take(200, Need::Write).expect("room");
+        assert!(run.grow(40, Need::Write) && !run.grow(1, Need::Write), "the rest is for reclaiming");
+        assert!(run.grow(16, Need::Reclaim) && !run.grow(1, Need::Reclaim));
+        run.bytes_mut().fill(7);
+        drop(other);
+        assert!(run.grow(44, Need::Write) && !run.grow(1, Need::Write), "no more addresses");
+        assert!(run.bytes()[..56 * PAGE].iter().all(|byte| *byte == 7), "it stayed where it was");
+        assert!(run.bytes()[56 * PAGE..].iter().all(|byte| *byte == 0));
+        assert!(arena.resident_bytes() <= MIB);
+        drop(run);
+        let mut run = arena.reserve(10).expect("addresses");
+        assert!(run.grow(4, Need::Write));
+        drop(run);
+        assert_eq!(arena.granted_bytes(), 0);
+        while arena.purge_step(1) {}
+        assert_eq!(arena.holes.lock().clean.len(), 1, "holes joined again");
     }
 
     #[test]

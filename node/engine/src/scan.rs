@@ -6,6 +6,7 @@
 //!
 //! ```text
 //!   cursor:  │ slot, 14 bits │ order, 8 │ tag, 16 │      below 2^38; 0 is both the start and the end
+//!   of a walk for a copy:  │ part, 26 bits │ as above │
 //! ```
 //!
 //! Locks are held for a part of one slot at a time. Slots without entries are passed over without a lock.
@@ -15,6 +16,7 @@ use crate::stripe::Stripe;
 use crate::table::{Word, order_of};
 use crate::value::ValueRef;
 use crate::{Engine, NamespaceId, item};
+use std::ops::Range;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Entries looked at for each that was asked for, at most: expired ones are not visited.
@@ -22,6 +24,11 @@ const LOOKS_PER_ENTRY: usize = 16;
 
 const TAG_BITS: u32 = 16;
 const ORDER_BITS: u32 = 8;
+const SLOT_MASK: u16 = (1 << 14) - 1;
+const PART_SHIFT: u32 = 38;
+
+/// What looking at an entry that is not wanted counts for in a walk.
+const LOOK_BYTES: usize = 64;
 
 /// An entry as a scan shows it.
 #[derive(Clone, Copy, Debug)]
@@ -129,37 +136,66 @@ impl Engine {
         u64::from(slot) << (TAG_BITS + ORDER_BITS)
     }
 
-    /// One step of a walk over the slots below `end_slot`, in all databases, expired entries included: visits entries until
-    /// they have `bytes_max` bytes of keys and values together, and those whose hashes agree with the last one's. Returns the
-    /// cursor for the next step; none after the last. An entry that is there during the whole walk is visited exactly once.
-    /// `visit` runs under a lock and must not call the engine.
+    /// One step of a walk over the slots below `end_slot`, in all databases, expired entries included: shows entries of the
+    /// namespaces that are `wanted`, longer values in parts of `part_bytes`, until they have `bytes_max` bytes of keys and
+    /// values together, and those whose hashes agree with the last one's. Returns the cursor for the next step; none after the
+    /// last. `visit` is told which bytes of the value are meant, runs under a lock, and must not call the engine.
+    ///
+    /// An entry that is there unchanged during the whole walk is visited exactly once, or once for each of its parts in their
+    /// order. Of one that changes meanwhile any parts may be met, of the value as it then is; the walk goes on behind it.
+    /// Entries whose hashes agree are walked side by side, one part of each at a time: so a part's number alone says how far the
+    /// walk is in all of them, whichever of them come and go.
     pub fn copy_slots(
         &self,
         cursor: u64,
         end_slot: u16,
-        bytes_max: usize,
-        visit: &mut dyn FnMut(Visit<'_>),
+        (bytes_max, part_bytes): (usize, usize),
+        wanted: &dyn Fn(NamespaceId) -> bool,
+        visit: &mut dyn FnMut(Visit<'_>, Range<usize>),
     ) -> Option<u64> {
+        let (bytes_max, part_bytes) = (bytes_max.max(1), part_bytes.max(1));
         let mut bytes = 0;
         let (mut tag, mut order) = (cursor as u16, (cursor >> TAG_BITS) as u8);
-        let mut slot = u16::try_from(cursor >> (TAG_BITS + ORDER_BITS)).ok()?;
+        let mut slot = (cursor >> (TAG_BITS + ORDER_BITS)) as u16 & SLOT_MASK;
+        let mut part = (cursor >> PART_SHIFT) as usize;
         while slot < end_slot.min(self.slots) {
             let stripe = self.stripes[self.stripe_of(slot)].lock();
             let (words, orders) = words_from(&stripe, slot, order, tag);
-            let mut last = None;
-            for word in words {
-                if last.is_some_and(|last| last != word.tag()) && bytes >= bytes_max {
-                    let place = u64::from(slot) << ORDER_BITS | u64::from(order);
-                    return Some(place << TAG_BITS | u64::from(word.tag()));
+            let place = u64::from(slot) << ORDER_BITS | u64::from(order);
+            for agreeing in words.chunk_by(|one, other| one.tag() == other.tag()) {
+                // What the walk was in the middle of may be gone.
+                part = if agreeing[0].tag() == tag { part } else { 0 };
+                loop {
+                    if bytes >= bytes_max {
+                        return Some((part as u64) << PART_SHIFT | place << TAG_BITS | u64::from(agreeing[0].tag()));
+                    }
+                    let mut parts_max = 1;
+                    for word in agreeing {
+                        let seen = Visit::of(&stripe, slot, *word);
+                        if !self.is_of_order(&seen, order, orders) {
+                            continue;
+                        }
+                        if !wanted(seen.namespace) {
+                            bytes += LOOK_BYTES;
+                            continue;
+                        }
+                        let length = seen.value.bytes() as usize;
+                        let parts = length.div_ceil(part_bytes).max(1);
+                        parts_max = parts_max.max(parts);
+                        if part < parts {
+                            let range = part * part_bytes..length.min((part + 1) * part_bytes);
+                            bytes += seen.key.len() + range.len();
+                            visit(seen, range);
+                        }
+                    }
+                    part += 1;
+                    if part >= parts_max {
+                        break;
+                    }
                 }
-                last = Some(word.tag());
-                let seen = Visit::of(&stripe, slot, word);
-                if self.is_of_order(&seen, order, orders) {
-                    bytes += seen.key.len() + seen.value.bytes() as usize;
-                    visit(seen);
-                }
+                part = 0;
             }
-            tag = 0;
+            (tag, part) = (0, 0);
             if orders == 1 || order == u8::MAX {
                 (slot, order) = (slot + 1, 0);
             } else {

@@ -22,6 +22,7 @@ use crate::item::{self, Draft, Layout, NEVER, Record};
 use crate::journal::{Cause, Change, SlotRole, Watch};
 use crate::pages::{Need, PAGE, Run, pages_for};
 use crate::policy::{Meta, Policy, QUEUES, QueueFigures, Replacement, Shared, Verdict};
+use crate::staged::Staged;
 use crate::stats::NamespaceFigures;
 use crate::table::{BUCKET_BYTES, Place, SEGMENTS_MAX, Tables, Word};
 use crate::{NAMESPACES, NamespaceId, TABLE_SHARE};
@@ -564,6 +565,25 @@ impl Stripe {
         let stored = (draft.key.len() + draft.value.len()) as u64;
         self.count_in(number, bytes as u32, stored, draft.database, draft.expires_at_ms, draft.key);
         Some(Word::new(hash, uses, number, offset))
+    }
+
+    /// Takes pages with an entry in them as a segment of their own, and returns its word; the table does not know it yet. The
+    /// entry begins after `gap` bytes of filler.
+    pub fn adopt(&mut self, target: (u8, u8), hash: u64, gap: usize, staged: Staged) -> Option<Word> {
+        let (namespace, (queue, uses)) = (staged.namespace(), target);
+        let run = staged.settle(self.number);
+        self.space(namespace).run_bytes += run.len() as u64;
+        let number = self.add_segment(run, namespace, queue)?;
+        self.segment_mut(number).len = gap as u32;
+        let word = Word::new(hash, uses, number, gap as u32);
+        let bytes = self.bytes_at(word);
+        let layout = Layout::read(bytes);
+        let (database, expires_at_ms) = (layout.database(bytes), layout.expires_at_ms(bytes));
+        let key = bytes[layout.key()].to_vec();
+        let stored = u64::from(layout.key_len() + layout.value_len());
+        self.count_in(number, layout.len() as u32, stored, database, expires_at_ms, &key);
+        self.seal(number);
+        Some(word)
     }
 
     /// Counts an entry that was appended to a segment.

@@ -217,7 +217,7 @@ fn a_walk_for_a_copy_meets_what_stays_once_and_no_more_at_a_time_than_asked() {
     let (mut cursor, mut turn) = (Some(Engine::cursor_of(first)), 0);
     while let Some(at) = cursor {
         let mut bytes = 0;
-        cursor = engine.copy_slots(at, end, 64 << 10, &mut |visit| {
+        cursor = engine.copy_slots(at, end, (64 << 10, 64 << 10), &|_| true, &mut |visit, _| {
             assert!((first..end).contains(&visit.slot));
             bytes += visit.key.len() + visit.value.bytes() as usize;
             *seen.entry(visit.key.to_vec()).or_default() += 1;

@@ -42,6 +42,8 @@ struct Sync {
     loaded: u64,
     /// What comes next.
     next: Next,
+    /// The end of the log when the host began to read the piece it reads now.
+    reads_as_of: Option<u64>,
     /// When something was sent or came back last. Time counts only while chunks are on their way: a host that reads late is
     /// not the learner's fault.
     progress_at: Duration,
@@ -204,7 +206,8 @@ impl Replica {
     fn flush_to(&mut self, index: usize, now: Duration, out: &mut Vec<Output>) {
         let (end, commit, term_start) = (self.log.last().seq, self.commit, self.term_start);
         let peer = &mut self.peers[index];
-        if !peer.is_wanted {
+        let is_read_for = |sync: &Sync| sync.reads_as_of.is_some();
+        if !peer.is_wanted || peer.sync.as_ref().is_some_and(is_read_for) {
             return;
         }
         let resends = now.saturating_sub(peer.sent_at) >= RESEND_AFTER;
@@ -344,7 +347,8 @@ impl Replica {
                 peer.lose();
                 (peer.floor, peer.sent) = (attempt + 1, end.seq);
                 let (start, next) = (end, Next::Reading);
-                peer.sync = Some(Sync { attempt, start, sent: 0, loaded: 0, next, progress_at: now });
+                let (reads_as_of, progress_at) = (None, now);
+                peer.sync = Some(Sync { attempt, start, sent: 0, loaded: 0, next, reads_as_of, progress_at });
                 out.push(Output::ReadChunk { to: from, attempt, cursor: None });
             }
             _ => {}
@@ -355,6 +359,20 @@ impl Replica {
     pub fn wants_chunk(&self, to: Member, attempt: u64) -> bool {
         let sync = self.peer(to).filter(|_| self.is_primary()).and_then(|peer| peer.sync.as_ref());
         sync.is_some_and(|sync| sync.attempt == attempt && sync.next == Next::Reading)
+    }
+
+    /// The host is about to read a piece that was asked for; false: it is not wanted any more. A host that reads while others
+    /// write must say so: until [`Replica::send_chunk`] the learner is sent no entries, for what is written meanwhile may be
+    /// missing in the piece, and would be undone by it.
+    pub fn begin_chunk(&mut self, to: Member, attempt: u64) -> bool {
+        let as_of = self.log.last().seq;
+        let is_wanted = self.wants_chunk(to, attempt);
+        if let Some(sync) = self.peers.iter_mut().filter(|peer| peer.member == to).find_map(|peer| peer.sync.as_mut())
+            && is_wanted
+        {
+            sync.reads_as_of = Some(as_of);
+        }
+        is_wanted
     }
 
     /// The piece that [`Output::ReadChunk`] asked for, of the store as it is now. `next`: where the one after it begins; none:
@@ -371,18 +389,24 @@ impl Replica {
         if !self.wants_chunk(to, attempt) {
             return;
         }
-        let as_of = self.log.last().seq;
+        let last = self.log.last().seq;
         let Some(index) = self.index_of(to) else { return };
         let Some(sync) = self.peers[index].sync.as_mut() else { return };
+        let reads_as_of = sync.reads_as_of.take();
+        // The piece has all that was written before it was read, and nothing that was written after now.
+        let as_of = reads_as_of.unwrap_or(last);
         if sync.sent == sync.loaded {
             sync.progress_at = now;
         }
-        let end = next.is_none().then_some(as_of);
+        let end = next.is_none().then_some(last);
         let body = Body::Chunk { attempt, index: sync.sent, start: sync.start, as_of, state, end };
         sync.sent += 1;
         sync.next = next.map_or(Next::Nothing, Next::From);
         out.push(Output::Send(to, self.message(body)));
         self.read_on(index, out);
+        if reads_as_of.is_some_and(|as_of| as_of < last) {
+            self.flush_to(index, now, out);
+        }
     }
 
     fn read_on(&mut self, index: usize, out: &mut Vec<Output>) {

@@ -366,6 +366,27 @@ fn so_many_chunks_are_on_their_way_and_a_slow_host_does_not_end_a_sync() {
 }
 
 #[test]
+fn what_is_written_while_a_piece_is_read_comes_after_it() {
+    let mut primary = Primary::new(&[1], &[2]);
+    primary.write(1);
+    primary.hear(0, 2, behind(3));
+    primary.chunk(0, 2, 3, Some(10));
+    primary.hear(1, 2, Body::Loaded { attempt: 3, index: 0 });
+    assert!(primary.replica.begin_chunk(member(2), 3) && !primary.replica.begin_chunk(member(2), 2));
+    primary.write(1);
+    assert_eq!(appended(&primary.tick(100)), Vec::<Vec<u64>>::new(), "the piece may not have it");
+    let out = primary.chunk(101, 2, 3, None);
+    let (chunk, rest) = out.split_first().expect("the piece");
+    let of_chunk = |output: &Output| match output {
+        Output::Send(_, Message { body: Body::Chunk { as_of, end, .. }, .. }) => Some((*as_of, *end)),
+        _ => None,
+    };
+    assert_eq!(of_chunk(chunk), Some((1, Some(2))), "nor may it lack it");
+    assert_eq!(appended(rest), [[2]]);
+    assert!(!primary.replica.begin_chunk(member(2), 3), "nothing is to be read");
+}
+
+#[test]
 fn what_a_copy_said_before_its_sync_does_not_count() {
     let mut primary = Primary::new(&[1], &[2]);
     let last = primary.write(1);

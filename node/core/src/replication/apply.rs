@@ -4,7 +4,8 @@
 //! Keys are called near before they are needed, of many messages at a time: a copied write would otherwise wait for memory at
 //! each step. Left out: when something is due, which the machines say.
 
-use super::{Partition, Piece, Rest, effect, wire};
+use super::staging::Stagings;
+use super::{Partition, Piece, Rest, effect, walk, wire};
 use crate::Node;
 use crate::view::View;
 use bytes::Bytes;
@@ -13,6 +14,7 @@ use dcache_cluster::replication::{Output, Replica};
 use dcache_engine::{Engine, ValueRef, charge};
 use dcache_protocol::{NodeId, PartitionId, Slot};
 use effect::Effect;
+use parking_lot::MutexGuard;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Bytes of entries in one piece of a full sync, about.
@@ -32,6 +34,8 @@ pub(super) struct Applier<'a> {
     pub now_ms: u64,
     pub partition: &'a Partition,
     pub me: NodeId,
+    /// The partition's values that are not whole yet.
+    pub stagings: MutexGuard<'a, Stagings>,
 }
 
 impl Applier<'_> {
@@ -43,23 +47,28 @@ impl Applier<'_> {
     }
 
     /// Does what another copy did, from its bytes. False: there was no room for something that other copies have.
-    fn apply_bytes(&self, bytes: &[u8]) -> bool {
+    fn apply_bytes(&mut self, bytes: &[u8]) -> bool {
         let (addressee, bytes) = effect::addressed(bytes);
         match Effect::decode(bytes) {
             Some(effect) if addressee.is_none() => self.apply(effect),
             // Nobody else has it: what finds no room is gone, as if it had been evicted before.
-            Some(effect) if addressee == Some(self.me) => self.apply(effect) || true,
+            Some(effect) if addressee == Some(self.me) => {
+                self.apply(effect);
+                true
+            }
             _ => true,
         }
     }
 
     /// Does what another copy did. False: there was no room, and the key has no value here now.
-    pub fn apply(&self, effect: Effect<'_>) -> bool {
+    pub fn apply(&mut self, effect: Effect<'_>) -> bool {
         let Applier { engine, view, now_ms, partition, .. } = *self;
         if effect.place().is_some_and(|(_, slot, _)| !partition.slots().contains(&slot)) {
             return true;
         }
+        self.stagings.note(&effect);
         match effect {
+            Effect::Part { .. } => self.stagings.apply(effect, engine, view, now_ms),
             Effect::Set { database, slot, key, value, expires_at_ms } => {
                 let namespace = view.namespace_of(database, key);
                 let bytes = charge(key.len(), value.len() as u64);
@@ -100,10 +109,12 @@ fn place_of(engine: &Engine, effect: &[u8]) -> Option<(u16, u64)> {
 
 impl Node {
     /// False: there was no room for something.
-    pub(super) fn carry_out(&self, partition: &Partition, changes: Vec<Output>) -> bool {
+    /// `applied_term`: of the last entry that will be in the store then.
+    pub(super) fn carry_out(&self, partition: &Partition, changes: Vec<Output>, applied_term: u64) -> bool {
         let view = self.view();
-        let (me, now_ms) = (self.config.id, self.unix_ms());
-        let applier = Applier { engine: &self.engine, view: &view, now_ms, partition, me };
+        let (me, now_ms, stagings) = (self.config.id, self.unix_ms(), partition.stagings.lock());
+        let mut applier = Applier { engine: &self.engine, view: &view, now_ms, partition, me, stagings };
+        applier.stagings.note_term(applied_term);
         let mut all_fit = true;
         for change in changes {
             match change {
@@ -116,9 +127,12 @@ impl Node {
                         run.iter().for_each(|effect| all_fit &= applier.apply_bytes(effect));
                     }
                 }
-                Output::Clear => partition.slots().for_each(|slot| {
-                    self.engine.clear_slot(slot);
-                }),
+                Output::Clear => {
+                    applier.stagings.clear();
+                    partition.slots().for_each(|slot| {
+                        self.engine.clear_slot(slot);
+                    });
+                }
                 Output::Load(piece) => {
                     for effect in effect::of_piece(&piece) {
                         all_fit &= applier.apply(effect);
@@ -182,7 +196,9 @@ impl Node {
         self.replication.throttle.spend(bytes);
         let slots = partition.slots;
         let (first, end) = (Engine::cursor_of(slots.first.number()), Engine::cursor_of(slots.last.number() + 1));
-        let read = next.map_or(100, |next| next.saturating_sub(first) * 100 / (end - first).max(1));
+        // Above the place of an entry is that of a part of it.
+        let place = |cursor: u64| cursor & ((1 << 38) - 1);
+        let read = next.map_or(100, |next| place(next).saturating_sub(first) * 100 / (end - first).max(1));
         // What is not copied is read after all else.
         let percent = if self.replication.has_uncopied() { 50 * half + read / 2 } else { read };
         partition.progress.fetch_max(percent.min(99) as u8, Relaxed);
@@ -207,21 +223,18 @@ impl Node {
         }
         let (first, end) = (partition.slots.first.number(), partition.slots.last.number() + 1);
         let (mut is_told, mut bytes) = (true, 0);
+        let wanted = |namespace| !self.replication.is_replicated(namespace);
         let next = self.replication.has_uncopied().then(|| {
             let cursor = rest.cursor.unwrap_or_else(|| Engine::cursor_of(first));
-            self.engine.copy_slots(cursor, end, PIECE_BYTES, &mut |entry| {
-                if !self.replication.is_replicated(entry.namespace) {
-                    let place = (entry.database, entry.slot);
-                    let effect = Effect::set(place, entry.key, entry.value, entry.expires_at_ms);
-                    bytes += effect.len_max();
-                    let told = self.replication.append(rest.partition, partition, None, Some(rest.to.node), effect);
-                    is_told &= told.is_some();
-                }
+            walk::walk(&self.engine, cursor, end, PIECE_BYTES, &wanted, &mut |_, effect| {
+                bytes += effect.len_max();
+                let told = self.replication.append(rest.partition, partition, None, Some(rest.to.node), effect);
+                is_told &= told.is_some();
             })
         });
         if !is_told {
-            // It is not written to for a moment: the same again then.
-            self.replication.rests.lock().push_back(rest);
+            // It is not written to for a moment. From the beginning then: a part that is told twice ends its value.
+            self.replication.rests.lock().push_back(Rest { cursor: None, ..rest });
             return;
         }
         self.note_read(partition, next.flatten(), bytes, 1);
@@ -230,19 +243,20 @@ impl Node {
 
     fn read_piece(&self, piece: Piece) {
         let Some(partition) = self.replication.of(piece.partition) else { return };
-        let wants = |replica: &Replica| replica.wants_chunk(piece.to, piece.attempt);
-        if !partition.state.lock().replica.as_ref().is_some_and(wants) {
-            return;
+        let begins = |replica: &mut Replica| replica.begin_chunk(piece.to, piece.attempt);
+        {
+            // Not while the partition is being emptied: that is in the log already, and not done.
+            let _order = partition.order.lock();
+            if !partition.state.lock().replica.as_mut().is_some_and(begins) {
+                return;
+            }
         }
         let mut bytes = Vec::new();
         let cursor = piece.cursor.unwrap_or_else(|| Engine::cursor_of(partition.slots.first.number()));
-        let next = self.engine.copy_slots(cursor, partition.slots.last.number() + 1, PIECE_BYTES, &mut |entry| {
-            if self.replication.is_replicated(entry.namespace) {
-                effect::push_to_piece(
-                    Effect::set((entry.database, entry.slot), entry.key, entry.value, entry.expires_at_ms),
-                    &mut bytes,
-                );
-            }
+        let end_slot = partition.slots.last.number() + 1;
+        let wanted = |namespace| self.replication.is_replicated(namespace);
+        let next = walk::walk(&self.engine, cursor, end_slot, PIECE_BYTES, &wanted, &mut |_, effect| {
+            effect::push_to_piece(effect, &mut bytes);
         });
         self.note_read(partition, next, bytes.len(), 0);
         self.step(piece.partition, partition, |replica, now, out| {

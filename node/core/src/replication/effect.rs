@@ -5,12 +5,14 @@
 //!  remove   2 │ database u16 │ slot u16 │ key
 //!  expiry   3 │ database u16 │ slot u16 │ expires at ms u64, 0 never │ key
 //!  clear    4 │ database u16, 0xffff all
+//!  part     5 │ database u16 │ slot u16 │ expires at ms u64, 0 never │ total u64 │ offset u64 │ key length u32 │ key │ bytes
 //!  for      6 │ node u64 │ one of the above
 //! ```
 //!
-//! Integers are little-endian. The slot is the key's, said so that nobody computes it again. Every effect is absolute: done twice, or after what it already contains, it changes nothing
-//! more. Which namespace a key is in is not said: that follows from the key wherever it arrives. What is for one node is nothing
-//! to all others: entries of namespaces without copies go along with a partition that moves, and into no backup.
+//! Integers are little-endian. The slot is the key's, said so that nobody computes it again. Every effect is absolute: done twice,
+//! or after what it already contains, it changes nothing more. Which namespace a key is in is not said: that follows from the key
+//! wherever it arrives. Parts change nothing until the last of them has come (`staging.rs`). What is for one node is nothing to
+//! all others: entries of namespaces without copies go along with a partition that moves, and into no backup.
 
 use bytes::BufMut;
 use dcache_engine::ValueRef;
@@ -23,7 +25,7 @@ const ALL: u16 = u16::MAX;
 const NEVER: u64 = 0;
 
 /// One effect, borrowed from its bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Effect<'a> {
     Set {
         database: u16,
@@ -47,6 +49,16 @@ pub enum Effect<'a> {
     Clear {
         database: Option<u16>,
     },
+    /// Bytes of a value that is too long to be told at once: from `offset` on, of `total`. The last of them completes it.
+    Part {
+        database: u16,
+        slot: u16,
+        key: &'a [u8],
+        expires_at_ms: Option<u64>,
+        total: u64,
+        offset: u64,
+        bytes: &'a [u8],
+    },
 }
 
 impl<'a> Effect<'a> {
@@ -66,7 +78,8 @@ impl<'a> Effect<'a> {
         match *self {
             Effect::Set { database, slot, key, .. }
             | Effect::Remove { database, slot, key }
-            | Effect::Expiry { database, slot, key, .. } => Some((database, slot, key)),
+            | Effect::Expiry { database, slot, key, .. }
+            | Effect::Part { database, slot, key, .. } => Some((database, slot, key)),
             Effect::Clear { .. } => None,
         }
     }
@@ -77,6 +90,7 @@ impl<'a> Effect<'a> {
             Effect::Set { key, value, .. } => 17 + key.len() + value.len(),
             Effect::Remove { key, .. } | Effect::Expiry { key, .. } => 13 + key.len(),
             Effect::Clear { .. } => 3,
+            Effect::Part { key, bytes, .. } => 33 + key.len() + bytes.len(),
         }
     }
 
@@ -109,6 +123,17 @@ impl<'a> Effect<'a> {
                 out.put_u8(4);
                 out.put_u16_le(database.unwrap_or(ALL));
             }
+            Effect::Part { database, slot, key, expires_at_ms, total, offset, bytes } => {
+                out.put_u8(5);
+                out.put_u16_le(*database);
+                out.put_u16_le(*slot);
+                out.put_u64_le(expiry(expires_at_ms));
+                out.put_u64_le(*total);
+                out.put_u64_le(*offset);
+                out.put_u32_le(key.len() as u32);
+                out.put_slice(key);
+                out.put_slice(bytes);
+            }
         }
     }
 
@@ -136,6 +161,17 @@ impl<'a> Effect<'a> {
             }
             4 if rest.is_empty() => {
                 Some(Effect::Clear { database: Some(database).filter(|database| *database != ALL) })
+            }
+            5 => {
+                let (slot, rest) = slot_of(rest)?;
+                let (expires_at_ms, rest) = expiry_of(rest)?;
+                let (total, rest) = rest.split_first_chunk::<8>()?;
+                let (offset, rest) = rest.split_first_chunk::<8>()?;
+                let (length, rest) = rest.split_first_chunk::<4>()?;
+                let (key, bytes) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+                let (total, offset) = (u64::from_le_bytes(*total), u64::from_le_bytes(*offset));
+                let is_within = offset.checked_add(bytes.len() as u64)? <= total;
+                is_within.then_some(Effect::Part { database, slot, key, expires_at_ms, total, offset, bytes })
             }
             _ => None,
         }
@@ -199,7 +235,7 @@ pub fn of_piece(mut piece: &[u8]) -> impl Iterator<Item = Effect<'_>> {
 mod tests {
     use super::*;
 
-    fn some() -> [Effect<'static>; 7] {
+    fn some() -> [Effect<'static>; 9] {
         [
             Effect::Set { database: 0, slot: 1, key: b"k", value: b"", expires_at_ms: None },
             Effect::Set { database: 15, slot: 16383, key: b"", value: b"value", expires_at_ms: Some(u64::MAX) },
@@ -208,7 +244,13 @@ mod tests {
             Effect::Expiry { database: 1, slot: 700, key: b"key", expires_at_ms: None },
             Effect::Clear { database: None },
             Effect::Clear { database: Some(2) },
+            part(7, 3, b"mid"),
+            part(u64::MAX, u64::MAX, b""),
         ]
+    }
+
+    fn part(total: u64, offset: u64, bytes: &[u8]) -> Effect<'_> {
+        Effect::Part { database: 2, slot: 9, key: b"key", expires_at_ms: Some(8), total, offset, bytes }
     }
 
     #[test]
@@ -217,6 +259,7 @@ mod tests {
         for effect in some() {
             let mut bytes = Vec::new();
             effect.encode(&mut bytes);
+            assert!(bytes.len() <= effect.len_max(), "{effect:?}");
             assert_eq!(Effect::decode(&bytes), Some(effect));
             push_to_piece(effect, &mut piece);
         }
@@ -245,5 +288,10 @@ mod tests {
             assert_eq!(Effect::decode(bytes), None, "{bytes:?}");
         }
         assert_eq!(of_piece(b"\xff\xff\xff\xffx").count(), 0);
+        for beyond in [part(5, 3, b"mid"), part(u64::MAX, u64::MAX, b"x"), part(0, 1, b"")] {
+            let mut bytes = Vec::new();
+            beyond.encode(&mut bytes);
+            assert_eq!(Effect::decode(&bytes), None, "{beyond:?}");
+        }
     }
 }

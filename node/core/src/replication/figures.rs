@@ -2,6 +2,7 @@
 
 use super::Copy;
 use super::apply::PIECE_BYTES;
+use super::walk::walk;
 use crate::Node;
 use dcache_cluster::replication::Replica;
 use dcache_engine::Engine;
@@ -112,13 +113,11 @@ impl Node {
         let (mut digest, end) = (0u64, partition.slots.last.number() + 1);
         let mut next = Some(Engine::cursor_of(partition.slots.first.number()));
         while let Some(cursor) = next {
-            next = self.engine.copy_slots(cursor, end, PIECE_BYTES, &mut |entry| {
-                if self.replication.is_replicated(entry.namespace) {
-                    let mut hasher = DefaultHasher::new();
-                    let value = entry.value.as_string().unwrap_or_default();
-                    (entry.database, entry.key, value, entry.expires_at_ms).hash(&mut hasher);
-                    digest ^= hasher.finish();
-                }
+            let wanted = |namespace| self.replication.is_replicated(namespace);
+            next = walk(&self.engine, cursor, end, PIECE_BYTES, &wanted, &mut |_, effect| {
+                let mut hasher = DefaultHasher::new();
+                effect.hash(&mut hasher);
+                digest ^= hasher.finish();
             });
         }
         Some(digest)

@@ -290,7 +290,9 @@ impl Stripe {
                 _ => (queue, word.uses()),
             }
         };
-        let is_alone = self.segment(number).items == 1 && offset == 0 && self.gets_own_segment(namespace, length);
+        // What was staged begins behind the room its header did not need.
+        let is_first = (offset as usize) < item::HEADER_MAX;
+        let is_alone = self.segment(number).items == 1 && is_first && self.gets_own_segment(namespace, length);
         if is_alone {
             self.move_whole(number, queue);
             self.tables.set(place, word.with_uses(uses));
