@@ -29,7 +29,10 @@
 
 mod copies;
 
+#[cfg(test)]
+pub(crate) use copies::least_new;
 pub use copies::place_copies;
+pub(crate) use copies::{Around, place_copies_around, shares_of_copies, zone_cap};
 
 use crate::ring::Ring;
 use dcache_protocol::{NodeId, PartitionId};
@@ -140,25 +143,39 @@ pub fn place(partitions: u16, nodes: &[Candidate], today: &[Assignment]) -> Vec<
     }
     let mut primary: Vec<Option<NodeId>> =
         (0..count).map(|p| today.get(p).and_then(|a| a.primary).filter(|node| by_id.contains_key(node))).collect();
-    let mut held: BTreeMap<NodeId, u16> = by_id.keys().map(|id| (*id, 0)).collect();
-    for node in primary.iter().flatten() {
-        *held.entry(*node).or_default() += 1;
-    }
-    let quotas = quotas(partitions, nodes, &held);
+    let quotas = quotas(partitions, nodes, &held(&primary));
+    settle(&mut primary, nodes, &quotas);
+    primary.into_iter().map(|primary| Assignment { primary, backups: Vec::new() }).collect()
+}
+
+/// How many partitions each node holds that holds any.
+pub(crate) fn held(primary: &[Option<NodeId>]) -> BTreeMap<NodeId, u16> {
+    let mut held = BTreeMap::new();
+    primary.iter().flatten().for_each(|node| *held.entry(*node).or_default() += 1);
+    held
+}
+
+/// Takes partitions from nodes above their quotas, and gives these and the free ones to those below. What nodes without a quota
+/// hold stays theirs. The quotas add up to the number of all other partitions.
+pub(crate) fn settle(primary: &mut [Option<NodeId>], nodes: &[Candidate], quotas: &BTreeMap<NodeId, u16>) {
+    let now = held(primary);
+    let mut held: BTreeMap<NodeId, u16> =
+        quotas.keys().map(|node| (*node, now.get(node).copied().unwrap_or_default())).collect();
     // From left to right, so that a giver sees what its neighbour gave and gives beside it.
     let mut met = BTreeSet::new();
-    let givers: Vec<NodeId> = primary.iter().copied().flatten().filter(|node| met.insert(*node)).collect();
+    let is_first = |node: &NodeId| quotas.contains_key(node) && met.insert(*node);
+    let givers: Vec<NodeId> = primary.iter().copied().flatten().filter(is_first).collect();
     for node in givers {
         let surplus = held[&node].saturating_sub(quotas[&node]);
         let takers = |other: &NodeId| held.get(other) < quotas.get(other);
-        release(&mut primary, node, usize::from(surplus), takers);
+        release(primary, node, usize::from(surplus), takers);
         held.insert(node, held[&node] - surplus);
     }
     let mut room: BTreeMap<NodeId, usize> =
         quotas.iter().map(|(node, quota)| (*node, usize::from(quota - held[node]))).collect();
-    let ring = Ring::new(by_id.values().filter(|node| room[&node.id] > 0).map(|node| (node.id, node.weight)));
-    fill(&mut primary, &ring, &mut room);
-    primary.into_iter().map(|primary| Assignment { primary, backups: Vec::new() }).collect()
+    let has_room = |node: &&&Candidate| room.get(&node.id).is_some_and(|room| *room > 0);
+    let ring = Ring::new(distinct(nodes).values().filter(has_room).map(|node| (node.id, node.weight)));
+    fill(primary, &ring, &mut room);
 }
 
 /// What changes between two tables, in the order of partitions.

@@ -13,32 +13,88 @@
 
 use super::{Assignment, Candidate, distinct};
 use dcache_protocol::NodeId;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// The table with the copies added: `copies` of each partition, its primary among them, as far as there are nodes. `today`:
 /// where copies are now.
 pub fn place_copies(table: &[Assignment], nodes: &[Candidate], copies: usize, today: &[Assignment]) -> Vec<Assignment> {
-    let mut flow = Flow::new(table, nodes, copies, today);
+    place_copies_around(table, nodes, copies, today, &Around::default())
+}
+
+/// What is not to be touched when copies are placed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Around {
+    /// Partitions that stay as they are today.
+    pub fixed: BTreeSet<usize>,
+    /// Zones of the copies that a partition keeps on other nodes than those copies are placed on.
+    pub elsewhere: BTreeMap<usize, Vec<String>>,
+}
+
+impl Around {
+    /// Copies a partition is to have on the nodes that copies are placed on, so many at all and so many nodes given.
+    fn wanted(&self, partition: usize, copies: usize, nodes: usize) -> usize {
+        let elsewhere = self.elsewhere.get(&partition).map_or(0, Vec::len);
+        copies.saturating_sub(elsewhere).clamp(1, nodes.max(1))
+    }
+}
+
+/// As [`place_copies`], around what must not be touched.
+pub(crate) fn place_copies_around(
+    table: &[Assignment],
+    nodes: &[Candidate],
+    copies: usize,
+    today: &[Assignment],
+    around: &Around,
+) -> Vec<Assignment> {
+    let mut flow = Flow::new(table, nodes, copies, today, around);
     flow.keep();
     flow.fill();
     flow.table(table)
 }
 
-/// Parts of a total by weight, none above its cap, as whole numbers. Remainders go to those that hold more than their part,
+/// How many copies each node is to hold, its primaries among them; `primaries`: how many it is to be primary of.
+pub(crate) fn shares_of_copies(
+    nodes: &[Candidate],
+    copies: usize,
+    today: &[Assignment],
+    around: &Around,
+    primaries: &BTreeMap<NodeId, u16>,
+) -> BTreeMap<NodeId, u64> {
+    let ground = Ground::new(nodes, copies, today.len(), today, around);
+    let mut floors: Vec<u64> =
+        ground.nodes.iter().map(|node| primaries.get(node).copied().unwrap_or_default().into()).collect();
+    for partition in &around.fixed {
+        ground.backups_today(today, *partition).into_iter().for_each(|node| floors[node] += 1);
+    }
+    let shares = ground.shares(&floors);
+    ground.nodes.into_iter().zip(shares).collect()
+}
+
+/// Copies of a partition that one zone may hold at most, so that all find a place.
+pub(crate) fn zone_cap(nodes: &[Candidate], copies: usize) -> usize {
+    Ground::new(nodes, copies, 0, &[], &Around::default()).zone_cap
+}
+
+/// Parts of a total by weight, none above its cap nor below its floor, as whole numbers. Remainders go to those that hold more than their part,
 /// then to the largest, then to the first.
 fn shares(total: u64, wanted: &[Wanted]) -> Vec<u64> {
     let mut parts = vec![None; wanted.len()];
-    // Who would get more than its cap gets that, and the others share the rest.
+    // Who would get less than its floor or more than its cap gets that, and the others share the rest.
     loop {
         let taken: u64 = parts.iter().flatten().sum();
         let open = || wanted.iter().zip(&parts).enumerate().filter(|(_, (_, part))| part.is_none());
         let weight: u64 = open().map(|(_, (wanted, _))| wanted.weight).sum();
         let left = total.saturating_sub(taken);
-        let full: Vec<usize> = open()
-            .filter(|(_, (wanted, _))| left * wanted.weight > wanted.cap * weight)
-            .map(|(index, _)| index)
+        let low: Vec<(usize, u64)> = open()
+            .filter(|(_, (wanted, _))| left * wanted.weight < wanted.floor * weight)
+            .map(|(index, (wanted, _))| (index, wanted.floor))
             .collect();
-        if full.is_empty() {
+        let full: Vec<(usize, u64)> = open()
+            .filter(|(_, (wanted, _))| left * wanted.weight > wanted.cap * weight)
+            .map(|(index, (wanted, _))| (index, wanted.cap))
+            .collect();
+        let bound = if low.is_empty() { full } else { low };
+        if bound.is_empty() {
             let mut order: Vec<(bool, u64, usize)> = Vec::new();
             let mut sum = 0;
             let floors: Vec<(usize, u64)> =
@@ -55,12 +111,13 @@ fn shares(total: u64, wanted: &[Wanted]) -> Vec<u64> {
             rounded_up.for_each(|(_, _, index)| parts[index] = parts[index].map(|part: u64| part + 1));
             return parts.into_iter().flatten().collect();
         }
-        full.into_iter().for_each(|index| parts[index] = Some(wanted[index].cap));
+        bound.into_iter().for_each(|(index, part)| parts[index] = Some(part));
     }
 }
 
 struct Wanted {
     weight: u64,
+    floor: u64,
     cap: u64,
     held: u64,
 }
@@ -76,6 +133,92 @@ enum Place {
     Node(usize),
 }
 
+/// Nodes and zones by number, and how much they may hold.
+struct Ground {
+    nodes: Vec<NodeId>,
+    number_of: BTreeMap<NodeId, usize>,
+    weights: Vec<u64>,
+    zone_of: Vec<usize>,
+    zone_names: Vec<String>,
+    /// Copies of a partition in one zone at most, the primary's included.
+    zone_cap: usize,
+    partitions: usize,
+    /// Copies of all partitions on these nodes.
+    total: u64,
+    /// Copies each node has today.
+    held: Vec<u64>,
+}
+
+impl Ground {
+    fn new(nodes: &[Candidate], copies: usize, partitions: usize, today: &[Assignment], around: &Around) -> Ground {
+        let by_id = distinct(nodes);
+        let ids: Vec<NodeId> = by_id.keys().copied().collect();
+        let mut names: Vec<String> = by_id.values().map(|node| node.zone.clone()).collect();
+        names.sort_unstable();
+        names.dedup();
+        let zone_of: Vec<usize> = by_id.values().map(|node| names.partition_point(|name| *name < node.zone)).collect();
+        let bounded = copies.clamp(1, ids.len().max(1));
+        let sizes: Vec<usize> = (0..names.len()).map(|zone| zone_of.iter().filter(|of| **of == zone).count()).collect();
+        let fits = |cap: &usize| sizes.iter().map(|size| (*size).min(*cap)).sum::<usize>() >= bounded;
+        let zone_cap = (bounded.div_ceil(names.len().max(1))..=bounded).find(fits).unwrap_or(bounded);
+        let mut ground = Ground {
+            number_of: ids.iter().enumerate().map(|(number, id)| (*id, number)).collect(),
+            weights: by_id.values().map(|node| u64::from(node.weight)).collect(),
+            held: vec![0; ids.len()],
+            nodes: ids,
+            zone_of,
+            zone_names: names,
+            zone_cap,
+            partitions,
+            total: 0,
+        };
+        for partition in 0..partitions {
+            let numbers = today.get(partition).map(|today| ground.numbers(today)).unwrap_or_default();
+            ground.total += match around.fixed.contains(&partition) {
+                true => numbers.len(),
+                false => around.wanted(partition, copies, ground.nodes.len()),
+            } as u64;
+            numbers.into_iter().for_each(|node| ground.held[node] += 1);
+        }
+        ground
+    }
+
+    fn numbers(&self, assignment: &Assignment) -> Vec<usize> {
+        let all = assignment.primary.iter().chain(&assignment.backups);
+        all.filter_map(|id| self.number_of.get(id).copied()).collect()
+    }
+
+    fn backups_today(&self, today: &[Assignment], partition: usize) -> Vec<usize> {
+        let backups = today.get(partition).map(|today| today.backups.as_slice()).unwrap_or_default();
+        backups.iter().filter_map(|id| self.number_of.get(id).copied()).collect()
+    }
+
+    /// Copies each node is to hold, no fewer than its floor: by zones first, then inside each.
+    fn shares(&self, floors: &[u64]) -> Vec<u64> {
+        let in_zone = |zone: usize| (0..self.nodes.len()).filter(move |node| self.zone_of[*node] == zone);
+        let of_zones: Vec<Wanted> = (0..self.zone_names.len())
+            .map(|zone| Wanted {
+                weight: in_zone(zone).map(|node| self.weights[node]).sum(),
+                floor: in_zone(zone).map(|node| floors[node]).sum(),
+                cap: (self.zone_cap.min(in_zone(zone).count()) * self.partitions) as u64,
+                held: in_zone(zone).map(|node| self.held[node]).sum(),
+            })
+            .collect();
+        let mut parts = vec![0; self.nodes.len()];
+        for (zone, total) in shares(self.total, &of_zones).into_iter().enumerate() {
+            let wanted = |node: usize| Wanted {
+                weight: self.weights[node],
+                floor: floors[node],
+                cap: self.partitions as u64,
+                held: self.held[node],
+            };
+            let of_nodes: Vec<Wanted> = in_zone(zone).map(wanted).collect();
+            in_zone(zone).zip(shares(total, &of_nodes)).for_each(|(node, share)| parts[node] = share);
+        }
+        parts
+    }
+}
+
 /// Partitions, zones and nodes by number.
 struct Flow {
     nodes: Vec<NodeId>,
@@ -86,75 +229,51 @@ struct Flow {
     /// Further copies a node may take.
     room: Vec<usize>,
     /// Further copies of each partition.
-    wanted: usize,
+    wanted: Vec<usize>,
     primary: Vec<Option<usize>>,
     /// Nodes that have the partition's data now.
     today: Vec<Vec<usize>>,
+    /// Zones of copies on other nodes, which stay there.
+    elsewhere: Vec<Vec<usize>>,
     backups: Vec<Vec<usize>>,
-    /// Partitions by node, in no order.
+    /// Partitions by node, in no order; those that stay as they are are none of them.
     held: Vec<Vec<usize>>,
 }
 
 impl Flow {
-    fn new(table: &[Assignment], nodes: &[Candidate], copies: usize, today: &[Assignment]) -> Flow {
-        let by_id = distinct(nodes);
-        let ids: Vec<NodeId> = by_id.keys().copied().collect();
-        let number_of: BTreeMap<NodeId, usize> = ids.iter().enumerate().map(|(number, id)| (*id, number)).collect();
-        let mut names: Vec<&str> = by_id.values().map(|node| node.zone.as_str()).collect();
-        names.sort_unstable();
-        names.dedup();
-        let zone_of: Vec<usize> =
-            by_id.values().map(|node| names.partition_point(|name| *name < node.zone.as_str())).collect();
-        let copies = copies.clamp(1, ids.len().max(1));
-        let (partitions, zones) = (table.len(), names.len());
-        let sizes: Vec<usize> = (0..zones).map(|zone| zone_of.iter().filter(|of| **of == zone).count()).collect();
-        let fits = |cap: &usize| sizes.iter().map(|size| (*size).min(*cap)).sum::<usize>() >= copies;
-        let zone_cap = (copies.div_ceil(zones.max(1))..=copies).find(fits).unwrap_or(copies);
-
-        let numbers = |assignment: &Assignment| -> Vec<usize> {
-            let all = assignment.primary.iter().chain(&assignment.backups);
-            all.filter_map(|id| number_of.get(id).copied()).collect()
-        };
-        let primary: Vec<Option<usize>> =
-            table.iter().map(|assignment| number_of.get(&assignment.primary?).copied()).collect();
-        let today: Vec<Vec<usize>> = (0..partitions).map(|p| today.get(p).map(numbers).unwrap_or_default()).collect();
-
-        let count = |nodes: &mut dyn Iterator<Item = usize>| {
-            let mut counts = vec![0u64; ids.len()];
-            nodes.for_each(|node| counts[node] += 1);
-            counts
-        };
-        let primaries = count(&mut primary.iter().flatten().copied());
-        let held = count(&mut today.iter().flatten().copied());
-        let weights: Vec<u64> = by_id.values().map(|node| u64::from(node.weight)).collect();
-        let (of, all) = (&zone_of, ids.len());
-        let in_zone = |zone: usize| (0..all).filter(move |node| of[*node] == zone);
-        let of_zones: Vec<Wanted> = (0..zones)
-            .map(|zone| Wanted {
-                weight: in_zone(zone).map(|node| weights[node]).sum(),
-                cap: (zone_cap.min(sizes[zone]) * partitions) as u64,
-                held: in_zone(zone).map(|node| held[node]).sum(),
-            })
-            .collect();
-        let mut room = vec![0; ids.len()];
-        for (zone, total) in shares((partitions * copies) as u64, &of_zones).into_iter().enumerate() {
-            let wanted = |node: usize| Wanted { weight: weights[node], cap: partitions as u64, held: held[node] };
-            let of_nodes: Vec<Wanted> = in_zone(zone).map(wanted).collect();
-            for (node, share) in in_zone(zone).zip(shares(total, &of_nodes)) {
-                room[node] = share.saturating_sub(primaries[node]) as usize;
-            }
+    fn new(table: &[Assignment], nodes: &[Candidate], copies: usize, today: &[Assignment], around: &Around) -> Flow {
+        let partitions = table.len();
+        let ground = Ground::new(nodes, copies, partitions, today, around);
+        let number_of = |id: &NodeId| ground.number_of.get(id).copied();
+        let primary: Vec<Option<usize>> = table.iter().map(|assignment| number_of(&assignment.primary?)).collect();
+        let mut floors = vec![0u64; ground.nodes.len()];
+        primary.iter().flatten().for_each(|node| floors[*node] += 1);
+        let mut backups = vec![Vec::new(); partitions];
+        for partition in &around.fixed {
+            backups[*partition] = ground.backups_today(today, *partition);
+            backups[*partition].iter().for_each(|node| floors[*node] += 1);
         }
+        let room =
+            ground.shares(&floors).into_iter().zip(&floors).map(|(share, floor)| share.saturating_sub(*floor) as usize);
+        let wanted = |partition: usize| match around.fixed.contains(&partition) {
+            true => backups[partition].len(),
+            false => around.wanted(partition, copies, ground.nodes.len()) - 1,
+        };
+        let zone = |name: &String| ground.zone_names.binary_search(name).ok();
+        let zones =
+            |partition: usize| around.elsewhere.get(&partition).into_iter().flatten().filter_map(zone).collect();
         Flow {
-            held: vec![Vec::new(); ids.len()],
-            backups: vec![Vec::new(); partitions],
-            wanted: copies - 1,
-            nodes: ids,
-            zone_of,
-            zones,
-            zone_cap,
-            room,
+            room: room.collect(),
+            wanted: (0..partitions).map(wanted).collect(),
+            today: (0..partitions).map(|p| today.get(p).map(|all| ground.numbers(all)).unwrap_or_default()).collect(),
+            elsewhere: (0..partitions).map(zones).collect(),
+            held: vec![Vec::new(); ground.nodes.len()],
+            zones: ground.zone_names.len(),
+            zone_cap: ground.zone_cap,
+            zone_of: ground.zone_of,
+            nodes: ground.nodes,
             primary,
-            today,
+            backups,
         }
     }
 
@@ -164,7 +283,8 @@ impl Flow {
 
     fn in_zone(&self, partition: usize, zone: usize) -> usize {
         let copies = self.primary[partition].iter().chain(&self.backups[partition]);
-        copies.filter(|node| self.zone_of[**node] == zone).count()
+        let elsewhere = self.elsewhere[partition].iter().filter(|other| **other == zone).count();
+        elsewhere + copies.filter(|node| self.zone_of[**node] == zone).count()
     }
 
     fn cost(&self, partition: usize, node: usize) -> i32 {
@@ -187,7 +307,11 @@ impl Flow {
             for node in self.today[partition].clone() {
                 let has_room = self.held[node].len() < self.room[node];
                 let fits = self.in_zone(partition, self.zone_of[node]) < self.zone_cap;
-                if self.backups[partition].len() < self.wanted && has_room && fits && self.is_free(partition, node) {
+                if self.backups[partition].len() < self.wanted[partition]
+                    && has_room
+                    && fits
+                    && self.is_free(partition, node)
+                {
                     self.add(partition, node);
                 }
             }
@@ -198,7 +322,7 @@ impl Flow {
 
     fn fill(&mut self) {
         for partition in 0..self.backups.len() {
-            while self.backups[partition].len() < self.wanted && self.put(partition) {}
+            while self.backups[partition].len() < self.wanted[partition] && self.put(partition) {}
         }
         self.complete(true);
     }
@@ -225,7 +349,7 @@ impl Flow {
             if !may_move && !self.today[partition].iter().any(stays) {
                 continue;
             }
-            while self.backups[partition].len() < self.wanted {
+            while self.backups[partition].len() < self.wanted[partition] {
                 let Some(path) = self.cheapest(partition, may_move) else { break };
                 self.follow(&path);
             }
@@ -322,6 +446,18 @@ impl Flow {
         };
         table.iter().enumerate().map(whole).collect()
     }
+}
+
+/// Copies that must be made whoever is primary, the shares of nodes and zones being kept to.
+#[cfg(test)]
+pub(crate) fn least_new(nodes: &[Candidate], copies: usize, today: &[Assignment]) -> usize {
+    let nobody = vec![Assignment::default(); today.len()];
+    let mut flow = Flow::new(&nobody, nodes, copies, today, &Around::default());
+    flow.wanted.fill(copies.min(flow.nodes.len()));
+    flow.keep();
+    flow.fill();
+    let new = |partition: usize| flow.backups[partition].iter().filter(|node| flow.cost(partition, **node) > 0).count();
+    (0..today.len()).map(new).sum()
 }
 
 #[cfg(test)]
