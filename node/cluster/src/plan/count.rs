@@ -70,7 +70,12 @@ fn assignment(holders: &[NodeId]) -> Assignment {
 }
 
 /// The primary, then those that have a copy already in the order they would take over, then the others.
-fn holders(situation: &Situation, number: usize, primary: Option<NodeId>, mut others: Vec<NodeId>) -> Vec<NodeId> {
+pub(super) fn holders(
+    situation: &Situation,
+    number: usize,
+    primary: Option<NodeId>,
+    mut others: Vec<NodeId>,
+) -> Vec<NodeId> {
     if situation.is_fixed(number) {
         return situation.today[number].clone();
     }
