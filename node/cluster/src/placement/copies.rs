@@ -100,9 +100,37 @@ pub(crate) fn zone_cap(nodes: &[Candidate], copies: usize) -> usize {
     Ground::new(nodes, copies, 0, &[], &Around::default()).zone_cap
 }
 
+/// What nodes of these weights and zones are to hold of a total of copies, of which a zone can hold so much at most.
+pub(crate) fn targets(nodes: &[Candidate], total: u64, most_in_zone: u64, floors: &[u64]) -> Vec<u64> {
+    let mut zones: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (number, node) in nodes.iter().enumerate() {
+        zones.entry(&node.zone).or_default().push(number);
+    }
+    let sum = |of: &dyn Fn(usize) -> u64, members: &[usize]| members.iter().map(|number| of(*number)).sum();
+    let weight = |number: usize| u64::from(nodes[number].weight);
+    let of_zones: Vec<Wanted> = zones
+        .values()
+        .map(|members| Wanted {
+            weight: sum(&weight, members),
+            floor: sum(&|number| floors[number], members),
+            cap: most_in_zone.max(sum(&|number| floors[number], members)),
+            held: 0,
+        })
+        .collect();
+    let mut targets = vec![0; nodes.len()];
+    for (members, total) in zones.values().zip(shares(total, &of_zones)) {
+        let wanted =
+            |number: &usize| Wanted { weight: weight(*number), floor: floors[*number], cap: u64::MAX, held: 0 };
+        let of_nodes: Vec<Wanted> = members.iter().map(wanted).collect();
+        members.iter().zip(shares(total, &of_nodes)).for_each(|(number, share)| targets[*number] = share);
+    }
+    targets
+}
+
 /// Parts of a total by weight, none above its cap nor below its floor, as whole numbers. Remainders go to those that hold more than their part,
 /// then to the largest, then to the first.
 fn shares(total: u64, wanted: &[Wanted]) -> Vec<u64> {
+    let product = |a: u64, b: u64| u128::from(a) * u128::from(b);
     let mut parts = vec![None; wanted.len()];
     // Who would get less than its floor or more than its cap gets that, and the others share the rest.
     loop {
@@ -111,21 +139,22 @@ fn shares(total: u64, wanted: &[Wanted]) -> Vec<u64> {
         let weight: u64 = open().map(|(_, (wanted, _))| wanted.weight).sum();
         let left = total.saturating_sub(taken);
         let low: Vec<(usize, u64)> = open()
-            .filter(|(_, (wanted, _))| left * wanted.weight < wanted.floor * weight)
+            .filter(|(_, (wanted, _))| product(left, wanted.weight) < product(wanted.floor, weight))
             .map(|(index, (wanted, _))| (index, wanted.floor))
             .collect();
         let full: Vec<(usize, u64)> = open()
-            .filter(|(_, (wanted, _))| left * wanted.weight > wanted.cap * weight)
+            .filter(|(_, (wanted, _))| product(left, wanted.weight) > product(wanted.cap, weight))
             .map(|(index, (wanted, _))| (index, wanted.cap))
             .collect();
         let bound = if low.is_empty() { full } else { low };
         if bound.is_empty() {
             let mut order: Vec<(bool, u64, usize)> = Vec::new();
             let mut sum = 0;
-            let floors: Vec<(usize, u64)> =
-                open().map(|(index, (wanted, _))| (index, left * wanted.weight / weight.max(1))).collect();
+            let floors: Vec<(usize, u64)> = open()
+                .map(|(index, (wanted, _))| (index, (product(left, wanted.weight) / u128::from(weight.max(1))) as u64))
+                .collect();
             for (index, floor) in floors {
-                let remainder = left * wanted[index].weight % weight.max(1);
+                let remainder = (product(left, wanted[index].weight) % u128::from(weight.max(1))) as u64;
                 sum += floor;
                 parts[index] = Some(floor);
                 order.push((wanted[index].held > floor, remainder, index));
@@ -288,6 +317,7 @@ struct Flow {
     nodes: Vec<NodeId>,
     zone_of: Vec<usize>,
     zones: usize,
+    nodes_in: Vec<Vec<usize>>,
     /// Copies of a partition in one zone at most, the primary's included.
     zone_cap: usize,
     /// Further copies a node may take.
@@ -333,6 +363,9 @@ impl Flow {
             elsewhere: (0..partitions).map(zones).collect(),
             held: vec![Vec::new(); ground.nodes.len()],
             zones: ground.zone_names.len(),
+            nodes_in: (0..ground.zone_names.len())
+                .map(|zone| (0..ground.nodes.len()).filter(|node| ground.zone_of[*node] == zone).collect())
+                .collect(),
             zone_cap: ground.zone_cap,
             zone_of: ground.zone_of,
             nodes: ground.nodes,
@@ -489,7 +522,7 @@ impl Flow {
                     }
                 };
                 match may_move {
-                    true => (0..self.nodes.len()).for_each(&mut to),
+                    true => self.nodes_in[zone].iter().copied().for_each(&mut to),
                     // Only these cost nothing.
                     false => self.today[partition].iter().copied().for_each(&mut to),
                 }

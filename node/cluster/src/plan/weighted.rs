@@ -1,7 +1,7 @@
 //! The table in which every node has its share of bytes or of requests, not of partitions.
 //!
 //! Bytes are those of all copies a node holds; requests are those of its primaries, since these answer them. A node's target is
-//! its part of the total by weight. To hit it exactly would be a packing problem, and figures change while partitions move, so
+//! its part of the total by weight, of bytes as far as its zone may hold so many copies. To hit it exactly would be a packing problem, and figures change while partitions move, so
 //! a node has its share when it is within 5 % of it, or within what partitions have on average, whichever is more.
 //!
 //! It is a greedy search that ends: first what must move goes, the largest first, to the node that has least for its weight (R.
@@ -20,7 +20,7 @@
 use super::count::holders;
 use super::situation::Situation;
 use super::{Balance, Load, NodeId};
-use crate::placement::zone_cap;
+use crate::placement::{targets, zone_cap};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How far from its share a node may be, in percent of it.
@@ -232,7 +232,7 @@ impl<'a> Table<'a> {
         let weight = |number: usize| i128::from(self.situation.nodes[number].weight);
         let weights: i128 = (0..self.nodes.len()).map(weight).sum();
         let mut giants = Vec::new();
-        let mut floor = vec![0i128; self.nodes.len()];
+        let mut floor = vec![0u64; self.nodes.len()];
         let mut copies = 0i128;
         for partition in 0..self.after.len() {
             for node in self.after[partition].clone() {
@@ -240,36 +240,35 @@ impl<'a> Table<'a> {
                 let value = self.value(partition, node);
                 copies += i128::from(self.gives(partition, node));
                 if value * weights > total * weight(number) {
-                    floor[number] += value;
+                    floor[number] += value as u64;
                     self.giants.insert(partition);
                     let percent = ((value * 200 + total) / (total * 2)) as u64;
                     giants.push(Giant { partition, node, percent, by: self.by });
                 } else if self.situation.is_fixed(partition) {
-                    floor[number] += value;
+                    floor[number] += value as u64;
                 }
             }
         }
         let giant_at = |at: &mut BTreeSet<usize>| at.retain(|partition| !self.giants.contains(partition));
         self.at.iter_mut().for_each(giant_at);
-        let mut bound: BTreeMap<usize, i128> = BTreeMap::new();
-        loop {
-            let open: Vec<usize> = (0..self.nodes.len()).filter(|number| !bound.contains_key(number)).collect();
-            let left = total - bound.values().sum::<i128>();
-            let weights: i128 = open.iter().map(|number| weight(*number)).sum();
-            let low: Vec<usize> =
-                open.iter().copied().filter(|number| floor[*number] * weights > left * weight(*number)).collect();
-            if low.is_empty() {
-                for number in open {
-                    self.target[number] = left * weight(number) / weights;
-                }
-                break;
-            }
-            bound.extend(low.into_iter().map(|number| (number, floor[number])));
-        }
-        bound.into_iter().for_each(|(number, target)| self.target[number] = target);
+        self.target = targets(&self.situation.nodes, total as u64, self.most_in_zone(total), &floor)
+            .into_iter()
+            .map(i128::from)
+            .collect();
         let mean = total / copies.max(1);
         self.tolerance = self.target.iter().map(|target| (target * TOLERANCE_PERCENT / 100).max(mean)).collect();
         giants
+    }
+
+    /// What one zone can hold: a partition has so many copies there at most, but its primary can be anywhere.
+    fn most_in_zone(&self, total: i128) -> u64 {
+        match self.by {
+            Balance::Load => total as u64,
+            Balance::Memory | Balance::Count => {
+                let bytes: u64 = (0..self.after.len()).map(|partition| self.load.of(partition).bytes).sum();
+                bytes.saturating_mul(self.zone_cap as u64)
+            }
+        }
     }
 
     /// How much more than its target a node has.
@@ -278,13 +277,20 @@ impl<'a> Table<'a> {
     }
 
     fn even_out(&mut self) {
-        // Nodes for which nothing can be done, until something changes.
+        // Nodes for which nothing can be done, though others may have changed since: these are looked at again at the end.
         let mut stuck: BTreeSet<usize> = BTreeSet::new();
+        let mut is_changed = false;
         // Each step brings nodes nearer to their targets, so they end; the bound is for when they would not.
         for _ in 0..8 * self.after.len() {
             let outside = |number: &usize| self.excess(*number).abs() - self.tolerance[*number];
             let worst = (0..self.nodes.len()).filter(|number| outside(number) > 0 && !stuck.contains(number));
-            let Some(worst) = worst.max_by_key(|number| (outside(number), std::cmp::Reverse(*number))) else { return };
+            let Some(worst) = worst.max_by_key(|number| (outside(number), std::cmp::Reverse(*number))) else {
+                if !std::mem::take(&mut is_changed) || stuck.is_empty() {
+                    return;
+                }
+                stuck.clear();
+                continue;
+            };
             let is_giver = self.excess(worst) > 0;
             let mut others: Vec<usize> =
                 (0..self.nodes.len()).filter(|number| (self.excess(*number) > 0) != is_giver).collect();
@@ -297,7 +303,9 @@ impl<'a> Table<'a> {
                 stuck.insert(worst);
                 continue;
             };
-            stuck.clear();
+            is_changed = true;
+            stuck.remove(&giver);
+            stuck.remove(&taker);
             match step {
                 Step::One(partition) => self.shift(partition, giver, taker),
                 Step::Exchange(goes, comes) => {
