@@ -221,7 +221,8 @@ impl Search {
         (self.costs[place], self.before[place]) = (cost, before);
     }
 
-    fn is_vain(&mut self) {
+    /// The search reached no node with room.
+    fn give_up(&mut self) {
         self.reached.iter().for_each(|place| self.is_dead[*place] = true);
     }
 }
@@ -498,7 +499,7 @@ impl Flow {
         let cost_of = |node: &usize| search.costs[self.index(Place::Node(*node))];
         let reached = |node: &usize| has_room(*node) && cost_of(node) < i32::MAX;
         let Some(end) = end.or_else(|| (0..self.nodes.len()).filter(reached).min_by_key(cost_of)) else {
-            search.is_vain();
+            search.give_up();
             return None;
         };
         let mut path = vec![Place::Node(end)];

@@ -1,8 +1,9 @@
 //! The table in which every node has its share of bytes or of requests, not of partitions.
 //!
 //! Bytes are those of all copies a node holds; requests are those of its primaries, since these answer them. A node's target is
-//! its part of the total by weight, of bytes as far as its zone may hold so many copies. To hit it exactly would be a packing problem, and figures change while partitions move, so
-//! a node has its share when it is within 5 % of it, or within what partitions have on average, whichever is more.
+//! its part of the total by weight, of bytes as far as its zone may hold so many copies. To hit it exactly would be a packing
+//! problem, and figures change while partitions move, so a node has its share when it is within 5 % of it, or within what
+//! partitions have on average, whichever is more.
 //!
 //! It is a greedy search that ends: first what must move goes, the largest first, to the node that has least for its weight (R.
 //! Graham's longest processing time first, 1969). Then, as long as a node is not within its bounds, one partition goes from a
