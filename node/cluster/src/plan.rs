@@ -32,6 +32,7 @@ mod situation;
 mod weighted;
 
 pub use check::check;
+pub use situation::node_named;
 
 use crate::metadata::Metadata;
 use dcache_protocol::operation::{Balance, OperationKind, Plan, PlanRequest, PlannedMove};

@@ -154,7 +154,7 @@ fn named(metadata: &Metadata, request: &PlanRequest) -> Result<Vec<NodeId>, Plan
 }
 
 /// The node of that name, or the names most like it.
-pub(super) fn node_named<'a>(metadata: &'a Metadata, name: &str) -> Result<&'a NodeRecord, PlanError> {
+pub fn node_named<'a>(metadata: &'a Metadata, name: &str) -> Result<&'a NodeRecord, PlanError> {
     let found = metadata.nodes.values().find(|node| node.name == name);
     found.ok_or_else(|| {
         let mut near: Vec<&str> = metadata.nodes.values().map(|node| node.name.as_str()).collect();
