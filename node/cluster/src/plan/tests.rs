@@ -2,26 +2,15 @@
 
 use super::*;
 use crate::failover::{Configuration, Registry};
+use crate::metadata::tests as fixtures;
 use crate::placement::{Assignment, Candidate, place, place_copies};
 use dcache_protocol::control::ClusterSpec;
-use dcache_protocol::{Addresses, Incarnation, NodeRecord, NodeState};
+use dcache_protocol::{Incarnation, NodeRecord, NodeState};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
 fn node(id: u64, zone: &str) -> NodeRecord {
-    NodeRecord {
-        id: NodeId(id),
-        name: format!("n{id}"),
-        zone: zone.into(),
-        weight: 100,
-        addresses: Addresses::default(),
-        incarnation: Incarnation(1),
-        state: NodeState::Up,
-        version: "0.1.0".into(),
-        memory_bytes: 1 << 30,
-        share: Share::Full,
-        maintenance_until_unix_ms: 0,
-    }
+    NodeRecord { zone: zone.into(), ..fixtures::node(id, 1) }
 }
 
 fn zone_of(id: u64, zones: &[&str]) -> String {
@@ -39,16 +28,8 @@ fn cluster(partitions: u16, copies: u8, nodes: Vec<NodeRecord>) -> Metadata {
     let mut metadata = Metadata {
         name: "test".into(),
         partitions,
-        epoch: Epoch(7),
         nodes: nodes.into_iter().map(|node| (node.id, node)).collect(),
-        spec: Some(ClusterSpec {
-            name: "test".into(),
-            partitions,
-            copies,
-            rebuild_after_ms: 60_000,
-            nodes: Vec::new(),
-            namespaces: Vec::new(),
-        }),
+        spec: fixtures::cluster(3).spec.map(|spec| ClusterSpec { partitions, copies, ..spec }),
         ..Metadata::empty()
     };
     let holders = |all: &Assignment| all.primary.iter().chain(&all.backups).copied().collect::<Vec<_>>();
@@ -448,8 +429,9 @@ fn a_plan_is_checked_by_what_it_says() {
     let moves = with(&|plan| plan.moves.truncate(3)).expect("a part of it is a plan too");
     assert_eq!(moves.len(), 3);
     assert_eq!(moves[0].from, tables(&metadata)[moves[0].partition.index()]);
-    let stale = with(&|plan| plan.epoch = Epoch(6)).expect_err("is stale");
-    assert_eq!(stale, PlanError::Stale { planned: Epoch(6), now: Epoch(7), partition: None });
+    let (planned, now) = (Epoch(topology_of(&metadata).0 + 1), topology_of(&metadata));
+    let stale = with(&|plan| plan.epoch = planned).expect_err("is stale");
+    assert_eq!(stale, PlanError::Stale { planned, now, partition: None });
     let moved = with(&|plan| plan.moves[0].from.reverse()).expect_err("is stale");
     assert!(matches!(moved, PlanError::Stale { partition: Some(_), .. }), "{moved}");
     assert!(matches!(with(&|plan| plan.moves[0].to[0] = "n9".into()), Err(PlanError::NoSuchNode { .. })));
