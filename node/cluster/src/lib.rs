@@ -1,5 +1,5 @@
 //! Agreement, as state machines: what the cluster agrees on ([`metadata`]), who is up ([`membership`]), and where partitions go
-//! ([`ring`], [`placement`]).
+//! ([`ring`], [`placement`]), and what moves to get them there ([`plan`]).
 //! Everything here is pure: no I/O, no clock, no randomness, no async; deterministic containers only.
 
 pub mod events;

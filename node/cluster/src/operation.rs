@@ -17,7 +17,7 @@
 //! as many moves may be under way, and none at the least; when it is below again, one more each time it is looked
 //! (additive increase, multiplicative decrease; V. Jacobson, "Congestion avoidance and control", SIGCOMM 1988).
 //!
-//! Left out: what moves (the planner), how one partition moves ([`crate::replication`]).
+//! Left out: what moves ([`crate::plan`]), how one partition moves ([`crate::replication`]).
 
 use crate::failover::Configuration;
 use crate::metadata::{Command, Metadata, Step};

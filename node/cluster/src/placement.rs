@@ -29,10 +29,8 @@
 
 mod copies;
 
-#[cfg(test)]
-pub(crate) use copies::least_new;
 pub use copies::place_copies;
-pub(crate) use copies::{Around, place_copies_around, shares_of_copies, zone_cap};
+pub(crate) use copies::{Around, place_copies_around, place_holders, shares_of_copies, targets, zone_cap};
 
 use crate::ring::Ring;
 use dcache_protocol::{NodeId, PartitionId};

@@ -29,6 +29,7 @@ mod order;
 mod roles;
 mod shares;
 mod situation;
+mod weighted;
 
 pub use check::check;
 pub use situation::node_named;
@@ -90,11 +91,11 @@ impl Load {
 /// Why there is no plan, or why one cannot be carried out. The operator's to mend.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
-    #[error("a {0} has no moves to plan")]
+    #[error("operations of kind {0} have no moves to plan")]
     NotPlanned(OperationKind),
     #[error("there is no node {name:?}{}", did_you_mean(near))]
     NoSuchNode { name: String, near: Vec<String> },
-    #[error("there is no partition {0}: they are numbered 0 to {1}")]
+    #[error("there is no partition {}: they are numbered 0 to {}", .0.0, .1)]
     NoSuchPartition(PartitionId, u16),
     /// Names where there are to be none, or none where there are to be some.
     #[error("{0}")]
@@ -103,7 +104,7 @@ pub enum PlanError {
     Down(String),
     #[error("nothing is left to hold what {0} holds: no other node is up that is to hold partitions")]
     NobodyLeft(String),
-    #[error("partition {partition} is pinned, and {node} is to give up its copy of it: leave out the pin")]
+    #[error("partition {} is pinned, and {node} is to give up its copy of it: leave out the pin", partition.0)]
     Pinned { partition: PartitionId, node: String },
     #[error("{}", stale(*planned, *now, *partition))]
     Stale { planned: Epoch, now: Epoch, partition: Option<PartitionId> },
@@ -118,7 +119,7 @@ fn did_you_mean(near: &[String]) -> String {
 
 fn stale(planned: Epoch, now: Epoch, partition: Option<PartitionId>) -> String {
     let what = match partition {
-        Some(partition) => format!("partition {partition} is not where the plan says it is"),
+        Some(partition) => format!("partition {} is not where the plan says it is", partition.0),
         None => format!("the plan was made for topology {}, and it is {} now", planned.0, now.0),
     };
     format!("{what}: make the plan anew")
@@ -134,12 +135,24 @@ pub fn plan(metadata: &Metadata, load: &Load, request: &PlanRequest) -> Result<P
     let situation = Situation::of(metadata, request)?;
     let mut warnings = situation.warnings(metadata);
     warnings.extend(shares::unanswered(metadata, load, &situation));
-    let after = count::place(&situation);
     let name = |node: &NodeId| metadata.nodes.get(node).map(|node| node.name.clone()).unwrap_or_default();
+    let after = match request.by {
+        Balance::Count => count::place(&situation),
+        Balance::Memory | Balance::Load => match weighted::place(&situation, load, request.by) {
+            Some(weighted) => {
+                warnings.extend(weighted.giants.iter().map(|giant| giant.warning(name)));
+                weighted.after
+            }
+            None => {
+                warnings.push(format!("nothing is known to balance by {} with: balanced by count", request.by));
+                count::place(&situation)
+            }
+        },
+    };
     let changed: Vec<usize> =
         (0..after.len()).filter(|partition| !is_same(&situation.today[*partition], &after[*partition])).collect();
     let ordered = order::of(&changed, &situation.today, &after, load);
-    warnings.extend(ordered.hot.iter().map(|hot| hot.warning(&name)));
+    warnings.extend(ordered.hot.iter().map(|hot| hot.warning(name)));
     let planned = |partition: &usize| PlannedMove {
         partition: PartitionId(*partition as u16),
         from: situation.today[*partition].iter().map(&name).collect(),
@@ -199,3 +212,6 @@ fn id_of(plan: &Plan) -> String {
     let _ = write!(hash, "{:?}", Plan { id: String::new(), ..plan.clone() });
     format!("{:08x}", (hash.0 >> 32) as u32 ^ hash.0 as u32)
 }
+
+#[cfg(test)]
+mod tests;

@@ -70,14 +70,67 @@ pub(crate) fn shares_of_copies(
     ground.nodes.into_iter().zip(shares).collect()
 }
 
+/// Holders of all copies, whoever of them is primary: as few new ones as there can be while each node holds its share.
+pub(crate) fn place_holders(
+    nodes: &[Candidate],
+    copies: usize,
+    today: &[Assignment],
+    around: &Around,
+    shares: &BTreeMap<NodeId, u64>,
+) -> Vec<Vec<NodeId>> {
+    let nobody = vec![Assignment::default(); today.len()];
+    let mut flow = Flow::new(&nobody, nodes, copies, today, around);
+    flow.room = flow.nodes.iter().map(|node| shares.get(node).copied().unwrap_or_default() as usize).collect();
+    for partition in 0..today.len() {
+        if around.fixed.contains(&partition) {
+            flow.backups[partition] = flow.today[partition].clone();
+            flow.today[partition].iter().for_each(|node| flow.room[*node] = flow.room[*node].saturating_sub(1));
+            flow.wanted[partition] = flow.backups[partition].len();
+        } else {
+            flow.wanted[partition] += 1;
+        }
+    }
+    flow.keep();
+    flow.fill();
+    flow.table(&nobody).into_iter().map(|holders| holders.backups).collect()
+}
+
 /// Copies of a partition that one zone may hold at most, so that all find a place.
 pub(crate) fn zone_cap(nodes: &[Candidate], copies: usize) -> usize {
     Ground::new(nodes, copies, 0, &[], &Around::default()).zone_cap
 }
 
+/// What nodes of these weights and zones are to hold of a total of copies, of which a zone can hold so much at most.
+pub(crate) fn targets(nodes: &[Candidate], total: u64, most_in_zone: u64, floors: &[u64]) -> Vec<u64> {
+    let mut zones: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (number, node) in nodes.iter().enumerate() {
+        zones.entry(&node.zone).or_default().push(number);
+    }
+    let sum = |of: &dyn Fn(usize) -> u64, members: &[usize]| members.iter().map(|number| of(*number)).sum();
+    let weight = |number: usize| u64::from(nodes[number].weight);
+    let of_zones: Vec<Wanted> = zones
+        .values()
+        .map(|members| Wanted {
+            weight: sum(&weight, members),
+            floor: sum(&|number| floors[number], members),
+            cap: most_in_zone.max(sum(&|number| floors[number], members)),
+            held: 0,
+        })
+        .collect();
+    let mut targets = vec![0; nodes.len()];
+    for (members, total) in zones.values().zip(shares(total, &of_zones)) {
+        let wanted =
+            |number: &usize| Wanted { weight: weight(*number), floor: floors[*number], cap: u64::MAX, held: 0 };
+        let of_nodes: Vec<Wanted> = members.iter().map(wanted).collect();
+        members.iter().zip(shares(total, &of_nodes)).for_each(|(number, share)| targets[*number] = share);
+    }
+    targets
+}
+
 /// Parts of a total by weight, none above its cap nor below its floor, as whole numbers. Remainders go to those that hold more than their part,
 /// then to the largest, then to the first.
 fn shares(total: u64, wanted: &[Wanted]) -> Vec<u64> {
+    let product = |a: u64, b: u64| u128::from(a) * u128::from(b);
     let mut parts = vec![None; wanted.len()];
     // Who would get less than its floor or more than its cap gets that, and the others share the rest.
     loop {
@@ -86,21 +139,22 @@ fn shares(total: u64, wanted: &[Wanted]) -> Vec<u64> {
         let weight: u64 = open().map(|(_, (wanted, _))| wanted.weight).sum();
         let left = total.saturating_sub(taken);
         let low: Vec<(usize, u64)> = open()
-            .filter(|(_, (wanted, _))| left * wanted.weight < wanted.floor * weight)
+            .filter(|(_, (wanted, _))| product(left, wanted.weight) < product(wanted.floor, weight))
             .map(|(index, (wanted, _))| (index, wanted.floor))
             .collect();
         let full: Vec<(usize, u64)> = open()
-            .filter(|(_, (wanted, _))| left * wanted.weight > wanted.cap * weight)
+            .filter(|(_, (wanted, _))| product(left, wanted.weight) > product(wanted.cap, weight))
             .map(|(index, (wanted, _))| (index, wanted.cap))
             .collect();
         let bound = if low.is_empty() { full } else { low };
         if bound.is_empty() {
             let mut order: Vec<(bool, u64, usize)> = Vec::new();
             let mut sum = 0;
-            let floors: Vec<(usize, u64)> =
-                open().map(|(index, (wanted, _))| (index, left * wanted.weight / weight.max(1))).collect();
+            let floors: Vec<(usize, u64)> = open()
+                .map(|(index, (wanted, _))| (index, (product(left, wanted.weight) / u128::from(weight.max(1))) as u64))
+                .collect();
             for (index, floor) in floors {
-                let remainder = left * wanted[index].weight % weight.max(1);
+                let remainder = (product(left, wanted[index].weight) % u128::from(weight.max(1))) as u64;
                 sum += floor;
                 parts[index] = Some(floor);
                 order.push((wanted[index].held > floor, remainder, index));
@@ -131,6 +185,46 @@ enum Place {
     Zone(usize, usize),
     /// A node with one copy too many.
     Node(usize),
+}
+
+/// What searches for paths write down.
+struct Search {
+    costs: Vec<i32>,
+    before: Vec<Option<Place>>,
+    is_queued: Vec<bool>,
+    /// From here no node with room can be reached: paths that were found since never lead here, so it stays so.
+    is_dead: Vec<bool>,
+    reached: Vec<usize>,
+}
+
+impl Search {
+    fn new(size: usize) -> Search {
+        Search {
+            costs: vec![i32::MAX; size],
+            before: vec![None; size],
+            is_queued: vec![false; size],
+            is_dead: vec![false; size],
+            reached: Vec::new(),
+        }
+    }
+
+    fn begin(&mut self) {
+        for place in self.reached.drain(..) {
+            (self.costs[place], self.before[place], self.is_queued[place]) = (i32::MAX, None, false);
+        }
+    }
+
+    fn reach(&mut self, place: usize, cost: i32, before: Option<Place>) {
+        if self.costs[place] == i32::MAX {
+            self.reached.push(place);
+        }
+        (self.costs[place], self.before[place]) = (cost, before);
+    }
+
+    /// The search reached no node with room.
+    fn give_up(&mut self) {
+        self.reached.iter().for_each(|place| self.is_dead[*place] = true);
+    }
 }
 
 /// Nodes and zones by number, and how much they may hold.
@@ -224,6 +318,7 @@ struct Flow {
     nodes: Vec<NodeId>,
     zone_of: Vec<usize>,
     zones: usize,
+    nodes_in: Vec<Vec<usize>>,
     /// Copies of a partition in one zone at most, the primary's included.
     zone_cap: usize,
     /// Further copies a node may take.
@@ -269,6 +364,9 @@ impl Flow {
             elsewhere: (0..partitions).map(zones).collect(),
             held: vec![Vec::new(); ground.nodes.len()],
             zones: ground.zone_names.len(),
+            nodes_in: (0..ground.zone_names.len())
+                .map(|zone| (0..ground.nodes.len()).filter(|node| ground.zone_of[*node] == zone).collect())
+                .collect(),
             zone_cap: ground.zone_cap,
             zone_of: ground.zone_of,
             nodes: ground.nodes,
@@ -344,13 +442,14 @@ impl Flow {
 
     /// Places what is missing by the cheapest path, as long as there is one. `may_move`: copies may go where they are not yet.
     fn complete(&mut self, may_move: bool) {
+        let mut search = Search::new(self.backups.len() * (1 + self.zones) + self.nodes.len());
         for partition in 0..self.backups.len() {
             let stays = |node: &usize| self.is_free(partition, *node);
             if !may_move && !self.today[partition].iter().any(stays) {
                 continue;
             }
             while self.backups[partition].len() < self.wanted[partition] {
-                let Some(path) = self.cheapest(partition, may_move) else { break };
+                let Some(path) = self.cheapest(partition, may_move, &mut search) else { break };
                 self.follow(&path);
             }
         }
@@ -366,57 +465,77 @@ impl Flow {
     }
 
     /// The cheapest way to a node with room, by Bellman and Ford's method with a queue.
-    fn cheapest(&self, partition: usize, may_move: bool) -> Option<Vec<Place>> {
-        let size = self.backups.len() * (1 + self.zones) + self.nodes.len();
-        let mut costs: Vec<i32> = vec![i32::MAX; size];
-        let mut before: Vec<Option<Place>> = vec![None; size];
-        let mut is_queued = vec![false; size];
+    ///
+    /// It ends at the first way that costs as little as any can: nothing when copies stay, and 1 once as many as can be have
+    /// stayed, since one that cost less would let another stay.
+    fn cheapest(&self, partition: usize, may_move: bool, search: &mut Search) -> Option<Vec<Place>> {
+        search.begin();
         let start = Place::Partition(partition);
-        costs[self.index(start)] = 0;
+        search.reach(self.index(start), 0, None);
         let mut queue = VecDeque::from([start]);
-        while let Some(place) = queue.pop_front() {
+        let has_room = |node: usize| self.held[node].len() < self.room[node];
+        let mut end: Option<usize> = None;
+        while let Some(place) = queue.pop_front().filter(|_| end.is_none()) {
             let at = self.index(place);
-            is_queued[at] = false;
-            for (next, cost) in self.steps(place, may_move) {
+            search.is_queued[at] = false;
+            self.steps(place, may_move, |next, cost| {
                 let to = self.index(next);
-                if costs[at] + cost < costs[to] {
-                    (costs[to], before[to]) = (costs[at] + cost, Some(place));
-                    if !std::mem::replace(&mut is_queued[to], true) {
-                        queue.push_back(next);
-                    }
+                let cost = search.costs[at] + cost;
+                if search.is_dead[to] || cost >= search.costs[to] {
+                    return;
                 }
-            }
+                search.reach(to, cost, Some(place));
+                if !std::mem::replace(&mut search.is_queued[to], true) {
+                    queue.push_back(next);
+                }
+                if let Place::Node(node) = next
+                    && has_room(node)
+                    && cost <= i32::from(may_move)
+                {
+                    end = end.or(Some(node));
+                }
+            });
         }
-        let reached = |node: &usize| {
-            self.held[*node].len() < self.room[*node] && costs[self.index(Place::Node(*node))] < i32::MAX
+        let cost_of = |node: &usize| search.costs[self.index(Place::Node(*node))];
+        let reached = |node: &usize| has_room(*node) && cost_of(node) < i32::MAX;
+        let Some(end) = end.or_else(|| (0..self.nodes.len()).filter(reached).min_by_key(cost_of)) else {
+            search.give_up();
+            return None;
         };
-        let end = (0..self.nodes.len()).filter(reached).min_by_key(|node| costs[self.index(Place::Node(*node))])?;
         let mut path = vec![Place::Node(end)];
-        while let Some(previous) = before[self.index(path[path.len() - 1])] {
+        while let Some(previous) = search.before[self.index(path[path.len() - 1])] {
             path.push(previous);
         }
         path.reverse();
         Some(path)
     }
 
-    fn steps(&self, place: Place, may_move: bool) -> Vec<(Place, i32)> {
+    fn steps(&self, place: Place, may_move: bool, mut step: impl FnMut(Place, i32)) {
         match place {
             Place::Partition(partition) => {
                 let open = |zone: &usize| self.in_zone(partition, *zone) < self.zone_cap;
-                (0..self.zones).filter(open).map(|zone| (Place::Zone(partition, zone), 0)).collect()
+                (0..self.zones).filter(open).for_each(|zone| step(Place::Zone(partition, zone), 0));
             }
             Place::Zone(partition, zone) => {
-                let nodes =
-                    (0..self.nodes.len()).filter(|node| self.zone_of[*node] == zone && self.is_free(partition, *node));
-                let costs = nodes.map(|node| (Place::Node(node), self.cost(partition, node)));
-                let allowed = costs.filter(|(_, cost)| may_move || *cost == 0);
-                let has_backup = self.backups[partition].iter().any(|node| self.zone_of[*node] == zone);
-                allowed.chain(has_backup.then_some((Place::Partition(partition), 0))).collect()
+                let mut to = |node: usize| {
+                    if self.zone_of[node] == zone && self.is_free(partition, node) {
+                        step(Place::Node(node), self.cost(partition, node));
+                    }
+                };
+                match may_move {
+                    true => self.nodes_in[zone].iter().copied().for_each(&mut to),
+                    // Only these cost nothing.
+                    false => self.today[partition].iter().copied().for_each(&mut to),
+                }
+                if self.backups[partition].iter().any(|node| self.zone_of[*node] == zone) {
+                    step(Place::Partition(partition), 0);
+                }
             }
             Place::Node(node) => {
-                let give =
-                    |partition: &usize| (Place::Zone(*partition, self.zone_of[node]), -self.cost(*partition, node));
-                self.held[node].iter().map(give).collect()
+                let zone = self.zone_of[node];
+                for partition in &self.held[node] {
+                    step(Place::Zone(*partition, zone), -self.cost(*partition, node));
+                }
             }
         }
     }
@@ -446,18 +565,6 @@ impl Flow {
         };
         table.iter().enumerate().map(whole).collect()
     }
-}
-
-/// Copies that must be made whoever is primary, the shares of nodes and zones being kept to.
-#[cfg(test)]
-pub(crate) fn least_new(nodes: &[Candidate], copies: usize, today: &[Assignment]) -> usize {
-    let nobody = vec![Assignment::default(); today.len()];
-    let mut flow = Flow::new(&nobody, nodes, copies, today, &Around::default());
-    flow.wanted.fill(copies.min(flow.nodes.len()));
-    flow.keep();
-    flow.fill();
-    let new = |partition: usize| flow.backups[partition].iter().filter(|node| flow.cost(partition, **node) > 0).count();
-    (0..today.len()).map(new).sum()
 }
 
 #[cfg(test)]

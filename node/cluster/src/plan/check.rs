@@ -23,7 +23,7 @@ pub fn check(plan: &Plan, metadata: &Metadata) -> Result<Vec<Move>, PlanError> {
     let mut moves = Vec::with_capacity(plan.moves.len());
     for planned in &plan.moves {
         if !met.insert(planned.partition) {
-            return Err(PlanError::Invalid(format!("partition {} is moved twice", planned.partition)));
+            return Err(PlanError::Invalid(format!("partition {} is moved twice", planned.partition.0)));
         }
         moves.push(checked(planned, metadata)?);
     }
@@ -44,7 +44,7 @@ fn checked(planned: &PlannedMove, metadata: &Metadata) -> Result<Move, PlanError
         let now = topology_of(metadata);
         return Err(PlanError::Stale { planned: now, now, partition: Some(partition) });
     }
-    let invalid = |what: String| Err(PlanError::Invalid(format!("partition {partition} {what}")));
+    let invalid = |what: String| Err(PlanError::Invalid(format!("partition {} {what}", partition.0)));
     if held.primary.is_none() {
         return invalid("has no primary to be read from".into());
     }

@@ -29,22 +29,24 @@ use std::collections::BTreeMap;
 /// Cost of a copy, more than all changes of primaries together.
 const COPY: i64 = 1 << 20;
 
-/// Copies of a partition are lost to it when it moves, so this never makes more of them: it begins with few changes and keeps
-/// their number, or pays for one with a copy.
+/// Exchanges primaries among nodes that lack as many copies as `shares` says they are to hold more than today.
 pub(super) fn exchange(situation: &Situation, shares: &BTreeMap<NodeId, u64>, primary: &mut [Option<NodeId>]) {
-    let mut graph = Graph::new(situation, shares, primary);
-    // Each cycle saves something, so they end; the bound is for when they would not.
-    let mut left = 4 * primary.len();
-    while graph.is_wasteful() && left > 0 {
-        let Some(cycle) = graph.negative_cycle() else { break };
-        graph.cancel(&cycle);
-        left -= 1;
+    let mut lacks: BTreeMap<NodeId, i64> = shares.iter().map(|(node, share)| (*node, *share as i64)).collect();
+    for node in situation.today.iter().flatten() {
+        lacks.entry(*node).and_modify(|lacks| *lacks -= 1);
     }
-    for (number, node) in graph.owner.iter().enumerate() {
-        if let Some(node) = node {
-            primary[number] = Some(graph.nodes[*node]);
-        }
-    }
+    let cap = zone_cap(&situation.nodes, situation.copies);
+    let full = |number: usize| full_zones(situation, number, cap);
+    let full = (0..primary.len()).map(full).collect();
+    Graph::new(situation, lacks, &situation.today, full, primary).improve(primary);
+}
+
+/// Makes primaries of `holders` alone, as few others than today as that allows. False when it does not.
+pub(super) fn confine(situation: &Situation, holders: &[Vec<NodeId>], primary: &mut [Option<NodeId>]) -> bool {
+    let lacks = situation.nodes.iter().map(|node| (node.id, 0)).collect();
+    Graph::new(situation, lacks, holders, vec![Vec::new(); holders.len()], primary).improve(primary);
+    let is_held = |number: usize| primary[number].is_some_and(|node| holders[number].contains(&node));
+    (0..holders.len()).all(|number| situation.is_fixed(number) || is_held(number))
 }
 
 /// The cheapest partition to go from one place to another.
@@ -62,8 +64,8 @@ struct Graph {
     owner: Vec<Option<usize>>,
     /// Partitions by owner.
     owned: Vec<Vec<usize>>,
-    /// Nodes that have a copy today, the primary first where it is one of them.
-    today: Vec<Vec<usize>>,
+    /// Nodes that have copies.
+    held: Vec<Vec<usize>>,
     primary_today: Vec<Option<usize>>,
     zone_of: Vec<String>,
     /// Zones of which a partition can take no further node without losing a copy that could stay.
@@ -77,28 +79,30 @@ struct Graph {
 }
 
 impl Graph {
-    fn new(situation: &Situation, shares: &BTreeMap<NodeId, u64>, primary: &[Option<NodeId>]) -> Graph {
-        let nodes: Vec<NodeId> = shares.keys().copied().collect();
+    /// `held`: who has or is to have copies, so that primaries there cost none. `full`: see [`Graph::full`].
+    fn new(
+        situation: &Situation,
+        lacks: BTreeMap<NodeId, i64>,
+        held: &[Vec<NodeId>],
+        full: Vec<Vec<String>>,
+        primary: &[Option<NodeId>],
+    ) -> Graph {
+        let nodes: Vec<NodeId> = lacks.keys().copied().collect();
         let number_of = |node: &NodeId| nodes.binary_search(node).ok();
-        let today: Vec<Vec<usize>> =
-            situation.today.iter().map(|holders| holders.iter().filter_map(number_of).collect()).collect();
-        let mut lacks: Vec<i64> = shares.values().map(|share| *share as i64).collect();
-        today.iter().flatten().for_each(|node| lacks[*node] -= 1);
         let owner = |(number, node): (usize, &Option<NodeId>)| match situation.is_fixed(number) {
             true => None,
             false => number_of(node.as_ref()?),
         };
-        let cap = zone_cap(&situation.nodes, situation.copies);
         let mut graph = Graph {
             owner: primary.iter().enumerate().map(owner).collect(),
             owned: vec![Vec::new(); nodes.len()],
+            held: held.iter().map(|holders| holders.iter().filter_map(number_of).collect()).collect(),
             primary_today: situation.today.iter().map(|holders| number_of(holders.first()?)).collect(),
-            full: (0..today.len()).map(|number| full_zones(situation, number, cap)).collect(),
             zone_of: nodes.iter().map(|node| zone(situation, node).to_string()).collect(),
-            lacks: lacks.into_iter().map(|lacks| lacks.max(0)).collect(),
+            lacks: lacks.into_values().map(|lacks| lacks.max(0)).collect(),
             new: vec![0; nodes.len()],
             arcs: vec![vec![None; 2 * nodes.len()]; 2 * nodes.len()],
-            today,
+            full,
             nodes,
         };
         for number in 0..graph.owner.len() {
@@ -112,8 +116,25 @@ impl Graph {
         graph
     }
 
+    /// Cancels cycles until nothing can be saved.
+    fn improve(mut self, primary: &mut [Option<NodeId>]) {
+        if !self.is_wasteful() {
+            return;
+        }
+        // Each cycle saves something, so they end; the bound is for when they would not.
+        for _ in 0..4 * primary.len() {
+            let Some(cycle) = self.negative_cycle() else { break };
+            self.cancel(&cycle);
+        }
+        for (number, node) in self.owner.iter().enumerate() {
+            if let Some(node) = node {
+                primary[number] = Some(self.nodes[*node]);
+            }
+        }
+    }
+
     fn is_new(&self, partition: usize, node: usize) -> bool {
-        !self.today[partition].contains(&node)
+        !self.held[partition].contains(&node)
     }
 
     fn is_wasteful(&self) -> bool {
