@@ -272,6 +272,8 @@ pub struct Plan {
     pub cluster: String,
     /// The topology it was made for: the number of the last change of nodes, of their shares, of who holds what.
     pub epoch: Epoch,
+    /// `kind` is the envelope's word.
+    #[serde(rename = "operation")]
     pub kind: OperationKind,
     #[serde(default)]
     pub nodes: Vec<String>,
@@ -286,7 +288,8 @@ pub struct Plan {
     pub moves: Vec<PlannedMove>,
     /// All nodes that hold something before or after, by name.
     pub shares: Vec<PlannedShare>,
-    #[serde(default)]
+    /// What an operator should know beforehand; `warnings` is the envelope's word.
+    #[serde(default, rename = "remarks")]
     pub warnings: Vec<String>,
 }
 
@@ -336,6 +339,8 @@ pub struct StartRequest {
 #[serde(rename_all = "camelCase")]
 pub struct OperationStatus {
     pub id: OperationId,
+    /// `kind` is the envelope's word.
+    #[serde(rename = "operation")]
     pub kind: OperationKind,
     #[serde(default)]
     pub nodes: Vec<String>,
@@ -402,9 +407,8 @@ mod tests {
         assert!(serde_json::from_str::<OperationId>("\"x\"").is_err());
     }
 
-    #[test]
-    fn a_plan_with_a_field_that_nobody_knows_is_not_a_plan() {
-        let whole = Plan {
+    fn a_plan() -> Plan {
+        Plan {
             id: "0badcafe".into(),
             cluster: "c".into(),
             epoch: Epoch(4),
@@ -416,8 +420,45 @@ mod tests {
             bytes: 1,
             moves: Vec::new(),
             shares: Vec::new(),
-            warnings: Vec::new(),
+            warnings: vec!["n3 is down".into()],
+        }
+    }
+
+    #[test]
+    fn what_is_answered_reads_back_from_its_envelope() {
+        let plan = crate::control::Envelope::new("Plan", a_plan());
+        let text = serde_json::to_string(&plan).expect("writes");
+        assert_eq!(serde_json::from_str::<crate::control::Envelope<Plan>>(&text).expect("reads"), plan);
+        let status = OperationStatus {
+            id: OperationId(7),
+            kind: OperationKind::Drain,
+            nodes: vec!["n1".into()],
+            state: OperationState::Running,
+            plan: "0badcafe".into(),
+            started_unix_ms: 1,
+            ended_unix_ms: None,
+            pace: Pace::default(),
+            held: None,
+            why: None,
+            moves_total: 1,
+            moves_done: 0,
+            moves_failed: 0,
+            bytes_total: 5,
+            bytes_done: 0,
+            bytes_a_second: 0,
+            p99_rise_us: -3,
+            moving: Vec::new(),
+            moves: Vec::new(),
+            notes: Vec::new(),
         };
+        let status = crate::control::Envelope::new("Operation", status);
+        let text = serde_json::to_string(&status).expect("writes");
+        assert_eq!(serde_json::from_str::<crate::control::Envelope<OperationStatus>>(&text).expect("reads"), status);
+    }
+
+    #[test]
+    fn a_plan_with_a_field_that_nobody_knows_is_not_a_plan() {
+        let whole = a_plan();
         let mut json = serde_json::to_value(&whole).expect("writes");
         assert_eq!(serde_json::from_value::<Plan>(json.clone()).expect("reads"), whole);
         json["move"] = serde_json::json!([]);
