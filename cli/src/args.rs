@@ -12,6 +12,7 @@ use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 use dcache_protocol::control::Level;
 use dcache_protocol::namespace::{COPIES_MAX, TTL_JITTER_PERCENT_MAX};
 use dcache_protocol::namespace::{Reads, StrongRead};
+use dcache_protocol::operation::{Balance, Pace};
 use dcache_protocol::size::{parse_duration_ms, parse_size};
 use dcache_protocol::{Consistency, Eviction};
 use std::ffi::OsString;
@@ -126,9 +127,14 @@ pub enum Verb {
     /// Start a node on this machine, list and show nodes
     #[command(subcommand, disable_help_subcommand = true)]
     Node(Node),
-    /// Form, watch and take down clusters
+    /// Form, watch, grow, shrink and take down clusters
     #[command(subcommand, disable_help_subcommand = true)]
     Cluster(Cluster),
+    /// Give every node its share: plan, look, apply, watch
+    Rebalance(Box<Rebalance>),
+    /// Long work the cluster does: list, watch, pause, cancel
+    #[command(subcommand, disable_help_subcommand = true)]
+    Op(Op),
     /// Policies of sets of keys: eviction, memory, time to live
     #[command(subcommand, disable_help_subcommand = true)]
     Namespace(Namespace),
@@ -428,6 +434,19 @@ pub enum Cluster {
     Init(Box<ClusterInit>),
     /// Show the cluster's health and its nodes
     Status(ClusterStatusArgs),
+    /// Give nodes that joined their share
+    Add(ClusterAdd),
+    /// Move everything off a node, which stays as a proxy
+    Drain(ClusterDrain),
+    /// Let a drained node hold its share again
+    Undrain(ClusterUndrain),
+    /// Take a node out of the cluster that holds nothing, or drain it first
+    #[command(visible_alias = "rm")]
+    Remove(ClusterRemove),
+    /// Take a node out of the cluster that is dead and gone
+    Forget(ClusterForget),
+    /// Say that a node is being worked on: it serves nothing, and its copies are not built elsewhere
+    Maintenance(ClusterMaintenance),
     /// Have other nodes take over what a node serves, without losing a write
     Failover(ClusterFailover),
     /// Stop a local cluster and drop its data
@@ -443,6 +462,314 @@ pub struct ClusterFailover {
     /// Say what would be handed over and change nothing
     #[arg(long)]
     pub dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ClusterAdd {
+    /// Names of nodes that joined, or any of their doors as HOST:PORT; all that joined without one
+    #[arg(value_name = "NODE", add = ArgValueCandidates::new(complete::nodes))]
+    pub nodes: Vec<String>,
+
+    #[command(flatten)]
+    pub start: StartFlags,
+}
+
+#[derive(Debug, Args)]
+pub struct ClusterDrain {
+    /// The node that is to hold nothing
+    #[arg(add = ArgValueCandidates::new(complete::nodes))]
+    pub node: String,
+
+    #[command(flatten)]
+    pub start: StartFlags,
+}
+
+#[derive(Debug, Args)]
+pub struct ClusterUndrain {
+    /// The node
+    #[arg(add = ArgValueCandidates::new(complete::nodes))]
+    pub node: String,
+
+    /// Say what would change and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ClusterRemove {
+    /// The node
+    #[arg(add = ArgValueCandidates::new(complete::nodes))]
+    pub node: String,
+
+    /// Move what it holds to other nodes first
+    #[arg(long)]
+    pub drain: bool,
+
+    #[command(flatten)]
+    pub start: StartFlags,
+}
+
+#[derive(Debug, Args)]
+pub struct ClusterForget {
+    /// The node that will not come back
+    #[arg(add = ArgValueCandidates::new(complete::nodes))]
+    pub node: String,
+
+    /// Override a safety check: `last-replica` gives up the keys of which the node has the only copy
+    #[arg(long, value_name = "CHECK", require_equals = true)]
+    pub force: Option<Check>,
+
+    /// Say what would change and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// A safety check that can be overridden by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Check {
+    LastReplica,
+}
+
+#[derive(Debug, Args)]
+pub struct ClusterMaintenance {
+    /// Whether it is being worked on
+    pub what: OnOff,
+
+    /// The node
+    #[arg(add = ArgValueCandidates::new(complete::nodes))]
+    pub node: String,
+
+    /// How long at most; 30m without it
+    #[arg(long = "for", value_name = "DUR", value_parser = duration)]
+    pub time: Option<Duration>,
+
+    /// Say what would change and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnOff {
+    /// Hands over what it serves; until it is off, or the time is over
+    On,
+    Off,
+}
+
+/// How fast long work may go. What is not given stays as it is, or as the cluster has it by itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+pub struct PaceFlags {
+    /// Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it
+    #[arg(long, value_name = "SIZE/s", value_parser = rate)]
+    pub rate: Option<u64>,
+
+    /// Moves that one node takes part in at once, 1 to 64; 4 without it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub moves_at_once: Option<u16>,
+
+    /// Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it
+    #[arg(long, value_name = "DUR", value_parser = guard)]
+    pub guard_p99: Option<u64>,
+}
+
+impl PaceFlags {
+    pub fn on(&self, before: Pace) -> Pace {
+        Pace {
+            rate_bytes: self.rate.unwrap_or(before.rate_bytes),
+            moves_at_once: self.moves_at_once.unwrap_or(before.moves_at_once),
+            guard_p99_us: self.guard_p99.unwrap_or(before.guard_p99_us),
+        }
+    }
+}
+
+/// Whether the end of long work is waited for, and what is told meanwhile.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+pub struct WaitFlags {
+    /// Print the operation's id and do not wait for its end
+    #[arg(long, conflicts_with = "wait_timeout")]
+    pub no_wait: bool,
+
+    #[command(flatten)]
+    pub watch: WatchFlags,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+pub struct WatchFlags {
+    /// How long to wait for the end, then exit code 5; the work goes on; as long as it takes without it
+    #[arg(long, value_name = "DUR", value_parser = duration)]
+    pub wait_timeout: Option<Duration>,
+
+    /// How progress is told: bars on a terminal and lines elsewhere, or JSON lines on stderr
+    #[arg(long, value_name = "FORM")]
+    pub progress: Option<ProgressForm>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ProgressForm {
+    Auto,
+    /// Lines on a terminal too
+    Lines,
+    Json,
+}
+
+/// Flags of every verb that starts an operation.
+#[derive(Clone, Debug, Args)]
+pub struct StartFlags {
+    /// Show the plan and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+
+    #[command(flatten)]
+    pub pace: PaceFlags,
+
+    #[command(flatten)]
+    pub wait: WaitFlags,
+}
+
+/// What a plan of a rebalance is to heed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+pub struct PlanFlags {
+    /// What is to be even: partitions, their memory, or the requests they get; each by the nodes' weights; `count` without it
+    #[arg(long, value_name = "WHAT", value_parser = words(BALANCES, balance_name))]
+    pub by: Option<Balance>,
+
+    /// A partition that stays where it is; may be repeated
+    #[arg(long = "pin", value_name = "PARTITION")]
+    pub pins: Vec<u16>,
+}
+
+const BALANCES: [Balance; 3] = [Balance::Count, Balance::Memory, Balance::Load];
+
+fn balance_name(by: Balance) -> &'static str {
+    match by {
+        Balance::Count => "count",
+        Balance::Memory => "memory",
+        Balance::Load => "load",
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(disable_help_subcommand = true)]
+pub struct Rebalance {
+    #[command(subcommand)]
+    pub verb: Option<RebalanceVerb>,
+
+    /// Only show the plan
+    #[arg(long, visible_alias = "dry-run")]
+    pub plan: bool,
+
+    /// With --plan: write it to this file, for `rebalance apply`
+    #[arg(long, value_name = "FILE", requires = "plan", value_hint = ValueHint::FilePath)]
+    pub out: Option<PathBuf>,
+
+    /// With --plan: exit code 10 when there is something to move
+    #[arg(long, requires = "plan")]
+    pub exit_code: bool,
+
+    #[command(flatten)]
+    pub flags: PlanFlags,
+
+    #[command(flatten)]
+    pub pace: PaceFlags,
+
+    #[command(flatten)]
+    pub wait: WaitFlags,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum RebalanceVerb {
+    /// Carry out a plan: that of a file, or a new one
+    Apply(RebalanceApply),
+    /// Watch a rebalance until it is over
+    Watch(OpWatch),
+    /// Begin no further moves
+    Pause(OpName),
+    /// Go on
+    Resume(OpName),
+    /// Stop, and take back what has not taken over
+    Cancel(OpCancel),
+    /// Change how fast it goes
+    Throttle(OpThrottle),
+    /// List the rebalances under way and past
+    #[command(visible_alias = "ls")]
+    List,
+}
+
+#[derive(Debug, Args)]
+pub struct RebalanceApply {
+    /// A plan that `rebalance --plan --out FILE` wrote; plans anew without it
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub flags: PlanFlags,
+
+    #[command(flatten)]
+    pub start: StartFlags,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Op {
+    /// List the operations, the newest first
+    #[command(visible_alias = "ls")]
+    List,
+    /// Show one operation
+    Show(OpShow),
+    /// Watch an operation until it is over
+    Watch(OpWatch),
+    /// Begin no further moves
+    Pause(OpName),
+    /// Go on
+    Resume(OpName),
+    /// Stop, and take back what has not taken over
+    Cancel(OpCancel),
+    /// Change how fast it goes
+    Throttle(OpThrottle),
+}
+
+#[derive(Debug, Args)]
+pub struct OpName {
+    /// The operation; the one under way without it
+    #[arg(add = ArgValueCandidates::new(complete::operations))]
+    pub id: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct OpShow {
+    #[command(flatten)]
+    pub name: OpName,
+
+    /// List its moves, as long as it is under way
+    #[arg(long)]
+    pub moves: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct OpWatch {
+    #[command(flatten)]
+    pub name: OpName,
+
+    #[command(flatten)]
+    pub watch: WatchFlags,
+}
+
+#[derive(Debug, Args)]
+pub struct OpCancel {
+    #[command(flatten)]
+    pub name: OpName,
+
+    #[command(flatten)]
+    pub wait: WaitFlags,
+}
+
+#[derive(Debug, Args)]
+#[group(skip)]
+#[command(group = ArgGroup::new("pace").required(true).multiple(true).args(["rate", "moves_at_once", "guard_p99"]))]
+pub struct OpThrottle {
+    #[command(flatten)]
+    pub name: OpName,
+
+    #[command(flatten)]
+    pub pace: PaceFlags,
 }
 
 #[derive(Debug, Args)]
@@ -500,11 +827,11 @@ pub struct ClusterInit {
 
 #[derive(Debug, Args)]
 pub struct ClusterStatusArgs {
-    /// Exit code 8 when something is critical
+    /// Exit code 8 when something is critical, a copy is missing, a node does not answer, or an operation is not finished
     #[arg(long)]
     pub check: bool,
 
-    /// With --check: a warning counts as well
+    /// With --check: any warning counts
     #[arg(long, requires = "check")]
     pub strict: bool,
 
@@ -850,6 +1177,22 @@ fn duration(text: &str) -> Result<Duration, String> {
     match parse_duration_ms(text)? {
         0 => Err("a duration here is above 0".into()),
         ms => Ok(Duration::from_millis(ms)),
+    }
+}
+
+/// Bytes a second; 0: no limit.
+fn rate(text: &str) -> Result<u64, String> {
+    match text {
+        "unlimited" => Ok(0),
+        _ => parse_size(text.strip_suffix("/s").unwrap_or(text)),
+    }
+}
+
+/// Microseconds; 0: off.
+fn guard(text: &str) -> Result<u64, String> {
+    match text {
+        "off" => Ok(0),
+        _ => parse_duration_ms(text).map(|ms| ms.saturating_mul(1000)),
     }
 }
 

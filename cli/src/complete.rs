@@ -11,6 +11,7 @@ use clap_complete::engine::CompletionCandidate;
 use clap_complete::env::{Bash, Elvish, EnvCompleter, Fish, Powershell, Shells, Zsh};
 use clap_complete::{CompleteEnv, Shell};
 use dcache_client::{Control, Data, Value};
+use dcache_protocol::operation::OperationStatus;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::ffi::{OsStr, OsString};
@@ -173,6 +174,22 @@ pub fn nodes() -> Vec<CompletionCandidate> {
 /// Names of the cluster's namespaces.
 pub fn namespaces() -> Vec<CompletionCandidate> {
     names().namespaces.into_iter().map(CompletionCandidate::new).collect()
+}
+
+/// Ids of the operations, with what they are.
+pub fn operations() -> Vec<CompletionCandidate> {
+    // Not remembered: which one is under way changes, and there are few.
+    let fetched = target().and_then(|(target, _)| {
+        within_budget(async move { Control::new(&target.endpoints, BUDGET).ok()?.operations().await.ok() })
+    });
+    let about = |operation: &OperationStatus| {
+        let of = if operation.nodes.is_empty() { String::new() } else { format!(" of {}", operation.nodes.join(", ")) };
+        format!("{}{of}, {}", operation.kind, operation.state)
+    };
+    let candidate = |operation: OperationStatus| {
+        CompletionCandidate::new(operation.id.to_string()).help(Some(about(&operation).into()))
+    };
+    fetched.unwrap_or_default().into_iter().map(candidate).collect()
 }
 
 /// Keys that begin with what is typed, if the context allows looking.

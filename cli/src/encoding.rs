@@ -96,6 +96,12 @@ pub fn rfc3339(unix_ms: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hours:02}:{minutes:02}:{seconds:02}.{:03}Z", ms % 1000)
 }
 
+/// The same to the second, for people.
+pub fn rfc3339_seconds(unix_ms: u64) -> String {
+    let text = rfc3339(unix_ms / 1000 * 1000);
+    text.replace(".000Z", "Z")
+}
+
 /// Year, month and day of a count of days since 1970-01-01: Howard Hinnant's `civil_from_days`.
 fn civil(days: i64) -> (i64, i64, i64) {
     let shifted = days + 719_468;
@@ -146,5 +152,6 @@ mod tests {
         assert_eq!(rfc3339(0), "1970-01-01T00:00:00.000Z");
         assert_eq!(rfc3339(951_782_400_000), "2000-02-29T00:00:00.000Z");
         assert_eq!(rfc3339(1_795_442_531_250), "2026-11-23T14:02:11.250Z");
+        assert_eq!(rfc3339_seconds(1_795_442_531_250), "2026-11-23T14:02:11Z");
     }
 }

@@ -79,16 +79,18 @@ impl Exit {
             Exit::Ok => "done, or already so",
             Exit::Failed => "anything without a code of its own",
             Exit::Usage => "a wrong flag or argument, or a question that --no-input or a script cannot answer",
-            Exit::NotFound => "the key, node, namespace, context or local cluster does not exist",
+            Exit::NotFound => "the key, node, operation, namespace, context or local cluster does not exist",
             Exit::Unreachable => "no endpoint answered, or the node that owns the key's slot is down",
             Exit::Timeout => "a deadline passed; the outcome may be unknown, and the message says so",
             Exit::Auth => "not authenticated or not allowed (nodes of this release know no logins and never answer so)",
             Exit::Conflict => {
-                "a condition was not met: --if-absent, already initialised differently, in use by another"
+                "a condition was not met: --if-absent, already initialised differently, a stale plan, another operation under way"
             }
-            Exit::Unhealthy => "status --check: at least one critical finding, or a warning with --strict",
+            Exit::Unhealthy => {
+                "status --check: a critical finding, a copy missing, a node that does not answer, an operation not finished; or any warning with --strict"
+            }
             Exit::Partial => "some nodes or keys failed, the rest succeeded",
-            Exit::Changes => "--dry-run --exit-code: there are changes to make",
+            Exit::Changes => "--exit-code with --dry-run or --plan: there are changes to make",
             Exit::Declined => "the person said no",
             Exit::Limit => "out of memory, or a value above 512 MiB",
             Exit::Version => "this program and the node speak no common version",

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 pub const GROUPS: &[(&str, &[&str])] = &[
     ("Data", &["get", "mget", "set", "del", "exists", "ttl", "incr", "scan"]),
     ("Node (this machine)", &["node"]),
-    ("Cluster (the fleet)", &["cluster", "namespace"]),
+    ("Cluster (the fleet)", &["cluster", "rebalance", "op", "namespace"]),
     ("Observe", &["stats", "events", "top"]),
     ("Admin", &["context"]),
     ("Meta", &["completions", "man", "version", "help"]),
@@ -128,9 +128,54 @@ pub const EXAMPLES: &[(&str, &[Example])] = &[
         "cluster status",
         &[
             ("dcache cluster status", "health, nodes, findings"),
-            ("dcache cluster status --check -q && echo healthy", "exit code 8 when something is critical"),
+            ("dcache cluster status --check -q && echo healthy", "exit code 8 when it is not"),
             ("dcache cluster status -o wide", "with slots and doors"),
             ("dcache cluster status --watch 5s", "again every five seconds"),
+        ],
+    ),
+    (
+        "cluster add",
+        &[
+            ("dcache cluster add cache-d1 --dry-run", "what would move to it"),
+            ("dcache cluster add cache-d1 cache-d2", "both get their share"),
+            ("dcache cluster add --yes", "all nodes that joined, without a question"),
+        ],
+    ),
+    (
+        "cluster drain",
+        &[
+            ("dcache cluster drain cache-b2 --dry-run", "what would move, and how full the others would be"),
+            ("dcache cluster drain cache-b2 --rate 20MiB/s", "slowly"),
+            ("dcache cluster drain cache-b2 --yes --no-wait", "the operation's id, at once"),
+        ],
+    ),
+    (
+        "cluster undrain",
+        &[
+            ("dcache cluster undrain cache-b2", "it may hold its share again; nothing moves by that"),
+            ("dcache cluster undrain cache-b2 --dry-run", "what would change"),
+        ],
+    ),
+    (
+        "cluster remove",
+        &[
+            ("dcache cluster remove cache-b2", "after it was drained"),
+            ("dcache cluster remove cache-b2 --drain", "moves what it holds first; asks for its name"),
+            ("dcache cluster remove cache-b2 --drain --yes --confirm cache-b2", "in a script"),
+        ],
+    ),
+    (
+        "cluster forget",
+        &[
+            ("dcache cluster forget cache-b2", "it will not come back: its copies are built on other nodes"),
+            ("dcache cluster forget cache-b2 --force=last-replica", "also the keys that only it had"),
+        ],
+    ),
+    (
+        "cluster maintenance",
+        &[
+            ("dcache cluster maintenance on cache-b2 --for 1h", "before its machine is restarted"),
+            ("dcache cluster maintenance off cache-b2", "it is back"),
         ],
     ),
     (
@@ -145,6 +190,87 @@ pub const EXAMPLES: &[(&str, &[Example])] = &[
         &[
             ("dcache cluster destroy local", "asks, then stops the nodes and drops their data"),
             ("dcache cluster destroy local --yes", "without a question"),
+        ],
+    ),
+    (
+        "rebalance",
+        &[
+            ("dcache rebalance --plan", "what would move, and nothing more"),
+            ("dcache rebalance --plan --out plan.yaml", "keep the plan, to look at it and apply it"),
+            ("dcache rebalance --plan --exit-code -q", "exit code 10 when there is something to move"),
+            ("dcache rebalance", "plan, ask, apply, watch"),
+        ],
+    ),
+    (
+        "rebalance apply",
+        &[
+            ("dcache rebalance apply plan.yaml --rate 40MiB/s", "this plan, if the cluster is as it was"),
+            ("dcache rebalance apply --by memory --pin 713 --yes", "a new plan, without a question"),
+            ("dcache rebalance apply --yes --no-wait", "the operation's id, at once"),
+        ],
+    ),
+    (
+        "rebalance watch",
+        &[
+            ("dcache rebalance watch", "the one under way"),
+            ("dcache rebalance watch --wait-timeout 10m", "exit code 5 when it takes longer"),
+        ],
+    ),
+    (
+        "rebalance pause",
+        &[("dcache rebalance pause", "the one under way"), ("dcache rebalance pause 0b57", "this one")],
+    ),
+    (
+        "rebalance resume",
+        &[("dcache rebalance resume", "the one under way"), ("dcache rebalance resume 0b57", "this one")],
+    ),
+    (
+        "rebalance cancel",
+        &[
+            ("dcache rebalance cancel", "what has moved stays there"),
+            ("dcache rebalance cancel --no-wait", "do not wait until it is over"),
+        ],
+    ),
+    (
+        "rebalance throttle",
+        &[
+            ("dcache rebalance throttle --rate 10MiB/s", "slower"),
+            ("dcache rebalance throttle --rate unlimited --moves-at-once 16 --guard-p99 off", "as fast as it can"),
+        ],
+    ),
+    (
+        "rebalance list",
+        &[("dcache rebalance list", "under way and past"), ("dcache rebalance ls -o json", "for programs")],
+    ),
+    ("op list", &[("dcache op list", "the newest first"), ("dcache op list -o name", "ids")]),
+    (
+        "op show",
+        &[
+            ("dcache op show 0b57", "its state, and what happened to it"),
+            ("dcache op show --moves", "all moves of the one under way"),
+        ],
+    ),
+    (
+        "op watch",
+        &[
+            ("dcache op watch 0b57", "until it is over; Ctrl-C leaves it running"),
+            ("dcache op watch --progress json", "a line of JSON on stderr with each change"),
+        ],
+    ),
+    ("op pause", &[("dcache op pause 0b57", "no move begins"), ("dcache op pause", "the one under way")]),
+    ("op resume", &[("dcache op resume 0b57", "it goes on"), ("dcache op resume", "the one under way")]),
+    (
+        "op cancel",
+        &[
+            ("dcache op cancel 0b57", "what has moved stays there"),
+            ("dcache op cancel 0b57 --no-wait", "do not wait until it is over"),
+        ],
+    ),
+    (
+        "op throttle",
+        &[
+            ("dcache op throttle 0b57 --rate 10MiB/s", "slower"),
+            ("dcache op throttle --guard-p99 500ms", "let clients feel more of it"),
         ],
     ),
     (
@@ -330,7 +456,10 @@ fn exit_codes() -> String {
     }
     text.push_str(
         "\nA node, and a local cluster in the foreground, that SIGINT or SIGTERM stopped in order ends with 0.\n\
-         Any other command ends by the signal itself, which a shell shows as 130 or 143.\n",
+         Any other command ends by the signal itself, which a shell shows as 130 or 143. A command that watches an operation\n\
+         ends with 130 at Ctrl-C, and the operation goes on.\n\
+         cluster status --check is never 0 with a copy missing (COPY-01, COPY-02), a node that does not answer (NODE-01,\n\
+         NODE-02) or an operation that is not finished (OPER-01, OPER-02); of other warnings only with --strict.\n",
     );
     text
 }
@@ -461,7 +590,11 @@ mod tests {
     fn leaves(command: &Command, path: &str, found: &mut Vec<String>) {
         for sub in command.get_subcommands() {
             let path = if path.is_empty() { sub.get_name().to_string() } else { format!("{path} {}", sub.get_name()) };
-            if sub.has_subcommands() { leaves(sub, &path, found) } else { found.push(path) }
+            // One that does something by itself has examples of its own.
+            if !sub.is_subcommand_required_set() {
+                found.push(path.clone());
+            }
+            leaves(sub, &path, found);
         }
     }
 

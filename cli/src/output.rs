@@ -9,7 +9,7 @@ use crate::error::{CliError, Result, nearest};
 use crate::exit::Exit;
 use comfy_table::{CellAlignment, TableStyle};
 use dcache_protocol::control::{Envelope, List};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
@@ -497,6 +497,77 @@ impl Progress {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
+    }
+}
+
+/// How far an operation of the cluster is, drawn on a terminal while somebody watches it: a bar of its moves, one of its bytes,
+/// what moves now, and what clients feel of it. Where nobody looks at a terminal the watcher writes lines instead.
+#[derive(Debug)]
+pub struct Board {
+    drawn: MultiProgress,
+    moves: ProgressBar,
+    bytes: ProgressBar,
+    now: ProgressBar,
+    guard: ProgressBar,
+}
+
+/// What a [`Board`] shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    pub moves_done: u64,
+    pub moves: u64,
+    pub state: String,
+    pub bytes_done: u64,
+    pub bytes: u64,
+    /// Bytes in words, rate, time left.
+    pub speed: String,
+    pub now: String,
+    pub guard: String,
+}
+
+impl Board {
+    pub fn new() -> Board {
+        let drawn = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
+        let bar = |template: &str| {
+            // The template is fixed; were it wrong, the default would do.
+            let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+            let bar = drawn.add(ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::hidden()));
+            bar.set_style(style);
+            bar
+        };
+        Board {
+            moves: bar("{spinner} moves  {bar:24}  {pos}/{len}  {percent}%  {msg}"),
+            bytes: bar("  bytes  {bar:24}  {msg}"),
+            now: bar("  now    {wide_msg}"),
+            guard: bar("  guard  {wide_msg}"),
+            drawn,
+        }
+    }
+
+    pub fn show(&self, reading: &Reading) {
+        // An operation without moves, or without bytes, is full from the start.
+        let fill = |bar: &ProgressBar, done: u64, all: u64| {
+            bar.set_length(all.max(1));
+            bar.set_position(if all == 0 { 1 } else { done.min(all) });
+        };
+        fill(&self.moves, reading.moves_done, reading.moves);
+        fill(&self.bytes, reading.bytes_done, reading.bytes);
+        self.moves.set_message(reading.state.clone());
+        self.bytes.set_message(reading.speed.clone());
+        self.now.set_message(reading.now.clone());
+        self.guard.set_message(reading.guard.clone());
+        for bar in [&self.moves, &self.bytes, &self.now, &self.guard] {
+            bar.tick();
+        }
+    }
+
+    /// Nothing of it stays on the terminal.
+    pub fn clear(self) {
+        for bar in [&self.moves, &self.bytes, &self.now, &self.guard] {
+            bar.finish_and_clear();
+        }
+        // A terminal that is gone needs no clearing.
+        let _ = self.drawn.clear();
     }
 }
 

@@ -1,4 +1,5 @@
-//! `dcache cluster status`: one line of health, the nodes, what an operator should know. Forming is in `init.rs`.
+//! `dcache cluster status`: one line of health, the nodes, what an operator should know; and `failover`. Forming is in `init.rs`,
+//! who is of the cluster in `membership.rs`.
 
 use super::{App, is_describing, node};
 use crate::args::{ClusterFailover, ClusterStatusArgs, Format};
@@ -7,8 +8,12 @@ use crate::error::{CliError, Result};
 use crate::exit::Exit;
 use crate::output::{Style, clean, paint};
 use dcache_client::Control;
-use dcache_protocol::control::{ClusterStatus, Envelope, Finding, Health, Level};
+use dcache_protocol::control::{ClusterStatus, Envelope, FailoverResult, Finding, Health, Level, OperationBrief};
 use std::time::Duration;
+
+/// Warnings that `--check` takes as seriously as what is critical: a copy is missing, a node does not answer, an operation is
+/// not finished. Green must mean that one more loss costs nothing and that nobody has to come back.
+const NEVER_GREEN: [&str; 4] = ["COPY-02", "NODE-02", "OPER-01", "OPER-02"];
 
 pub async fn status(app: &App, args: &ClusterStatusArgs) -> Result<Exit> {
     if is_describing(app) {
@@ -25,6 +30,8 @@ pub async fn status(app: &App, args: &ClusterStatusArgs) -> Result<Exit> {
             "partitionsServed",
             "copies",
             "partitionsInSync",
+            "partitionsMoving",
+            "operation",
             "slotsUnserved",
             "nodes",
             "answeredBy",
@@ -42,12 +49,16 @@ pub async fn status(app: &App, args: &ClusterStatusArgs) -> Result<Exit> {
     if !(args.check && app.out.quiet) {
         print(app, &status)?;
     }
-    let is_well = match status.health {
+    Ok(if args.check && !is_well(&status, args.strict) { Exit::Unhealthy } else { Exit::Ok })
+}
+
+fn is_well(status: &ClusterStatus, strict: bool) -> bool {
+    let is_grave = |finding: &Finding| NEVER_GREEN.contains(&finding.check.as_str());
+    match status.health {
         Health::Healthy => true,
-        Health::Degraded => !args.strict,
+        Health::Degraded => !strict && !status.findings.iter().any(is_grave),
         Health::Critical => false,
-    };
-    Ok(if args.check && !is_well { Exit::Unhealthy } else { Exit::Ok })
+    }
 }
 
 /// Has other nodes take over what one serves.
@@ -82,7 +93,12 @@ pub async fn failover(app: &App, args: &ClusterFailover) -> Result<Exit> {
     if app.out.is_machine() {
         app.out.object("FailoverResult", &result)?;
     }
-    let seconds = result.took_ms as f64 / 1000.0;
+    Ok(tell_failover(app, &result))
+}
+
+/// Says what was handed over, and what was not.
+pub fn tell_failover(app: &App, result: &FailoverResult) -> Exit {
+    let (name, seconds) = (clean(&result.node), result.took_ms as f64 / 1000.0);
     if result.moved > 0 {
         let sign = paint(Style::Green, "✔");
         app.out.say(&format!("{sign} {} partitions of {name} taken over in {seconds:.2} s", result.moved));
@@ -93,9 +109,9 @@ pub async fn failover(app: &App, args: &ClusterFailover) -> Result<Exit> {
             paint(Style::Yellow, "▲"),
             result.kept
         ));
-        return Ok(Exit::Partial);
+        return Exit::Partial;
     }
-    Ok(Exit::Ok)
+    Exit::Ok
 }
 
 /// Draws again and again until a signal ends it; a round that fails says so and the next one follows.
@@ -133,6 +149,9 @@ pub fn print(app: &App, status: &ClusterStatus) -> Result<()> {
         return out.table(&node::table(status));
     }
     out.line(&head(status))?;
+    if let Some(operation) = &status.operation {
+        out.line(&operation_line(operation))?;
+    }
     out.table(&node::table(status))?;
     for finding in &status.findings {
         finding_lines(finding).iter().try_for_each(|line| out.line(line))?;
@@ -150,14 +169,27 @@ fn head(status: &ClusterStatus) -> String {
         Health::Critical => paint(Style::Red, "✖ CRITICAL"),
     };
     let answering = status.nodes.iter().filter(|node| node.reachable).count();
+    let moving = match status.partitions_moving {
+        0 => String::new(),
+        count => format!("   {count} moving"),
+    };
     format!(
-        "{}   {health}   {answering}/{} nodes   {}/{} partitions   epoch {}",
+        "{}   {health}   {answering}/{} nodes   {}/{} partitions{moving}   epoch {}",
         paint(Style::Bold, &clean(&status.name)),
         status.nodes.len(),
         status.partitions_served,
         status.partitions,
         status.epoch
     )
+}
+
+/// `operation 0b58   drain of n2   running   338/512 moves`.
+pub fn operation_line(operation: &OperationBrief) -> String {
+    let OperationBrief { id, kind, nodes, state, moves_done, moves_total, held } = operation;
+    let nodes: Vec<String> = nodes.iter().map(|name| clean(name)).collect();
+    let of = if nodes.is_empty() { String::new() } else { format!(" of {}", nodes.join(", ")) };
+    let waits = held.as_ref().map(|why| format!("   waits: {}", clean(why))).unwrap_or_default();
+    format!("operation {id}   {kind}{of}   {state}   {moves_done}/{moves_total} moves{waits}")
 }
 
 /// A finding in one line, and what to do about it in another.
@@ -170,4 +202,46 @@ pub fn finding_lines(finding: &Finding) -> Vec<String> {
     let mut lines = vec![format!("  {sign} {}  {}", clean(&finding.check), clean(&finding.message))];
     lines.extend(finding.hint.iter().map(|hint| format!("      do: {}", clean(hint))));
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dcache_protocol::Epoch;
+
+    #[test]
+    fn a_check_is_never_green_with_a_copy_a_node_or_the_end_of_an_operation_missing() {
+        let well = |level, health, check: &str, strict| {
+            let finding = Finding { level, check: check.into(), message: "x".into(), hint: None, node: None };
+            let status = ClusterStatus {
+                name: "c".into(),
+                id: String::new(),
+                formed: true,
+                epoch: Epoch(1),
+                leader: None,
+                quorum: true,
+                health,
+                findings: vec![finding],
+                partitions: 1,
+                partitions_served: 1,
+                copies: 1,
+                partitions_in_sync: 1,
+                partitions_moving: 0,
+                operation: None,
+                slots_unserved: Vec::new(),
+                nodes: Vec::new(),
+                answered_by: "n1".into(),
+                at_unix_ms: 0,
+                collected_in_ms: 0,
+            };
+            is_well(&status, strict)
+        };
+        for check in NEVER_GREEN {
+            assert!(!well(Level::Warning, Health::Degraded, check, false), "{check}");
+        }
+        assert!(well(Level::Warning, Health::Degraded, "VERS-01", false));
+        assert!(!well(Level::Warning, Health::Degraded, "VERS-01", true));
+        assert!(!well(Level::Critical, Health::Critical, "META-01", false));
+        assert!(well(Level::Info, Health::Healthy, "NODE-09", true));
+    }
 }

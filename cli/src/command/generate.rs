@@ -162,7 +162,7 @@ fn exit_codes_page() -> Result<Vec<u8>> {
     }
     let text = help::topic("exit-codes").unwrap_or_default();
     let notes = text.rsplit("\n\n").next().unwrap_or_default();
-    roff.control("SH", ["SIGNALS"]);
+    roff.control("SH", ["NOTES"]);
     notes.lines().for_each(|line| {
         roff.text([roman(line)]);
     });

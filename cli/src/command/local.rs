@@ -12,6 +12,7 @@ mod stay;
 pub use record::names;
 
 use super::App;
+use super::signals::Signals;
 use crate::args::{ClusterDestroy, ClusterInit};
 use crate::confirm::Danger;
 use crate::error::{CliError, Result};
@@ -24,7 +25,7 @@ use dcache_protocol::control::{InitRequest, NodeIdentity, copies_default, partit
 use dcache_protocol::namespace::is_name;
 use record::{FORMAT, LocalCluster, LocalNode, Ports, choose_ports, door, is_free, lock};
 use serde::Serialize;
-use stay::{Signals, last_lines, stay, stop};
+use stay::{last_lines, stay, stop};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::os::unix::fs::OpenOptionsExt;

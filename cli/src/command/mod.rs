@@ -8,10 +8,15 @@ mod generate;
 mod init;
 mod key;
 pub mod local;
+mod membership;
 mod namespace;
 mod node;
+mod operation;
+mod plan;
 mod process;
+mod rebalance;
 mod scan;
+mod signals;
 mod stats;
 mod top;
 mod version;
@@ -111,8 +116,16 @@ async fn dispatch(app: &App, verb: Verb) -> Result<Exit> {
         Verb::Node(Node::Show(args)) => node::show(app, &args.node).await,
         Verb::Cluster(Cluster::Init(args)) => init::init(app, &args).await,
         Verb::Cluster(Cluster::Status(args)) => cluster::status(app, &args).await,
+        Verb::Cluster(Cluster::Add(args)) => membership::add(app, &args).await,
+        Verb::Cluster(Cluster::Drain(args)) => membership::drain(app, &args).await,
+        Verb::Cluster(Cluster::Undrain(args)) => membership::undrain(app, &args).await,
+        Verb::Cluster(Cluster::Remove(args)) => membership::remove(app, &args).await,
+        Verb::Cluster(Cluster::Forget(args)) => membership::forget(app, &args).await,
+        Verb::Cluster(Cluster::Maintenance(args)) => membership::maintenance(app, &args).await,
         Verb::Cluster(Cluster::Failover(args)) => cluster::failover(app, &args).await,
         Verb::Cluster(Cluster::Destroy(args)) => local::destroy(app, &args).await,
+        Verb::Rebalance(args) => rebalance::run(app, *args).await,
+        Verb::Op(verb) => operation::run(app, verb).await,
         Verb::Namespace(verb) => namespace::run(app, verb).await,
         Verb::Stats(args) => stats::stats(app, &args).await,
         Verb::Events(args) => events::events(app, &args).await,

@@ -2,13 +2,14 @@
 
 use super::{App, is_describing};
 use crate::args::NodeStart;
+use crate::encoding::rfc3339_seconds;
 use crate::error::{CliError, Result};
 use crate::exit::Exit;
 use crate::output::{Column, Output, Style, Table, clean, paint};
 use dcache_node::StartOptions;
-use dcache_protocol::NodeState;
 use dcache_protocol::control::{ClusterStatus, NodeStatus, Window};
 use dcache_protocol::size::{format_count, format_duration_ms, format_size};
+use dcache_protocol::{NodeState, Share};
 
 pub fn start(app: &App, args: NodeStart) -> Result<Exit> {
     let is_check = args.check;
@@ -46,7 +47,10 @@ pub fn start(app: &App, args: NodeStart) -> Result<Exit> {
 pub const COLUMNS: &[Column] = &[
     Column::new("NODE", "its name"),
     Column::new("ZONE", "its zone"),
-    Column::new("STATE", "up, silent (agreed to be up, does not answer) or down; a star marks the metadata leader"),
+    Column::new(
+        "STATE",
+        "up, silent (agreed to be up, does not answer) or down; joined, draining, drained, maint; a star marks the metadata leader",
+    ),
     Column::new("PRIM", "partitions it owns").number(),
     Column::new("COPIES", "partitions of others it holds copies of, those in sync and all").number(),
     Column::new("ITEMS", "entries it holds").number(),
@@ -69,12 +73,12 @@ pub const COLUMNS: &[Column] = &[
 pub fn table(status: &ClusterStatus) -> Table {
     let mut table = Table::new(COLUMNS);
     for node in &status.nodes {
-        table.row(cells(node));
+        table.row(cells(node, status.at_unix_ms));
     }
     table
 }
 
-fn cells(node: &NodeStatus) -> Vec<String> {
+fn cells(node: &NodeStatus, now_ms: u64) -> Vec<String> {
     let report = node.report.as_ref();
     let unknown = || "-".to_string();
     let window = |name: &str| report.and_then(|report| report.windows.iter().find(|window| window.name == name));
@@ -83,7 +87,7 @@ fn cells(node: &NodeStatus) -> Vec<String> {
     vec![
         clean(&node.name),
         if node.zone.is_empty() { unknown() } else { clean(&node.zone) },
-        state(node),
+        state(node, now_ms),
         node.partitions.to_string(),
         match node.backups {
             0 => unknown(),
@@ -109,12 +113,34 @@ fn cells(node: &NodeStatus) -> Vec<String> {
     ]
 }
 
-fn state(node: &NodeStatus) -> String {
+/// What a node that is up is said to be instead, and one that is not as well.
+fn role(node: &NodeStatus, now_ms: u64) -> Option<&'static str> {
+    match node.share {
+        _ if node.maintenance_until_unix_ms > now_ms => Some("maint"),
+        Share::Full => None,
+        Share::Joined => Some("joined"),
+        Share::Drained if node.partitions > 0 || node.backups > 0 => Some("draining"),
+        Share::Drained => Some("drained"),
+    }
+}
+
+fn state(node: &NodeStatus, now_ms: u64) -> String {
     let star = if node.leader { "*" } else { "" };
-    match (node.state, node.reachable) {
-        (NodeState::Up, true) => paint(Style::Green, &format!("up{star}")),
-        (NodeState::Up, false) => paint(Style::Yellow, &format!("silent{star}")),
-        (NodeState::Down, _) => paint(Style::Red, &format!("down{star}")),
+    let role = role(node, now_ms);
+    let beside = role.map(|role| format!(",{role}")).unwrap_or_default();
+    match (node.state, node.reachable, role) {
+        (NodeState::Up, true, None) => paint(Style::Green, &format!("up{star}")),
+        (NodeState::Up, true, Some(role)) => paint(Style::Yellow, &format!("{role}{star}")),
+        (NodeState::Up, false, _) => paint(Style::Yellow, &format!("silent{beside}{star}")),
+        (NodeState::Down, _, _) => paint(Style::Red, &format!("down{beside}{star}")),
+    }
+}
+
+fn share(share: Share) -> &'static str {
+    match share {
+        Share::Full => "its own, by weight",
+        Share::Joined => "none yet: dcache cluster add gives it one",
+        Share::Drained => "none: it is to hold nothing",
     }
 }
 
@@ -150,9 +176,13 @@ const NODE_FIELDS: &[&str] = &[
     "addresses",
     "state",
     "reachable",
+    "share",
+    "maintenanceUntilUnixMs",
     "leader",
     "voter",
     "partitions",
+    "backups",
+    "backupsInSync",
     "slots",
     "slotRanges",
     "memoryLimitBytes",
@@ -187,11 +217,16 @@ pub async fn show(app: &App, name: &str) -> Result<Exit> {
 }
 
 fn print(out: &Output, status: &ClusterStatus, node: &NodeStatus) -> Result<()> {
-    let cells = cells(node);
+    let cells = cells(node, status.at_unix_ms);
     let cell = |name: &str| {
         COLUMNS.iter().position(|column| column.name == name).map(|index| cells[index].clone()).unwrap_or_default()
     };
-    out.line(&format!("{}   {}   of {}", paint(Style::Bold, &clean(&node.name)), state(node), clean(&status.name)))?;
+    out.line(&format!(
+        "{}   {}   of {}",
+        paint(Style::Bold, &clean(&node.name)),
+        state(node, status.at_unix_ms),
+        clean(&status.name)
+    ))?;
     let mut facts = vec![
         ("id", cell("ID")),
         ("zone", cell("ZONE")),
@@ -203,9 +238,16 @@ fn print(out: &Output, status: &ClusterStatus, node: &NodeStatus) -> Result<()> 
         ("peers", cell("PEERS")),
         ("partitions", format!("{} with {} slots", node.partitions, node.slots)),
         ("slots", cell("SLOTS")),
+        ("copies", format!("of {} other partitions, {} in sync", node.backups, node.backups_in_sync)),
+        ("share", share(node.share).into()),
         ("memory", cell("MEM")),
         ("metadata", if node.voter { "votes" } else { "follows" }.into()),
     ];
+    if node.maintenance_until_unix_ms > status.at_unix_ms {
+        facts.push(("maint", format!("until {}", rfc3339_seconds(node.maintenance_until_unix_ms))));
+    }
+    let moving = status.operation.as_ref().filter(|operation| operation.nodes.contains(&node.name));
+    facts.extend(moving.map(|operation| ("operation", super::cluster::operation_line(operation))));
     match &node.report {
         Some(report) => facts.extend([
             ("items", report.items.to_string()),

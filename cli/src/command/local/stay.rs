@@ -1,17 +1,16 @@
 //! The foreground of a local cluster: relays the nodes' logs, sees when one ends, and stops all of them at a signal.
 
 use super::record::{LocalCluster, LocalNode, lock};
+use crate::command::signals::Signals;
 use crate::command::{App, process};
 use crate::error::{CliError, Result};
 use crate::exit::Exit;
-use anyhow::Context as _;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::{Duration, Instant};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// How long nodes may take to stop before they are killed.
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
@@ -35,28 +34,6 @@ pub(super) fn last_lines(path: &Path, count: usize) -> String {
     let text = read().unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(count)..].join("\n")
-}
-
-/// SIGINT and SIGTERM, listened to instead of ending this process.
-pub(super) struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    pub(super) fn listen() -> Result<Signals> {
-        let interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-        let terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-        Ok(Signals { interrupt, terminate })
-    }
-
-    /// The next signal, as the exit code of a command that it ends.
-    pub(super) async fn next(&mut self) -> Exit {
-        tokio::select! {
-            _ = self.interrupt.recv() => Exit::Interrupted,
-            _ = self.terminate.recv() => Exit::Terminated,
-        }
-    }
 }
 
 /// Stops nodes in order; what is left after the deadline, or at another signal, is killed.
