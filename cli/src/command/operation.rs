@@ -450,7 +450,7 @@ async fn see_through(
 
 /// What a success is, in the words of its kind.
 fn outcome(status: &OperationStatus) -> String {
-    let nodes: Vec<String> = status.nodes.iter().map(|name| clean(name.trim_end_matches(" (removed)"))).collect();
+    let nodes: Vec<String> = status.nodes.iter().map(|name| clean(name)).collect();
     let (nodes, is, took) = (nodes.join(", "), if nodes.len() == 1 { "is" } else { "are" }, took(status));
     let moved = format!("{} moved, {} failed", status.moves_done, status.moves_failed);
     match status.kind {

@@ -25,6 +25,8 @@ const UNKNOWN_FOR: Duration = Duration::from_secs(10);
 
 const SAY_EVERY: Duration = Duration::from_secs(10);
 const SAY_PERCENT: u64 = 10;
+/// What is over in some seconds needs no ten lines.
+const SAY_PERCENT_EVERY: Duration = Duration::from_secs(1);
 
 /// Without change for so long, it is said what it is at.
 const STALLED_AFTER: Duration = Duration::from_secs(30);
@@ -73,7 +75,8 @@ pub async fn to_end(
         match answer {
             Ok(next) => {
                 unknown_since = None;
-                status = next;
+                // By the names it began with: who has been removed has none any more.
+                status = OperationStatus { nodes: status.nodes, ..next };
                 teller.tell(&status);
             }
             Err(ClientError::Api(error)) if error.code == ErrorCode::NotFound => {
@@ -179,7 +182,9 @@ impl Teller {
             Form::Json if is_changed => self.json(status),
             Form::Lines if !status.state.is_over() => {
                 let is_turned = before.0 != status.state || before.3 != status.held;
-                let is_due = self.said.0.elapsed() >= SAY_EVERY || percent(status) >= self.said.1 + SAY_PERCENT;
+                let (since, at) = (self.said.0.elapsed(), self.said.1);
+                let is_far = percent(status) >= at + SAY_PERCENT && since >= SAY_PERCENT_EVERY;
+                let is_due = since >= SAY_EVERY || is_far;
                 if is_turned || is_due {
                     self.said = (Instant::now(), percent(status));
                     self.line(self.progress(status));
@@ -236,7 +241,7 @@ impl Teller {
     /// `19.8MiB/s eta 1m48s`, as far as it is known.
     fn speed(&self, status: &OperationStatus) -> String {
         let rate = self.rate(status);
-        if status.state != OperationState::Running || rate == 0 {
+        if status.state != OperationState::Running || rate == 0 || status.bytes_done >= status.bytes_total {
             return String::new();
         }
         let left_ms = status.bytes_total.saturating_sub(status.bytes_done) as f64 / rate as f64 * 1000.0;
@@ -245,8 +250,11 @@ impl Teller {
 
     fn progress(&self, status: &OperationStatus) -> String {
         let made = format!("{}/{}", status.moves_done, status.moves_total);
-        let bytes = format!("{}/{}", tight(status.bytes_done), tight(status.bytes_total));
-        format!("{} {made} {bytes}{}{}", named(status), self.speed(status), self.remark(status, "  "))
+        let bytes = match status.bytes_total {
+            0 => String::new(),
+            all => format!(" {}/{}", tight(status.bytes_done), tight(all)),
+        };
+        format!("{} {made}{bytes}{}{}", named(status), self.speed(status), self.remark(status, "  "))
     }
 
     /// Why it does not go on, or that it does not.
