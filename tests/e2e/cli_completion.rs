@@ -39,7 +39,7 @@ fn complete(home: &Home, line: &str) -> Outcome {
     outcome
 }
 
-fn offers(home: &Home, line: &str) -> Vec<String> {
+pub fn offers(home: &Home, line: &str) -> Vec<String> {
     complete(home, line).text().lines().map(str::trim_end).filter(|line| !line.is_empty()).map(Into::into).collect()
 }
 

@@ -11,6 +11,7 @@ mod cli_completion;
 mod cli_context;
 mod cli_data;
 mod cli_exit;
+mod cli_operations;
 mod cli_output;
 mod cluster;
 mod copies;
