@@ -55,7 +55,9 @@ complete -c dcache -n "__fish_dcache_needs_command" -f -a "ttl" -d 'Show or chan
 complete -c dcache -n "__fish_dcache_needs_command" -f -a "incr" -d 'Add to the number a key holds, 0 if it does not exist'
 complete -c dcache -n "__fish_dcache_needs_command" -f -a "scan" -d 'List keys'
 complete -c dcache -n "__fish_dcache_needs_command" -f -a "node" -d 'Start a node on this machine, list and show nodes'
-complete -c dcache -n "__fish_dcache_needs_command" -f -a "cluster" -d 'Form, watch and take down clusters'
+complete -c dcache -n "__fish_dcache_needs_command" -f -a "cluster" -d 'Form, watch, grow, shrink and take down clusters'
+complete -c dcache -n "__fish_dcache_needs_command" -f -a "rebalance" -d 'Give every node its share: plan, look, apply, watch'
+complete -c dcache -n "__fish_dcache_needs_command" -f -a "op" -d 'Long work the cluster does: list, watch, pause, cancel'
 complete -c dcache -n "__fish_dcache_needs_command" -f -a "namespace" -d 'Policies of sets of keys: eviction, memory, time to live'
 complete -c dcache -n "__fish_dcache_needs_command" -f -a "stats" -d 'Figures of the cluster or of one node'
 complete -c dcache -n "__fish_dcache_needs_command" -f -a "events" -d 'What happened to the cluster, oldest first'
@@ -410,31 +412,38 @@ complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subc
 complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Only data and errors'
 complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
 complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status failover destroy" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status failover destroy" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status failover destroy" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
 wide\t'A table with more columns'
 json\t'One JSON object'
 yaml\t''
 ndjson\t'One JSON object a line'
 name\t'Names only, one a line'
 help\t'Lists the columns and fields of this command'"
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status failover destroy" -l columns -d 'Only these columns of a table, in this order' -r
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status failover destroy" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status failover destroy" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status failover destroy" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status failover destroy" -l no-headers -d 'Leave out the header line of tables'
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status failover destroy" -s y -l yes -d 'Answer yes to ordinary questions'
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status failover destroy" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status failover destroy" -s q -l quiet -d 'Only data and errors'
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status failover destroy" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status failover destroy" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status failover destroy" -f -a "init" -d 'Form a cluster, of new nodes on this machine or of nodes started elsewhere'
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status failover destroy" -f -a "status" -d 'Show the cluster\'s health and its nodes'
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status failover destroy" -f -a "failover" -d 'Have other nodes take over what a node serves, without losing a write'
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status failover destroy" -f -a "destroy" -d 'Stop a local cluster and drop its data'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -f -a "init" -d 'Form a cluster, of new nodes on this machine or of nodes started elsewhere'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -f -a "status" -d 'Show the cluster\'s health and its nodes'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -f -a "add" -d 'Give nodes that joined their share'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -f -a "drain" -d 'Move everything off a node, which stays as a proxy'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -f -a "undrain" -d 'Let a drained node hold its share again'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -f -a "remove" -d 'Take a node out of the cluster that holds nothing, or drain it first'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -f -a "rm" -d 'Take a node out of the cluster that holds nothing, or drain it first'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -f -a "forget" -d 'Take a node out of the cluster that is dead and gone'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -f -a "maintenance" -d 'Say that a node is being worked on: it serves nothing, and its copies are not built elsewhere'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -f -a "failover" -d 'Have other nodes take over what a node serves, without losing a write'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -f -a "destroy" -d 'Stop a local cluster and drop its data'
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from init" -l local -d 'Start this many nodes on this machine; 3 without a number' -r
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from init" -s f -l file -d 'Form the cluster that cluster.yaml describes, of nodes that run already' -r -F
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from init" -l name -d 'Name of the local cluster and of its context' -r
@@ -484,14 +493,204 @@ complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_s
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from status" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from status" -l check -d 'Exit code 8 when something is critical'
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from status" -l strict -d 'With --check: a warning counts as well'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from status" -l check -d 'Exit code 8 when something is critical, a copy is missing, a node does not answer, or an operation is not finished'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from status" -l strict -d 'With --check: any warning counts'
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from status" -l no-headers -d 'Leave out the header line of tables'
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from status" -s y -l yes -d 'Answer yes to ordinary questions'
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from status" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from status" -s q -l quiet -d 'Only data and errors'
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from add" -l rate -d 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from add" -l moves-at-once -d 'Moves that one node takes part in at once, 1 to 64; 4 without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from add" -l guard-p99 -d 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from add" -l wait-timeout -d 'How long to wait for the end, then exit code 5; the work goes on; as long as it takes without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from add" -l progress -d 'How progress is told: bars on a terminal and lines elsewhere, or JSON lines on stderr' -r -f -a "auto\t''
+lines\t'Lines on a terminal too'
+json\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from add" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from add" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from add" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from add" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from add" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from add" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from add" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from add" -l dry-run -d 'Show the plan and change nothing'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from add" -l no-wait -d 'Print the operation\'s id and do not wait for its end'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from add" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from add" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from add" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from drain" -l rate -d 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from drain" -l moves-at-once -d 'Moves that one node takes part in at once, 1 to 64; 4 without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from drain" -l guard-p99 -d 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from drain" -l wait-timeout -d 'How long to wait for the end, then exit code 5; the work goes on; as long as it takes without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from drain" -l progress -d 'How progress is told: bars on a terminal and lines elsewhere, or JSON lines on stderr' -r -f -a "auto\t''
+lines\t'Lines on a terminal too'
+json\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from drain" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from drain" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from drain" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from drain" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from drain" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from drain" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from drain" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from drain" -l dry-run -d 'Show the plan and change nothing'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from drain" -l no-wait -d 'Print the operation\'s id and do not wait for its end'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from drain" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from drain" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from drain" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from drain" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from drain" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from drain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from undrain" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from undrain" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from undrain" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from undrain" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from undrain" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from undrain" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from undrain" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from undrain" -l dry-run -d 'Say what would change and change nothing'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from undrain" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from undrain" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from undrain" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from undrain" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from undrain" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from undrain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from remove" -l rate -d 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from remove" -l moves-at-once -d 'Moves that one node takes part in at once, 1 to 64; 4 without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from remove" -l guard-p99 -d 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from remove" -l wait-timeout -d 'How long to wait for the end, then exit code 5; the work goes on; as long as it takes without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from remove" -l progress -d 'How progress is told: bars on a terminal and lines elsewhere, or JSON lines on stderr' -r -f -a "auto\t''
+lines\t'Lines on a terminal too'
+json\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from remove" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from remove" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from remove" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from remove" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from remove" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from remove" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from remove" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from remove" -l drain -d 'Move what it holds to other nodes first'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from remove" -l dry-run -d 'Show the plan and change nothing'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from remove" -l no-wait -d 'Print the operation\'s id and do not wait for its end'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from remove" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from remove" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from remove" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from rm" -l rate -d 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from rm" -l moves-at-once -d 'Moves that one node takes part in at once, 1 to 64; 4 without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from rm" -l guard-p99 -d 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from rm" -l wait-timeout -d 'How long to wait for the end, then exit code 5; the work goes on; as long as it takes without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from rm" -l progress -d 'How progress is told: bars on a terminal and lines elsewhere, or JSON lines on stderr' -r -f -a "auto\t''
+lines\t'Lines on a terminal too'
+json\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from rm" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from rm" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from rm" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from rm" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from rm" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from rm" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from rm" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from rm" -l drain -d 'Move what it holds to other nodes first'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from rm" -l dry-run -d 'Show the plan and change nothing'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from rm" -l no-wait -d 'Print the operation\'s id and do not wait for its end'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from rm" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from rm" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from rm" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from rm" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from rm" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from forget" -l force -d 'Override a safety check: `last-replica` gives up the keys of which the node has the only copy' -r -f -a "last-replica\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from forget" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from forget" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from forget" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from forget" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from forget" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from forget" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from forget" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from forget" -l dry-run -d 'Say what would change and change nothing'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from forget" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from forget" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from forget" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from forget" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from forget" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from forget" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from maintenance" -l for -d 'How long at most; 30m without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from maintenance" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from maintenance" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from maintenance" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from maintenance" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from maintenance" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from maintenance" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from maintenance" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from maintenance" -l dry-run -d 'Say what would change and change nothing'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from maintenance" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from maintenance" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from maintenance" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from maintenance" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from maintenance" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from maintenance" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from failover" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from failover" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from failover" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
@@ -536,6 +735,453 @@ complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_s
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from destroy" -s q -l quiet -d 'Only data and errors'
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from destroy" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from destroy" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and not __fish_seen_subcommand_from apply watch pause resume cancel throttle list ls" -l out -d 'With --plan: write it to this file, for `rebalance apply`' -r -F
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and not __fish_seen_subcommand_from apply watch pause resume cancel throttle list ls" -l by -d 'What is to be even: partitions, their memory, or the requests they get; each by the nodes\' weights; `count` without it' -r -f -a "count\t''
+memory\t''
+load\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and not __fish_seen_subcommand_from apply watch pause resume cancel throttle list ls" -l pin -d 'A partition that stays where it is; may be repeated' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and not __fish_seen_subcommand_from apply watch pause resume cancel throttle list ls" -l rate -d 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and not __fish_seen_subcommand_from apply watch pause resume cancel throttle list ls" -l moves-at-once -d 'Moves that one node takes part in at once, 1 to 64; 4 without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and not __fish_seen_subcommand_from apply watch pause resume cancel throttle list ls" -l guard-p99 -d 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and not __fish_seen_subcommand_from apply watch pause resume cancel throttle list ls" -l wait-timeout -d 'How long to wait for the end, then exit code 5; the work goes on; as long as it takes without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and not __fish_seen_subcommand_from apply watch pause resume cancel throttle list ls" -l progress -d 'How progress is told: bars on a terminal and lines elsewhere, or JSON lines on stderr' -r -f -a "auto\t''
+lines\t'Lines on a terminal too'
+json\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and not __fish_seen_subcommand_from apply watch pause resume cancel throttle list ls" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and not __fish_seen_subcommand_from apply watch pause resume cancel throttle list ls" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and not __fish_seen_subcommand_from apply watch pause resume cancel throttle list ls" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and not __fish_seen_subcommand_from apply watch pause resume cancel throttle list ls" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and not __fish_seen_subcommand_from apply watch pause resume cancel throttle list ls" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and not __fish_seen_subcommand_from apply watch pause resume cancel throttle list ls" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and not __fish_seen_subcommand_from apply watch pause resume cancel throttle list ls" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and not __fish_seen_subcommand_from apply watch pause resume cancel throttle list ls" -l plan -l dry-run -d 'Only show the plan'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and not __fish_seen_subcommand_from apply watch pause resume cancel throttle list ls" -l exit-code -d 'With --plan: exit code 10 when there is something to move'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and not __fish_seen_subcommand_from apply watch pause resume cancel throttle list ls" -l no-wait -d 'Print the operation\'s id and do not wait for its end'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and not __fish_seen_subcommand_from apply watch pause resume cancel throttle list ls" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and not __fish_seen_subcommand_from apply watch pause resume cancel throttle list ls" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and not __fish_seen_subcommand_from apply watch pause resume cancel throttle list ls" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and not __fish_seen_subcommand_from apply watch pause resume cancel throttle list ls" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and not __fish_seen_subcommand_from apply watch pause resume cancel throttle list ls" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and not __fish_seen_subcommand_from apply watch pause resume cancel throttle list ls" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and not __fish_seen_subcommand_from apply watch pause resume cancel throttle list ls" -f -a "apply" -d 'Carry out a plan: that of a file, or a new one'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and not __fish_seen_subcommand_from apply watch pause resume cancel throttle list ls" -f -a "watch" -d 'Watch a rebalance until it is over'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and not __fish_seen_subcommand_from apply watch pause resume cancel throttle list ls" -f -a "pause" -d 'Begin no further moves'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and not __fish_seen_subcommand_from apply watch pause resume cancel throttle list ls" -f -a "resume" -d 'Go on'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and not __fish_seen_subcommand_from apply watch pause resume cancel throttle list ls" -f -a "cancel" -d 'Stop, and take back what has not taken over'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and not __fish_seen_subcommand_from apply watch pause resume cancel throttle list ls" -f -a "throttle" -d 'Change how fast it goes'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and not __fish_seen_subcommand_from apply watch pause resume cancel throttle list ls" -f -a "list" -d 'List the rebalances under way and past'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and not __fish_seen_subcommand_from apply watch pause resume cancel throttle list ls" -f -a "ls" -d 'List the rebalances under way and past'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from apply" -l by -d 'What is to be even: partitions, their memory, or the requests they get; each by the nodes\' weights; `count` without it' -r -f -a "count\t''
+memory\t''
+load\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from apply" -l pin -d 'A partition that stays where it is; may be repeated' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from apply" -l rate -d 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from apply" -l moves-at-once -d 'Moves that one node takes part in at once, 1 to 64; 4 without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from apply" -l guard-p99 -d 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from apply" -l wait-timeout -d 'How long to wait for the end, then exit code 5; the work goes on; as long as it takes without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from apply" -l progress -d 'How progress is told: bars on a terminal and lines elsewhere, or JSON lines on stderr' -r -f -a "auto\t''
+lines\t'Lines on a terminal too'
+json\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from apply" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from apply" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from apply" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from apply" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from apply" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from apply" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from apply" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from apply" -l dry-run -d 'Show the plan and change nothing'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from apply" -l no-wait -d 'Print the operation\'s id and do not wait for its end'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from apply" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from apply" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from apply" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from apply" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from apply" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from apply" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from watch" -l wait-timeout -d 'How long to wait for the end, then exit code 5; the work goes on; as long as it takes without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from watch" -l progress -d 'How progress is told: bars on a terminal and lines elsewhere, or JSON lines on stderr' -r -f -a "auto\t''
+lines\t'Lines on a terminal too'
+json\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from watch" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from watch" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from watch" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from watch" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from watch" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from watch" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from watch" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from watch" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from watch" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from watch" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from watch" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from watch" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from watch" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from pause" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from pause" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from pause" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from pause" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from pause" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from pause" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from pause" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from pause" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from pause" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from pause" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from pause" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from pause" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from pause" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from resume" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from resume" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from resume" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from resume" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from resume" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from resume" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from resume" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from resume" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from resume" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from resume" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from resume" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from resume" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from resume" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from cancel" -l wait-timeout -d 'How long to wait for the end, then exit code 5; the work goes on; as long as it takes without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from cancel" -l progress -d 'How progress is told: bars on a terminal and lines elsewhere, or JSON lines on stderr' -r -f -a "auto\t''
+lines\t'Lines on a terminal too'
+json\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from cancel" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from cancel" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from cancel" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from cancel" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from cancel" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from cancel" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from cancel" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from cancel" -l no-wait -d 'Print the operation\'s id and do not wait for its end'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from cancel" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from cancel" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from cancel" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from cancel" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from cancel" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from cancel" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from throttle" -l rate -d 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from throttle" -l moves-at-once -d 'Moves that one node takes part in at once, 1 to 64; 4 without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from throttle" -l guard-p99 -d 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from throttle" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from throttle" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from throttle" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from throttle" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from throttle" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from throttle" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from throttle" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from throttle" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from throttle" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from throttle" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from throttle" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from throttle" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from throttle" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from list" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from list" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from list" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from list" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from list" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from list" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from list" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from list" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from list" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from list" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from ls" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from ls" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from ls" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from ls" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from ls" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from ls" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from ls" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from ls" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from ls" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from ls" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from ls" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from ls" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from ls" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and not __fish_seen_subcommand_from list ls show watch pause resume cancel throttle" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand op; and not __fish_seen_subcommand_from list ls show watch pause resume cancel throttle" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand op; and not __fish_seen_subcommand_from list ls show watch pause resume cancel throttle" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand op; and not __fish_seen_subcommand_from list ls show watch pause resume cancel throttle" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand op; and not __fish_seen_subcommand_from list ls show watch pause resume cancel throttle" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand op; and not __fish_seen_subcommand_from list ls show watch pause resume cancel throttle" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand op; and not __fish_seen_subcommand_from list ls show watch pause resume cancel throttle" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand op; and not __fish_seen_subcommand_from list ls show watch pause resume cancel throttle" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and not __fish_seen_subcommand_from list ls show watch pause resume cancel throttle" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and not __fish_seen_subcommand_from list ls show watch pause resume cancel throttle" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and not __fish_seen_subcommand_from list ls show watch pause resume cancel throttle" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and not __fish_seen_subcommand_from list ls show watch pause resume cancel throttle" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and not __fish_seen_subcommand_from list ls show watch pause resume cancel throttle" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and not __fish_seen_subcommand_from list ls show watch pause resume cancel throttle" -f -a "list" -d 'List the operations, the newest first'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and not __fish_seen_subcommand_from list ls show watch pause resume cancel throttle" -f -a "ls" -d 'List the operations, the newest first'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and not __fish_seen_subcommand_from list ls show watch pause resume cancel throttle" -f -a "show" -d 'Show one operation'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and not __fish_seen_subcommand_from list ls show watch pause resume cancel throttle" -f -a "watch" -d 'Watch an operation until it is over'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and not __fish_seen_subcommand_from list ls show watch pause resume cancel throttle" -f -a "pause" -d 'Begin no further moves'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and not __fish_seen_subcommand_from list ls show watch pause resume cancel throttle" -f -a "resume" -d 'Go on'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and not __fish_seen_subcommand_from list ls show watch pause resume cancel throttle" -f -a "cancel" -d 'Stop, and take back what has not taken over'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and not __fish_seen_subcommand_from list ls show watch pause resume cancel throttle" -f -a "throttle" -d 'Change how fast it goes'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from list" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from list" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from list" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from list" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from list" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from list" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from list" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from list" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from list" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from list" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from ls" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from ls" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from ls" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from ls" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from ls" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from ls" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from ls" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from ls" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from ls" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from ls" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from ls" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from ls" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from ls" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from show" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from show" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from show" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from show" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from show" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from show" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from show" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from show" -l moves -d 'List its moves, as long as it is under way'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from show" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from show" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from show" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from watch" -l wait-timeout -d 'How long to wait for the end, then exit code 5; the work goes on; as long as it takes without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from watch" -l progress -d 'How progress is told: bars on a terminal and lines elsewhere, or JSON lines on stderr' -r -f -a "auto\t''
+lines\t'Lines on a terminal too'
+json\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from watch" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from watch" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from watch" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from watch" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from watch" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from watch" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from watch" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from watch" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from watch" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from watch" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from watch" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from watch" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from watch" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from pause" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from pause" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from pause" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from pause" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from pause" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from pause" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from pause" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from pause" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from pause" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from pause" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from pause" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from pause" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from pause" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from resume" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from resume" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from resume" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from resume" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from resume" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from resume" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from resume" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from resume" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from resume" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from resume" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from resume" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from resume" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from resume" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from cancel" -l wait-timeout -d 'How long to wait for the end, then exit code 5; the work goes on; as long as it takes without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from cancel" -l progress -d 'How progress is told: bars on a terminal and lines elsewhere, or JSON lines on stderr' -r -f -a "auto\t''
+lines\t'Lines on a terminal too'
+json\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from cancel" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from cancel" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from cancel" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from cancel" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from cancel" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from cancel" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from cancel" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from cancel" -l no-wait -d 'Print the operation\'s id and do not wait for its end'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from cancel" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from cancel" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from cancel" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from cancel" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from cancel" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from cancel" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from throttle" -l rate -d 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from throttle" -l moves-at-once -d 'Moves that one node takes part in at once, 1 to 64; 4 without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from throttle" -l guard-p99 -d 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from throttle" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from throttle" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from throttle" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from throttle" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from throttle" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from throttle" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from throttle" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from throttle" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from throttle" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from throttle" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from throttle" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from throttle" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from throttle" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dcache -n "__fish_dcache_using_subcommand namespace; and not __fish_seen_subcommand_from list ls show set delete" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
 complete -c dcache -n "__fish_dcache_using_subcommand namespace; and not __fish_seen_subcommand_from list ls show set delete" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
 complete -c dcache -n "__fish_dcache_using_subcommand namespace; and not __fish_seen_subcommand_from list ls show set delete" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'

@@ -16,10 +16,12 @@ fn files(dir: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(dir).unwrap().flatten() {
         let (path, name) = (entry.path(), entry.file_name());
         let is_skipped = ["target", ".git", "node_modules", "corpus", "artifacts", ".venv", "__pycache__"];
+        // Of a second working tree `.git` is a file, which says where that is.
+        if is_skipped.iter().any(|skipped| name == *skipped) {
+            continue;
+        }
         if path.is_dir() {
-            if !is_skipped.iter().any(|skipped| name == *skipped) {
-                files(&path, found);
-            }
+            files(&path, found);
         } else {
             found.push(path);
         }
