@@ -306,6 +306,33 @@ fn who_watches_may_leave_and_the_work_goes_on_until_it_is_stopped() {
     assert_eq!(count(first), ":400\r\n");
 }
 
+/// The one that was asked dies, and it led: another one leads, and another one answers.
+#[test]
+fn a_watcher_outlives_the_node_it_asks() {
+    let home = Home::new();
+    let mut nodes = three(&home, "");
+    fill(&nodes[0], 400, 20_000);
+    let slow = ["--rate", "16KiB/s", "--moves-at-once", "1", "--guard-p99", "off", "--no-wait"];
+    nodes[1].ok(&home, &[&["cluster", "drain", "n2", "--yes"], &slow[..]].concat());
+    let mut command = nodes[0].dcache(&home);
+    command.args(["op", "watch", "--progress", "lines"]).stderr(Stdio::piped());
+    let mut watcher = Process(command.spawn().unwrap());
+    let mut said = BufReader::new(watcher.0.stderr.take().unwrap());
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    assert!(line.contains("drain 0001 of n2"), "it watches: {line}");
+    nodes.remove(0);
+    let cancel = wait_until("another one leads", || {
+        let outcome = nodes[1].run(&home, &["op", "cancel", "0001"]);
+        // Asked while nobody led, it may have been agreed without an answer.
+        (outcome.code == 0).then_some(outcome)
+    });
+    assert!(cancel.stderr.contains("cancelled"), "{cancel:?}");
+    let rest = read_all(said);
+    assert_eq!(watcher.wait(), 1, "{rest}");
+    assert!(rest.contains("drain 0001 of n2 was cancelled"), "{rest}");
+}
+
 #[test]
 fn a_check_is_never_green_with_a_node_or_a_copy_missing_and_the_dead_are_forgotten() {
     let home = Home::new();

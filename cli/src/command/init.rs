@@ -10,12 +10,17 @@ use crate::profile::{Context, Profiles, Target};
 use dcache_client::Control;
 use dcache_protocol::NamespaceSpec;
 use dcache_protocol::control::{
-    API_VERSION, ClusterSpec, ClusterSpecNode, InitOutcome, InitRequest, InitResult, copies_default,
+    API_VERSION, ClusterSpec, ClusterSpecNode, Finding, InitOutcome, InitRequest, InitResult, copies_default,
     partitions_default, rebuild_after_default,
 };
 use serde::Deserialize;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// How long the copies of a new cluster are waited for.
+const COPIES_WITHIN: Duration = Duration::from_secs(10);
+
+const POLL_EVERY: Duration = Duration::from_millis(50);
 
 pub async fn init(app: &App, args: &ClusterInit) -> Result<Exit> {
     if is_describing(app) {
@@ -94,6 +99,7 @@ async fn from_file(app: &App, args: &ClusterInit, path: &Path) -> Result<Exit> {
     app.confirm(&question, Danger::Moderate, &target)?;
     let formed = control.init(&InitRequest { dry_run: false, ..request.clone() }).await?;
     app.out.say(&format!("  {} {name} formed, id {}", paint(Style::Green, "✔"), formed.cluster_id));
+    await_copies(app, &control).await;
     if app.out.is_machine() {
         app.out.object("InitResult", &formed)?;
     }
@@ -157,6 +163,24 @@ fn with_hint(error: CliError, spec: &ClusterSpec) -> CliError {
         }
         _ => error,
     }
+}
+
+/// Until a copy is in sync, what it is a copy of can be lost: who asks for the cluster's health next is to find it well. When it
+/// takes longer the cluster is formed all the same.
+async fn await_copies(app: &App, control: &Control) {
+    let until = Instant::now() + COPIES_WITHIN;
+    let lacks = |finding: &Finding| finding.check.starts_with("COPY-");
+    while Instant::now() < until {
+        match control.cluster().await {
+            Ok(status) if status.formed && !status.findings.iter().any(lacks) => {
+                app.out.say(&format!("  {} every copy in sync", paint(Style::Green, "✔")));
+                return;
+            }
+            // Whatever it is, it is asked again.
+            _ => tokio::time::sleep(POLL_EVERY).await,
+        }
+    }
+    app.out.say(&format!("  {} copies are being made still: dcache cluster status", paint(Style::Yellow, "▲")));
 }
 
 /// Keeps the new cluster as a context, without selecting it.

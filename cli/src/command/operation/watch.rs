@@ -36,7 +36,7 @@ const MOVING_SHOWN: usize = 4;
 
 /// How watching ended.
 pub enum End {
-    Over(OperationStatus),
+    Over(Box<OperationStatus>),
     /// A signal, as the exit code it means; the operation goes on.
     Left(Exit),
 }
@@ -95,7 +95,7 @@ pub async fn to_end(
         }
     }
     teller.end(&status);
-    Ok(End::Over(status))
+    Ok(End::Over(Box::new(status)))
 }
 
 async fn ask(control: &Control, id: OperationId) -> std::result::Result<OperationStatus, ClientError> {
