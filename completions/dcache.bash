@@ -324,12 +324,16 @@ _dcache() {
             return 0
             ;;
         dcache__subcmd__cluster__subcmd__add)
-            opts="-c -o -y -q -v -h --dry-run --rate --moves-at-once --guard-p99 --no-wait --wait-timeout --progress --context --endpoint --output --no-headers --columns --timeout --yes --confirm --no-input --quiet --verbose --color --help"
+            opts="-c -o -y -q -v -h --dry-run --force --rate --moves-at-once --guard-p99 --no-wait --wait-timeout --progress --context --endpoint --output --no-headers --columns --timeout --yes --confirm --no-input --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --force)
+                    COMPREPLY=($(compgen -W "last-replica" -- "${cur}"))
+                    return 0
+                    ;;
                 --rate)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -444,12 +448,16 @@ _dcache() {
             return 0
             ;;
         dcache__subcmd__cluster__subcmd__drain)
-            opts="-c -o -y -q -v -h --dry-run --rate --moves-at-once --guard-p99 --no-wait --wait-timeout --progress --context --endpoint --output --no-headers --columns --timeout --yes --confirm --no-input --quiet --verbose --color --help"
+            opts="-c -o -y -q -v -h --dry-run --force --rate --moves-at-once --guard-p99 --no-wait --wait-timeout --progress --context --endpoint --output --no-headers --columns --timeout --yes --confirm --no-input --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --force)
+                    COMPREPLY=($(compgen -W "last-replica" -- "${cur}"))
+                    return 0
+                    ;;
                 --rate)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -783,12 +791,16 @@ _dcache() {
             return 0
             ;;
         dcache__subcmd__cluster__subcmd__remove)
-            opts="-c -o -y -q -v -h --drain --dry-run --rate --moves-at-once --guard-p99 --no-wait --wait-timeout --progress --context --endpoint --output --no-headers --columns --timeout --yes --confirm --no-input --quiet --verbose --color --help"
+            opts="-c -o -y -q -v -h --drain --dry-run --force --rate --moves-at-once --guard-p99 --no-wait --wait-timeout --progress --context --endpoint --output --no-headers --columns --timeout --yes --confirm --no-input --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --force)
+                    COMPREPLY=($(compgen -W "last-replica" -- "${cur}"))
+                    return 0
+                    ;;
                 --rate)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -3067,7 +3079,7 @@ _dcache() {
             return 0
             ;;
         dcache__subcmd__rebalance__subcmd__apply)
-            opts="-c -o -y -q -v -h --by --pin --dry-run --rate --moves-at-once --guard-p99 --no-wait --wait-timeout --progress --context --endpoint --output --no-headers --columns --timeout --yes --confirm --no-input --quiet --verbose --color --help"
+            opts="-c -o -y -q -v -h --by --pin --dry-run --force --rate --moves-at-once --guard-p99 --no-wait --wait-timeout --progress --context --endpoint --output --no-headers --columns --timeout --yes --confirm --no-input --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3079,6 +3091,10 @@ _dcache() {
                     ;;
                 --pin)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --force)
+                    COMPREPLY=($(compgen -W "last-replica" -- "${cur}"))
                     return 0
                     ;;
                 --rate)

@@ -491,6 +491,7 @@ set edit:completion:arg-completer[dcache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'dcache;cluster;add'= {
+            cand --force 'Override a safety check: `last-replica` leaves partitions with one copy where there is no node for another'
             cand --rate 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it'
             cand --moves-at-once 'Moves that one node takes part in at once, 1 to 64; 4 without it'
             cand --guard-p99 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it'
@@ -519,6 +520,7 @@ set edit:completion:arg-completer[dcache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'dcache;cluster;drain'= {
+            cand --force 'Override a safety check: `last-replica` leaves partitions with one copy where there is no node for another'
             cand --rate 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it'
             cand --moves-at-once 'Moves that one node takes part in at once, 1 to 64; 4 without it'
             cand --guard-p99 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it'
@@ -569,6 +571,7 @@ set edit:completion:arg-completer[dcache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'dcache;cluster;remove'= {
+            cand --force 'Override a safety check: `last-replica` leaves partitions with one copy where there is no node for another'
             cand --rate 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it'
             cand --moves-at-once 'Moves that one node takes part in at once, 1 to 64; 4 without it'
             cand --guard-p99 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it'
@@ -598,6 +601,7 @@ set edit:completion:arg-completer[dcache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'dcache;cluster;rm'= {
+            cand --force 'Override a safety check: `last-replica` leaves partitions with one copy where there is no node for another'
             cand --rate 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it'
             cand --moves-at-once 'Moves that one node takes part in at once, 1 to 64; 4 without it'
             cand --guard-p99 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it'
@@ -760,6 +764,7 @@ set edit:completion:arg-completer[dcache] = {|@words|
         &'dcache;rebalance;apply'= {
             cand --by 'What is to be even: partitions, their memory, or the requests they get; each by the nodes'' weights; `count` without it'
             cand --pin 'A partition that stays where it is; may be repeated'
+            cand --force 'Override a safety check: `last-replica` leaves partitions with one copy where there is no node for another'
             cand --rate 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it'
             cand --moves-at-once 'Moves that one node takes part in at once, 1 to 64; 4 without it'
             cand --guard-p99 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it'

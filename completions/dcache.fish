@@ -501,6 +501,7 @@ complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_s
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from status" -s q -l quiet -d 'Only data and errors'
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from add" -l force -d 'Override a safety check: `last-replica` leaves partitions with one copy where there is no node for another' -r -f -a "last-replica\t''"
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from add" -l rate -d 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it' -r
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from add" -l moves-at-once -d 'Moves that one node takes part in at once, 1 to 64; 4 without it' -r
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from add" -l guard-p99 -d 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it' -r
@@ -531,6 +532,7 @@ complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_s
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Only data and errors'
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from drain" -l force -d 'Override a safety check: `last-replica` leaves partitions with one copy where there is no node for another' -r -f -a "last-replica\t''"
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from drain" -l rate -d 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it' -r
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from drain" -l moves-at-once -d 'Moves that one node takes part in at once, 1 to 64; 4 without it' -r
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from drain" -l guard-p99 -d 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it' -r
@@ -583,6 +585,7 @@ complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_s
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from undrain" -s q -l quiet -d 'Only data and errors'
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from undrain" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from undrain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from remove" -l force -d 'Override a safety check: `last-replica` leaves partitions with one copy where there is no node for another' -r -f -a "last-replica\t''"
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from remove" -l rate -d 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it' -r
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from remove" -l moves-at-once -d 'Moves that one node takes part in at once, 1 to 64; 4 without it' -r
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from remove" -l guard-p99 -d 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it' -r
@@ -614,6 +617,7 @@ complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_s
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Only data and errors'
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from rm" -l force -d 'Override a safety check: `last-replica` leaves partitions with one copy where there is no node for another' -r -f -a "last-replica\t''"
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from rm" -l rate -d 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it' -r
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from rm" -l moves-at-once -d 'Moves that one node takes part in at once, 1 to 64; 4 without it' -r
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from rm" -l guard-p99 -d 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it' -r
@@ -783,6 +787,7 @@ complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen
 memory\t''
 load\t''"
 complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from apply" -l pin -d 'A partition that stays where it is; may be repeated' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from apply" -l force -d 'Override a safety check: `last-replica` leaves partitions with one copy where there is no node for another' -r -f -a "last-replica\t''"
 complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from apply" -l rate -d 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it' -r
 complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from apply" -l moves-at-once -d 'Moves that one node takes part in at once, 1 to 64; 4 without it' -r
 complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from apply" -l guard-p99 -d 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it' -r

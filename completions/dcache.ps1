@@ -511,6 +511,7 @@ Register-ArgumentCompleter -Native -CommandName 'dcache' -ScriptBlock {
             break
         }
         'dcache;cluster;add' {
+            [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Override a safety check: `last-replica` leaves partitions with one copy where there is no node for another')
             [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it')
             [CompletionResult]::new('--moves-at-once', '--moves-at-once', [CompletionResultType]::ParameterName, 'Moves that one node takes part in at once, 1 to 64; 4 without it')
             [CompletionResult]::new('--guard-p99', '--guard-p99', [CompletionResultType]::ParameterName, 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it')
@@ -540,6 +541,7 @@ Register-ArgumentCompleter -Native -CommandName 'dcache' -ScriptBlock {
             break
         }
         'dcache;cluster;drain' {
+            [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Override a safety check: `last-replica` leaves partitions with one copy where there is no node for another')
             [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it')
             [CompletionResult]::new('--moves-at-once', '--moves-at-once', [CompletionResultType]::ParameterName, 'Moves that one node takes part in at once, 1 to 64; 4 without it')
             [CompletionResult]::new('--guard-p99', '--guard-p99', [CompletionResultType]::ParameterName, 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it')
@@ -592,6 +594,7 @@ Register-ArgumentCompleter -Native -CommandName 'dcache' -ScriptBlock {
             break
         }
         'dcache;cluster;remove' {
+            [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Override a safety check: `last-replica` leaves partitions with one copy where there is no node for another')
             [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it')
             [CompletionResult]::new('--moves-at-once', '--moves-at-once', [CompletionResultType]::ParameterName, 'Moves that one node takes part in at once, 1 to 64; 4 without it')
             [CompletionResult]::new('--guard-p99', '--guard-p99', [CompletionResultType]::ParameterName, 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it')
@@ -622,6 +625,7 @@ Register-ArgumentCompleter -Native -CommandName 'dcache' -ScriptBlock {
             break
         }
         'dcache;cluster;rm' {
+            [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Override a safety check: `last-replica` leaves partitions with one copy where there is no node for another')
             [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it')
             [CompletionResult]::new('--moves-at-once', '--moves-at-once', [CompletionResultType]::ParameterName, 'Moves that one node takes part in at once, 1 to 64; 4 without it')
             [CompletionResult]::new('--guard-p99', '--guard-p99', [CompletionResultType]::ParameterName, 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it')
@@ -790,6 +794,7 @@ Register-ArgumentCompleter -Native -CommandName 'dcache' -ScriptBlock {
         'dcache;rebalance;apply' {
             [CompletionResult]::new('--by', '--by', [CompletionResultType]::ParameterName, 'What is to be even: partitions, their memory, or the requests they get; each by the nodes'' weights; `count` without it')
             [CompletionResult]::new('--pin', '--pin', [CompletionResultType]::ParameterName, 'A partition that stays where it is; may be repeated')
+            [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Override a safety check: `last-replica` leaves partitions with one copy where there is no node for another')
             [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it')
             [CompletionResult]::new('--moves-at-once', '--moves-at-once', [CompletionResultType]::ParameterName, 'Moves that one node takes part in at once, 1 to 64; 4 without it')
             [CompletionResult]::new('--guard-p99', '--guard-p99', [CompletionResultType]::ParameterName, 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it')

@@ -530,6 +530,15 @@ pub enum Check {
     LastReplica,
 }
 
+impl Check {
+    /// As the control API calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Check::LastReplica => "last-replica",
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub struct ClusterMaintenance {
     /// Whether it is being worked on
@@ -617,6 +626,10 @@ pub struct StartFlags {
     /// Show the plan and change nothing
     #[arg(long)]
     pub dry_run: bool,
+
+    /// Override a safety check: `last-replica` leaves partitions with one copy where there is no node for another
+    #[arg(long, value_name = "CHECK", require_equals = true)]
+    pub force: Option<Check>,
 
     #[command(flatten)]
     pub pace: PaceFlags,

@@ -154,7 +154,7 @@ impl Cluster {
 
     /// `POST /v1/operations`.
     pub async fn start_operation(self: &Arc<Cluster>, request: StartRequest) -> Result<OperationStatus, ApiError> {
-        let StartRequest { plan, pace, force: _ } = request;
+        let StartRequest { plan, pace, force } = request;
         if !(1..=Pace::MOVES_AT_ONCE_MAX).contains(&pace.moves_at_once) {
             return Err(invalid(format!("moves at once: 1 to {}", Pace::MOVES_AT_ONCE_MAX)));
         }
@@ -163,6 +163,18 @@ impl Cluster {
             return Err(runs(running.id, running.kind));
         }
         let moves = plan::check(&plan, &metadata).map_err(|error| plan_error(&error))?;
+        let alone = moves.iter().filter(|each| each.to.len() == 1 && each.from.len() > 1).count();
+        if alone > 0 && !force.iter().any(|check| check == "last-replica") {
+            return Err(ApiError {
+                code: ErrorCode::Conflict,
+                message: format!("{alone} partitions would drop to one copy"),
+                why: Some("there would be no other node to hold a further one".into()),
+                hints: vec![
+                    "add a node first: dcache cluster add".into(),
+                    "to go on anyway: --force=last-replica".into(),
+                ],
+            });
+        }
         let id_of = |name: &String| metadata.nodes.values().find(|node| node.name == *name).map(|node| node.id);
         let nodes: Vec<NodeId> = plan.nodes.iter().filter_map(id_of).collect();
         let start = Start { kind: plan.kind, nodes, plan: plan.id, topology: plan.epoch, pace, moves };
@@ -269,7 +281,9 @@ impl Cluster {
         }
         let totals = if is_over { operation.totals } else { Totals::of(&operation.moves) };
         let name = |node: &NodeId| {
-            metadata.nodes.get(node).map_or_else(|| format!("{node} (removed)"), |node| node.name.clone())
+            let named_then = operation.nodes.iter().position(|of| of == node).and_then(|at| operation.names.get(at));
+            let gone = || named_then.cloned().unwrap_or_else(|| node.to_string());
+            metadata.nodes.get(node).map_or_else(gone, |node| node.name.clone())
         };
         let status = |each: &Move| MoveStatus {
             partition: each.partition,

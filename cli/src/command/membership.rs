@@ -161,7 +161,8 @@ async fn carry_out<'a>(
         plan::nodes_lines(&made, &pace, "Plan:").iter().for_each(|line| app.out.say(line));
         app.confirm(&question, danger, &target)?;
     }
-    let request = StartRequest { plan: made, pace, force: Vec::new() };
+    let force = flags.force.iter().map(|check| check.name().to_string()).collect();
+    let request = StartRequest { plan: made, pace, force };
     operation::start(app, control, &request, &flags.wait, None).await
 }
 

@@ -18,7 +18,7 @@ pub async fn run(app: &App, args: Rebalance) -> Result<Exit> {
         if plan {
             return show(app, &flags, &pace, out.as_deref(), exit_code).await;
         }
-        let start = StartFlags { dry_run: false, pace, wait };
+        let start = StartFlags { dry_run: false, force: None, pace, wait };
         return apply(app, &RebalanceApply { file: None, flags, start }).await;
     };
     let is_given =
@@ -91,7 +91,7 @@ async fn apply(app: &App, args: &RebalanceApply) -> Result<Exit> {
         app.out.describe(plan::COLUMNS, "Plan (with --dry-run)", plan::FIELDS)?;
         return Ok(Exit::Ok);
     }
-    let StartFlags { dry_run, pace, wait } = &args.start;
+    let StartFlags { dry_run, force, pace, wait } = &args.start;
     let control = app.control()?;
     let made = match &args.file {
         None => make(&control, &args.flags).await?,
@@ -130,6 +130,7 @@ async fn apply(app: &App, args: &RebalanceApply) -> Result<Exit> {
     let question = format!("Move {}?", plan::partitions(made.moves.len() as u64));
     app.confirm(&question, Danger::Moderate, &app.target()?)?;
     let after = format!("; imbalance {:.1} %", made.imbalance_after);
-    let request = StartRequest { plan: made, pace, force: Vec::new() };
+    let force = force.iter().map(|check| check.name().to_string()).collect();
+    let request = StartRequest { plan: made, pace, force };
     operation::start(app, &control, &request, wait, Some(after)).await
 }

@@ -167,6 +167,9 @@ pub struct Operation {
     /// Whom it is about; empty for a rebalance.
     #[serde(default)]
     pub nodes: Vec<NodeId>,
+    /// Their names when it began, for when they are gone.
+    #[serde(default)]
+    pub names: Vec<String>,
     pub state: OperationState,
     /// Of the plan it carries out.
     pub plan: String,

@@ -2,7 +2,7 @@
 //! leader or of a person. What is done next is decided in [`crate::operation`]; that it may be done is checked here.
 
 use super::{Metadata, Refusal};
-use crate::failover::Stale;
+use crate::failover::{Configuration, Stale};
 use dcache_protocol::operation::{
     Move, MoveState, Note, Operation, OperationId, OperationKind, OperationState, Pace, Totals,
 };
@@ -85,6 +85,7 @@ impl Metadata {
             id,
             kind: start.kind,
             nodes: start.nodes.clone(),
+            names: start.nodes.iter().filter_map(|node| Some(self.nodes.get(node)?.name.clone())).collect(),
             state: OperationState::Running,
             plan: start.plan.clone(),
             started_unix_ms: at_unix_ms,
@@ -192,11 +193,21 @@ impl Metadata {
                 (operation.state, operation.held) = (*state, None);
                 operation.why.clone_from(why);
                 operation.ended_unix_ms = Some(at_unix_ms);
+                if *state == OperationState::Cancelled {
+                    // Nobody tried to make those.
+                    operation.totals.failed = 0;
+                }
                 let (kind, nodes) = (operation.kind, operation.nodes.clone());
                 // A drain that was not gone through with leaves the node what it has.
                 if matches!(kind, OperationKind::Drain | OperationKind::Remove) && *state == OperationState::Cancelled {
                     for node in nodes {
                         self.nodes.entry(node).and_modify(|record| record.share = Share::Full);
+                    }
+                }
+                // Who was to get something and has got nothing waits as before.
+                if kind == OperationKind::Add && *state == OperationState::Cancelled {
+                    for node in operation_nodes_without_copies(&self.table, &self.operations[&id].nodes) {
+                        self.nodes.entry(node).and_modify(|record| record.share = Share::Joined);
                     }
                 }
                 changed += 1;
@@ -280,6 +291,11 @@ impl Metadata {
         }
         Ok(())
     }
+}
+
+fn operation_nodes_without_copies(table: &[Configuration], nodes: &[NodeId]) -> Vec<NodeId> {
+    let holds_nothing = |node: &&NodeId| !table.iter().any(|partition| partition.copies.contains(node));
+    nodes.iter().filter(holds_nothing).copied().collect()
 }
 
 fn of(operation: &mut Operation, partition: PartitionId, state: MoveState) -> Option<&mut Move> {
