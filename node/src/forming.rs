@@ -268,10 +268,6 @@ impl Cluster {
         if lead.leader != Some(self.shared.id) {
             return Answer::NotLeader { leader: lead.leader };
         }
-        if node.version != VERSION {
-            let message = format!("node {} runs version {}, the cluster {VERSION}", node.name, node.version);
-            return Answer::Failed(conflict(message));
-        }
         self.shared.book.learn(node.id, &node.addresses);
         // It holds nothing before it is added.
         let node = NodeRecord { share: Share::Joined, ..node };

@@ -32,6 +32,7 @@ pub mod raft;
 mod shared;
 mod sockets;
 mod telemetry;
+mod upgrade;
 mod worker;
 
 pub use config::{CheckReport, Config, ConfigError, StartOptions, check, distance, load_yaml};
@@ -127,6 +128,7 @@ fn serve(config: Config, doors: Doors, identity: Identity, files: u64, begun: In
         incarnation: identity.incarnation,
         state: NodeState::Up,
         version: VERSION.into(),
+        level: dcache_protocol::LEVEL,
         memory_bytes: config.memory_bytes,
         share: Default::default(),
         maintenance_until_unix_ms: 0,

@@ -6,6 +6,7 @@
 use crate::cluster::{Cluster, unavailable};
 use crate::peer::{Answer, Call};
 use crate::process;
+use crate::upgrade;
 use dcache_cluster::metadata::{Command, Metadata, Refusal, Start, Step};
 use dcache_cluster::operation::{Operations, Pressure};
 use dcache_cluster::plan::{self, Load, NodeLoad, PartitionLoad, PlanError};
@@ -59,6 +60,7 @@ pub async fn drive(cluster: Arc<Cluster>) {
                     Err(error) => tracing::debug!("a step of an operation was not agreed: {error}"),
                 }
             }
+            upgrade::step(&cluster, &metadata).await;
             *cluster.p99_rise_us.lock() = operations.p99_rise_us(pressure);
         } else {
             operations.follow();
@@ -129,6 +131,9 @@ impl Cluster {
         if !metadata.is_formed() {
             return Err(conflict("this node is in no cluster".into(), "form one: dcache cluster init"));
         }
+        if request.kind == OperationKind::Upgrade {
+            return self.plan_upgrade(&metadata, request);
+        }
         let load = self.load(&metadata).await;
         plan::plan(&metadata, &load, request).map_err(|error| plan_error(&error))
     }
@@ -177,7 +182,7 @@ impl Cluster {
         }
         let id_of = |name: &String| metadata.nodes.values().find(|node| node.name == *name).map(|node| node.id);
         let nodes: Vec<NodeId> = plan.nodes.iter().filter_map(id_of).collect();
-        let start = Start { kind: plan.kind, nodes, plan: plan.id, topology: plan.epoch, pace, moves };
+        let start = Start { kind: plan.kind, nodes, plan: plan.id, topology: plan.epoch, pace, moves, to: plan.to };
         let before = metadata.last_operation;
         let epoch = self.agree(Command::StartOperation { start }).await?;
         let metadata = self.metadata_at(epoch).await;
@@ -319,6 +324,7 @@ impl Cluster {
             bytes_done,
             bytes_a_second: self.speed(operation.id, bytes_done),
             p99_rise_us,
+            upgrade: upgrade::status_of(metadata, operation),
             moving,
             moves: if with_moves { operation.moves.iter().map(status).collect() } else { Vec::new() },
             notes: operation.notes.clone(),

@@ -288,6 +288,7 @@ mod tests {
             imbalance_before: 33.0,
             imbalance_after: 0.9,
             bytes: moves.iter().map(|(_, _, bytes)| bytes).sum(),
+            to: None,
             moves: moves.iter().enumerate().map(planned).collect(),
             shares: Vec::new(),
             warnings: vec!["n3 is down: it gets nothing".into()],

@@ -143,6 +143,7 @@ mod tests {
             incarnation: Incarnation(incarnation),
             state: NodeState::Up,
             version: "0.1.0".into(),
+            level: dcache_protocol::LEVEL,
             memory_bytes: 1 << 20,
             share: Default::default(),
             maintenance_until_unix_ms: 0,

@@ -11,6 +11,7 @@ use crate::events::{Events, News};
 use crate::failover::{Change, Configuration, Member, Registry};
 use crate::placement::{Assignment, runs};
 use dcache_protocol::control::{ClusterSpec, EventKind, Level};
+use dcache_protocol::level::{LEVEL, level_first};
 use dcache_protocol::operation::{Operation, OperationId, OperationKind, OperationState, Totals};
 use dcache_protocol::{
     Addresses, Epoch, Incarnation, NamespaceSpec, NodeId, NodeRecord, NodeState, PartitionId, SLOTS, Share, Slot,
@@ -31,6 +32,9 @@ pub struct Metadata {
     pub name: String,
     /// Power of two, 1 to 16384; fixed for the cluster's life.
     pub partitions: u16,
+    /// What all nodes can say and read, so what may be agreed on; never goes down ([`dcache_protocol::level`]).
+    #[serde(default = "level_first")]
+    pub level: u16,
     /// Grows with every change.
     pub epoch: Epoch,
     pub nodes: BTreeMap<NodeId, NodeRecord>,
@@ -117,11 +121,27 @@ pub enum Command {
         node: NodeId,
         incarnation: Incarnation,
     },
+    /// What the next release adds: a word in the event log.
+    #[cfg(feature = "next")]
+    Annotate {
+        text: String,
+    },
     /// A node that holds nothing leaves; one that is down is forgotten with what it holds, with its only copies if `loses`.
     RemoveNode {
         node: NodeId,
         loses: bool,
     },
+}
+
+impl Command {
+    /// Of the nodes that can read it.
+    fn level(&self) -> u16 {
+        match self {
+            #[cfg(feature = "next")]
+            Command::Annotate { .. } => 2,
+            _ => level_first(),
+        }
+    }
 }
 
 /// Why a command changed nothing. Deterministic too: it is part of the agreed result.
@@ -163,6 +183,7 @@ impl Metadata {
             cluster_id: None,
             name: "standalone".into(),
             partitions,
+            level: LEVEL,
             epoch: Epoch(1),
             table: vec![placed; usize::from(partitions)],
             nodes: BTreeMap::from([(node.id, node)]),
@@ -182,6 +203,7 @@ impl Metadata {
             cluster_id: None,
             name: String::new(),
             partitions: 1,
+            level: level_first(),
             epoch: Epoch(0),
             nodes: BTreeMap::new(),
             table: vec![Configuration::default()],
@@ -205,6 +227,9 @@ impl Metadata {
                 "metadata of format {} was written by another version; this one reads format {FORMAT}",
                 self.format
             ));
+        }
+        if self.level > LEVEL {
+            return Err(format!("metadata of level {}, of a newer release; this one reads up to {LEVEL}", self.level));
         }
         if !is_partition_count(self.partitions) || self.table.len() != usize::from(self.partitions) {
             return Err(format!("a table of {} for {} partitions", self.table.len(), self.partitions));
@@ -243,6 +268,14 @@ impl Metadata {
 
     /// Applies one command, proposed at that time. On a refusal nothing changes, the epoch included.
     pub fn apply(&mut self, command: &Command, at_unix_ms: u64) -> Result<Epoch, Refusal> {
+        if command.level() > self.level {
+            let why = format!(
+                "level {} comes with all nodes on a newer release; the cluster is at {}",
+                command.level(),
+                self.level
+            );
+            return Err(Refusal::Invalid(why));
+        }
         let before = Before::of(self, command);
         match command {
             Command::Form { cluster_id, spec, nodes, table, namespaces } => {
@@ -262,9 +295,13 @@ impl Metadata {
             Command::SetShare { node, share } => self.set_share(*node, *share)?,
             Command::SetMaintenance { node, until_unix_ms } => self.set_maintenance(*node, *until_unix_ms)?,
             Command::SetStopping { node, incarnation } => self.set_stopping(*node, *incarnation)?,
+            #[cfg(feature = "next")]
+            Command::Annotate { .. } => {}
             Command::RemoveNode { node, loses } => self.remove_node(*node, *loses)?,
         }
         self.epoch = Epoch(self.epoch.0 + 1);
+        let lowest = self.nodes.values().map(|node| node.level).min().unwrap_or(self.level);
+        self.level = self.level.max(lowest);
         if before.is_of_topology(self) {
             self.topology = self.epoch;
         }
@@ -324,6 +361,13 @@ impl Metadata {
             share = self.nodes.remove(&replaced).map(|replaced| replaced.share);
             self.table.iter_mut().for_each(|partition| partition.replace(replaced, node.id));
             self.replace_in_operation(replaced, node.id);
+        }
+        if node.level < self.level {
+            let why = format!(
+                "node {} runs {}, which speaks level {}; the cluster is at {}: start a newer build",
+                node.name, node.version, node.level, self.level
+            );
+            return Err(Refusal::Invalid(why));
         }
         let mut record = NodeRecord { state: NodeState::Up, share: share.unwrap_or(node.share), ..node.clone() };
         if let Some(known) = self.nodes.get(&node.id) {
@@ -548,6 +592,11 @@ impl Before {
                 let kind = if *until_unix_ms > 0 { EventKind::MaintenanceOn } else { EventKind::MaintenanceOff };
                 vec![News::of_node(kind, &name(node))]
             }
+            #[cfg(feature = "next")]
+            Command::Annotate { text } => {
+                let detail = text.clone();
+                vec![News { node: None, detail, ..News::of_node(EventKind::OperationChanged, "") }]
+            }
             Command::SetStopping { node, .. } => vec![News::of_node(EventKind::NodeStopping, &name(node))],
             Command::RemoveNode { loses, .. } => {
                 let name = self.node.as_ref().map(|node| node.name.clone()).unwrap_or_default();
@@ -620,6 +669,11 @@ fn stepped(metadata: &Metadata, id: OperationId, step: &Step) -> Option<News> {
             let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
             let Totals { done, moves, .. } = operation.totals;
             (level, format!("{state}, {done} of {moves} moves made{why}"))
+        }
+        Step::Turn(node) | Step::TurnOver(node) => {
+            let name = metadata.nodes.get(node).map(|node| node.name.as_str()).unwrap_or_default();
+            let what = if matches!(step, Step::Turn(_)) { "its turn" } else { "done" };
+            (Level::Info, format!("{name}: {what}"))
         }
         Step::Begin(_) | Step::Pace(_) => return None,
     };

@@ -90,6 +90,10 @@ impl Operations {
         self.adapt(now, operation, pressure);
         let id = operation.id;
         let steps = match operation.state {
+            // It has no moves; its turns are the node crate's.
+            _ if operation.kind == OperationKind::Upgrade && operation.state != OperationState::Cancelling => {
+                Vec::new()
+            }
             OperationState::Cancelling => self.cancel(operation, metadata),
             _ => self.go_on(now, operation, metadata, pressure),
         };
@@ -160,7 +164,7 @@ impl Operations {
             }
         }
         let is_under_way = |each: &Move| matches!(each.state, MoveState::Waiting | MoveState::Moving);
-        if !operation.moves.iter().any(is_under_way) && operation.kind != OperationKind::Upgrade {
+        if !operation.moves.iter().any(is_under_way) {
             steps.extend(end(operation, metadata));
         }
         steps

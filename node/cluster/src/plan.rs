@@ -173,6 +173,7 @@ pub fn plan(metadata: &Metadata, load: &Load, request: &PlanRequest) -> Result<P
         imbalance_before: imbalance(&situation.today),
         imbalance_after: imbalance(&after),
         bytes: moves.iter().map(|each| each.bytes).sum(),
+        to: None,
         moves,
         shares,
         warnings,

@@ -54,6 +54,7 @@ pub fn record(number: usize) -> NodeRecord {
         incarnation: Incarnation(77 + number as u64),
         state: NodeState::Up,
         version: "0.1.0".into(),
+        level: dcache_protocol::LEVEL,
         memory_bytes: 64 << 20,
         share: Default::default(),
         maintenance_until_unix_ms: 0,

@@ -9,6 +9,7 @@
 
 pub mod control;
 pub mod error;
+pub mod level;
 pub mod namespace;
 pub mod node;
 pub mod operation;
@@ -18,13 +19,14 @@ pub mod resp;
 pub mod size;
 pub mod slot;
 
+pub use level::{LEVEL, LEVEL_OLDEST};
 pub use namespace::{Consistency, Eviction, Match, NamespaceSpec};
 pub use node::{Addresses, Incarnation, NodeId, NodeRecord, NodeState, Share};
 pub use partition::{Epoch, PartitionId, Seq};
 pub use slot::{SLOTS, Slot, SlotRange, slot_of};
 
 /// The version this build reports everywhere: banner, `INFO`, control API, peers.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub const VERSION: &str = if cfg!(feature = "next") { "0.2.0" } else { env!("CARGO_PKG_VERSION") };
 
 /// The Redis version whose behaviour clients may expect. Clients parse it and gate features on it
 /// (Sidekiq refuses below 7.0.0; rueidis switches to `CLUSTER SHARDS` at 8).

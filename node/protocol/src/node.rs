@@ -89,6 +89,9 @@ pub struct NodeRecord {
     pub incarnation: Incarnation,
     pub state: NodeState,
     pub version: String,
+    /// What its build can say and read ([`crate::level`]).
+    #[serde(default = "crate::level::level_first")]
+    pub level: u16,
     /// Limit of the node's cache memory, in bytes.
     pub memory_bytes: u64,
     #[serde(default)]

@@ -180,12 +180,26 @@ pub struct Operation {
     pub held: Option<String>,
     /// Why it failed, or in what it differs from its plan.
     pub why: Option<String>,
+    /// Of an upgrade.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upgrade: Option<Upgrade>,
     /// None any more once it is over.
     pub moves: Vec<Move>,
     /// Once it is over: of its moves.
     pub totals: Totals,
     /// The newest, oldest first.
     pub notes: Vec<Note>,
+}
+
+/// How far an upgrade is: it walks the operation's nodes one after the other.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Upgrade {
+    /// The version that nodes are to run.
+    pub to: String,
+    /// Whose turn it is: it has handed over, or is doing so, and its new process is waited for.
+    pub current: Option<NodeId>,
+    pub done: Vec<NodeId>,
 }
 
 /// Moves and bytes, all and those that are done.
@@ -257,12 +271,15 @@ pub struct PlanRequest {
     /// Partitions that stay where they are.
     #[serde(default)]
     pub pins: Vec<PartitionId>,
+    /// Of an upgrade: the version that nodes are to run.
+    #[serde(default)]
+    pub to: Option<String>,
 }
 
 impl PlanRequest {
     /// By count, of nobody in particular.
     pub fn of(kind: OperationKind) -> PlanRequest {
-        PlanRequest { kind, nodes: Vec::new(), by: Balance::Count, pins: Vec::new() }
+        PlanRequest { kind, nodes: Vec::new(), by: Balance::Count, pins: Vec::new(), to: None }
     }
 }
 
@@ -287,6 +304,9 @@ pub struct Plan {
     pub imbalance_after: f64,
     /// To be copied by all moves.
     pub bytes: u64,
+    /// Of an upgrade: the version that nodes are to run, in the order of `nodes`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
     /// In the order in which they begin.
     pub moves: Vec<PlannedMove>,
     /// All nodes that hold something before or after, by name.
@@ -366,6 +386,9 @@ pub struct OperationStatus {
     /// By how much the p99 of clients has risen since it began, in microseconds.
     #[serde(default)]
     pub p99_rise_us: i64,
+    /// Of an upgrade: the version, whose turn it is, and who is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upgrade: Option<UpgradeStatus>,
     /// Moves under way.
     #[serde(default)]
     pub moving: Vec<MoveStatus>,
@@ -374,6 +397,17 @@ pub struct OperationStatus {
     pub moves: Vec<MoveStatus>,
     #[serde(default)]
     pub notes: Vec<Note>,
+}
+
+/// How far an upgrade is, with nodes by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UpgradeStatus {
+    pub to: String,
+    pub current: Option<String>,
+    /// Its process hands over what it serves, is waited for, or comes in sync.
+    pub doing: String,
+    pub done: Vec<String>,
 }
 
 /// How far a move is, as its partition's primary knows it.
@@ -421,6 +455,7 @@ mod tests {
             imbalance_before: 1.0,
             imbalance_after: 0.5,
             bytes: 1,
+            to: None,
             moves: Vec::new(),
             shares: Vec::new(),
             warnings: vec!["n3 is down".into()],
@@ -450,6 +485,7 @@ mod tests {
             bytes_done: 0,
             bytes_a_second: 0,
             p99_rise_us: -3,
+            upgrade: None,
             moving: Vec::new(),
             moves: Vec::new(),
             notes: Vec::new(),

@@ -18,8 +18,10 @@ use crate::{Incarnation, NodeId};
 /// Largest frame: a request of the largest bulk string with room for its other arguments.
 pub const FRAME_BYTES_MAX: usize = 640 << 20;
 
-/// Version of the peer wire format; a node refuses a link of another one with a reason in its log.
-pub const WIRE_VERSION: u8 = 1;
+/// The level of whoever opens a link ([`crate::level`]). What is said on it is of the cluster's level, so one that is higher than
+/// this node's is no reason to refuse; a node refuses one that it does not speak any more, with a reason in its log.
+pub const WIRE_VERSION: u8 = crate::LEVEL as u8;
+const WIRE_OLDEST: u8 = crate::LEVEL_OLDEST as u8;
 
 const MAGIC: &[u8; 6] = b"DCPEER";
 
@@ -68,7 +70,7 @@ impl CopiesHello {
 pub enum HelloError {
     #[error("not a dcache peer: the first bytes are not the peer magic")]
     Magic,
-    #[error("peer speaks wire version {0}, this node {WIRE_VERSION}")]
+    #[error("peer speaks wire version {0}, this node {WIRE_OLDEST} to {WIRE_VERSION}")]
     Version(u8),
     #[error("unknown link kind {0}")]
     Kind(u8),
@@ -91,7 +93,7 @@ impl Hello {
         if &bytes[..6] != MAGIC {
             return Err(HelloError::Magic);
         }
-        if bytes[6] != WIRE_VERSION {
+        if bytes[6] < WIRE_OLDEST {
             return Err(HelloError::Version(bytes[6]));
         }
         match bytes[7] {

@@ -502,6 +502,7 @@ fn the_largest_clusters_first_entry_reaches_everyone() {
             incarnation: Incarnation(id),
             state: NodeState::Up,
             version: "0.1.0".into(),
+            level: dcache_protocol::LEVEL,
             memory_bytes: 1 << 30,
             share: Default::default(),
             maintenance_until_unix_ms: 0,

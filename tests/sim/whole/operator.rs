@@ -62,6 +62,7 @@ fn start(metadata: &Metadata, request: &PlanRequest) -> Option<Command> {
         topology: made.epoch,
         pace: Pace { rate_bytes: 0, moves_at_once: 2, guard_p99_us: 0 },
         moves,
+        to: None,
     };
     Some(Command::StartOperation { start })
 }

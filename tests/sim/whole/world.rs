@@ -248,6 +248,7 @@ impl World {
             ),
             state: NodeState::Up,
             version: "0.1.0".into(),
+            level: dcache_protocol::LEVEL,
             memory_bytes: 64 << 20,
             share: Default::default(),
             maintenance_until_unix_ms: 0,

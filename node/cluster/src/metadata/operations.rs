@@ -4,7 +4,7 @@
 use super::{Metadata, Refusal};
 use crate::failover::{Configuration, Stale};
 use dcache_protocol::operation::{
-    Move, MoveState, Note, Operation, OperationId, OperationKind, OperationState, Pace, Totals,
+    Move, MoveState, Note, Operation, OperationId, OperationKind, OperationState, Pace, Totals, Upgrade,
 };
 use dcache_protocol::{Epoch, Incarnation, NodeId, NodeState, PartitionId, Share};
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,9 @@ pub struct Start {
     pub topology: Epoch,
     pub pace: Pace,
     pub moves: Vec<Move>,
+    /// Of an upgrade: the version that nodes are to run.
+    #[serde(default)]
+    pub to: Option<String>,
 }
 
 /// What changes about an operation under way.
@@ -42,6 +45,10 @@ pub enum Step {
         moves: Vec<PartitionId>,
         why: String,
     },
+    /// Of an upgrade: whose turn it is.
+    Turn(NodeId),
+    /// Whose turn it was runs the version, and has its copies in sync.
+    TurnOver(NodeId),
     /// Why it does not go on, or that it does again.
     Held(Option<String>),
     Pause,
@@ -93,6 +100,7 @@ impl Metadata {
             pace: start.pace,
             held: None,
             why: None,
+            upgrade: start.to.clone().map(|to| Upgrade { to, ..Upgrade::default() }),
             moves: start.moves.clone(),
             totals: Totals::of(&start.moves),
             notes: Vec::new(),
@@ -150,6 +158,26 @@ impl Metadata {
                 if let Some(text) = told(&failed, "not made", why) {
                     note(operation, at_unix_ms, text);
                 }
+            }
+            Step::Turn(node) | Step::TurnOver(node) => {
+                let Some(upgrade) = &mut operation.upgrade else {
+                    return Err(Refusal::Invalid("it is no upgrade".into()));
+                };
+                let name = self.nodes.get(node).map(|node| node.name.clone()).unwrap_or_default();
+                let text = match step {
+                    Step::Turn(node) => {
+                        upgrade.current = Some(*node);
+                        format!("{name}: its turn")
+                    }
+                    _ => {
+                        upgrade.current = None;
+                        upgrade.done.push(*node);
+                        format!("{name} runs {}", upgrade.to)
+                    }
+                };
+                operation.held = None;
+                note(operation, at_unix_ms, text);
+                changed += 1;
             }
             Step::Held(held) => {
                 changed += usize::from(operation.held != *held);

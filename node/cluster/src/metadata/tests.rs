@@ -16,6 +16,7 @@ pub(crate) fn node(id: u64, incarnation: u64) -> NodeRecord {
         incarnation: Incarnation(incarnation),
         state: NodeState::Up,
         version: "0.1.0".into(),
+        level: dcache_protocol::LEVEL,
         memory_bytes: 1 << 30,
         share: Default::default(),
         maintenance_until_unix_ms: 0,
