@@ -189,7 +189,8 @@ mod tests {
             assert_eq!(Hello::decode(Hello { kind }.encode()), Ok(Hello { kind }));
         }
         assert_eq!(Hello::decode(*b"GET / HT"), Err(HelloError::Magic));
-        assert_eq!(Hello::decode(*b"DCPEER\x09\x01"), Err(HelloError::Version(9)));
+        assert_eq!(Hello::decode(*b"DCPEER\x00\x01"), Err(HelloError::Version(0)), "too old");
+        assert_eq!(Hello::decode(*b"DCPEER\x09\x01"), Ok(Hello { kind: LinkKind::Control }), "newer, and knows us");
         assert_eq!(Hello::decode(*b"DCPEER\x01\x09"), Err(HelloError::Kind(9)));
     }
 

@@ -49,6 +49,7 @@ fn router(cluster: Arc<Cluster>) -> Router {
         .route("/v1/namespaces", get(namespace_list))
         .route("/v1/namespaces/{name}", get(namespace_show).put(namespace_set).delete(namespace_delete))
         .route("/v1/locate", get(locate))
+        .merge(next_release())
         .route("/metrics", get(metrics::metrics))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
@@ -56,6 +57,20 @@ fn router(cluster: Arc<Cluster>) -> Router {
         .method_not_allowed_fallback(error::no_such_method)
         .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(cluster)
+}
+
+/// What the next release adds.
+fn next_release() -> Router<Arc<Cluster>> {
+    #[cfg(feature = "next")]
+    return Router::new().route("/v1/annotations", post(annotate));
+    #[cfg(not(feature = "next"))]
+    Router::new()
+}
+
+#[cfg(feature = "next")]
+async fn annotate(State(cluster): App, text: String) -> Answer<List<String>> {
+    agree(&cluster, Command::Annotate { text: text.clone() }).await?;
+    wrap("AnnotationList", List { items: vec![text] })
 }
 
 /// Serves the control door until the stop signal.

@@ -48,7 +48,7 @@ fn equal(count: u64, copies: u8, zones: &[&str]) -> Metadata {
 
 fn request(kind: OperationKind, nodes: &[&str]) -> PlanRequest {
     let nodes = nodes.iter().map(|name| name.to_string()).collect();
-    PlanRequest { kind, nodes, by: Balance::Count, pins: Vec::new() }
+    PlanRequest { kind, nodes, by: Balance::Count, pins: Vec::new(), to: None }
 }
 
 /// A load under which every node answered and holds so many bytes a partition.
