@@ -116,7 +116,7 @@ async fn show(options: &Options, terminal: &mut ratatui::DefaultTerminal) -> any
             _ = hangup.recv() => return Ok(()),
             fetched = answer(&mut poll) => {
                 // The screen changed while the poll was under way: what it needs now is not in it.
-                let lacks = fetched.lacks(app.wants()) || std::mem::take(&mut is_asked_again);
+                let lacks = std::mem::take(&mut is_asked_again) || fetched.lacks(app.wants());
                 poll_at = if lacks { Instant::now() } else { Instant::now() + fetch::pause(options.refresh, app.failures + u32::from(fetched.cluster.is_err())).saturating_sub(Duration::from_millis(1)) };
                 Event::Fetched(Box::new(fetched))
             }
