@@ -3702,7 +3702,7 @@ _dcache() {
             return 0
             ;;
         dcache__subcmd__top)
-            opts="-c -o -y -q -v -h --refresh --once --screen --ascii --context --endpoint --output --no-headers --columns --timeout --yes --confirm --no-input --quiet --verbose --color --help"
+            opts="-c -o -y -q -v -h --refresh --once --screen --read-only --ascii --context --endpoint --output --no-headers --columns --timeout --yes --confirm --no-input --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3713,7 +3713,7 @@ _dcache() {
                     return 0
                     ;;
                 --screen)
-                    COMPREPLY=($(compgen -W "overview nodes slots replication" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "overview nodes slots replication rebalance" -- "${cur}"))
                     return 0
                     ;;
                 --context)

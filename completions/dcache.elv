@@ -1367,6 +1367,7 @@ set edit:completion:arg-completer[dcache] = {|@words|
             cand --confirm 'Confirm what is severe by the name it asks for, where nobody can be asked'
             cand --color 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats'
             cand --once 'Fetch once, print and end; -o json for programs'
+            cand --read-only 'Only look: no drain, failover, pause or cancel; so it is in a protected context anyway'
             cand --ascii 'Only ASCII marks and borders; without it, where the locale is not UTF-8'
             cand --no-headers 'Leave out the header line of tables'
             cand -y 'Answer yes to ordinary questions'

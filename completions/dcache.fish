@@ -1405,7 +1405,8 @@ complete -c dcache -n "__fish_dcache_using_subcommand top" -l refresh -d 'How of
 complete -c dcache -n "__fish_dcache_using_subcommand top" -l screen -d 'Screen to begin with' -r -f -a "overview\t'The cluster'
 nodes\t'Its nodes'
 slots\t'Its slots'
-replication\t''"
+replication\t''
+rebalance\t'The operation under way, and the last ones'"
 complete -c dcache -n "__fish_dcache_using_subcommand top" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
 complete -c dcache -n "__fish_dcache_using_subcommand top" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
 complete -c dcache -n "__fish_dcache_using_subcommand top" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
@@ -1422,6 +1423,7 @@ complete -c dcache -n "__fish_dcache_using_subcommand top" -l color -d 'Colours;
 always\t''
 never\t''"
 complete -c dcache -n "__fish_dcache_using_subcommand top" -l once -d 'Fetch once, print and end; -o json for programs'
+complete -c dcache -n "__fish_dcache_using_subcommand top" -l read-only -d 'Only look: no drain, failover, pause or cancel; so it is in a protected context anyway'
 complete -c dcache -n "__fish_dcache_using_subcommand top" -l ascii -d 'Only ASCII marks and borders; without it, where the locale is not UTF-8'
 complete -c dcache -n "__fish_dcache_using_subcommand top" -l no-headers -d 'Leave out the header line of tables'
 complete -c dcache -n "__fish_dcache_using_subcommand top" -s y -l yes -d 'Answer yes to ordinary questions'

@@ -1422,6 +1422,7 @@ Register-ArgumentCompleter -Native -CommandName 'dcache' -ScriptBlock {
             [CompletionResult]::new('--confirm', '--confirm', [CompletionResultType]::ParameterName, 'Confirm what is severe by the name it asks for, where nobody can be asked')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats')
             [CompletionResult]::new('--once', '--once', [CompletionResultType]::ParameterName, 'Fetch once, print and end; -o json for programs')
+            [CompletionResult]::new('--read-only', '--read-only', [CompletionResultType]::ParameterName, 'Only look: no drain, failover, pause or cancel; so it is in a protected context anyway')
             [CompletionResult]::new('--ascii', '--ascii', [CompletionResultType]::ParameterName, 'Only ASCII marks and borders; without it, where the locale is not UTF-8')
             [CompletionResult]::new('--no-headers', '--no-headers', [CompletionResultType]::ParameterName, 'Leave out the header line of tables')
             [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Answer yes to ordinary questions')

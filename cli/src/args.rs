@@ -1071,6 +1071,10 @@ pub struct Top {
     #[arg(long, value_name = "SCREEN", default_value = "overview")]
     pub screen: TopScreen,
 
+    /// Only look: no drain, failover, pause or cancel; so it is in a protected context anyway
+    #[arg(long)]
+    pub read_only: bool,
+
     /// Only ASCII marks and borders; without it, where the locale is not UTF-8
     #[arg(long)]
     pub ascii: bool,
@@ -1085,6 +1089,8 @@ pub enum TopScreen {
     /// Its slots
     Slots,
     Replication,
+    /// The operation under way, and the last ones
+    Rebalance,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,5 +1,9 @@
 //! All state of the dashboard and how events change it. No terminal, no network, no clock: `update` is a function of the state
-//! and one event, drawing is a function of the state.
+//! and one event, drawing is a function of the state. Questions before changes of the cluster are in `app/ask.rs`.
+
+mod ask;
+
+pub use ask::{Ask, Stage};
 
 use crate::event::{Effect, Event, Fetched, Wants};
 use crate::history::{Counters, History};
@@ -8,6 +12,7 @@ use crate::tab;
 use crate::theme::{Meaning, Theme};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use dcache_protocol::control::{ClusterEvent, ClusterStatus, NodeStatus, PartitionTable};
+use dcache_protocol::operation::OperationStatus;
 use dcache_protocol::{NodeState, PartitionId, SLOTS, slot_of};
 use ratatui::layout::Size;
 use std::collections::{BTreeMap, VecDeque};
@@ -28,10 +33,12 @@ pub enum Screen {
     Nodes,
     Slots,
     Replication,
+    Rebalance,
 }
 
 impl Screen {
-    pub const ALL: [Screen; 4] = [Screen::Overview, Screen::Nodes, Screen::Slots, Screen::Replication];
+    pub const ALL: [Screen; 5] =
+        [Screen::Overview, Screen::Nodes, Screen::Slots, Screen::Replication, Screen::Rebalance];
 
     pub fn title(self) -> &'static str {
         match self {
@@ -39,6 +46,17 @@ impl Screen {
             Screen::Nodes => "Nodes",
             Screen::Slots => "Slots",
             Screen::Replication => "Replication",
+            Screen::Rebalance => "Rebalance",
+        }
+    }
+
+    /// As a narrow terminal has it.
+    pub fn short_title(self) -> &'static str {
+        match self {
+            Screen::Overview => "Over",
+            Screen::Replication => "Repl",
+            Screen::Rebalance => "Rebal",
+            other => other.title(),
         }
     }
 
@@ -47,7 +65,8 @@ impl Screen {
             Screen::Overview => Screen::Nodes,
             Screen::Nodes => Screen::Slots,
             Screen::Slots => Screen::Replication,
-            Screen::Replication => Screen::Overview,
+            Screen::Replication => Screen::Rebalance,
+            Screen::Rebalance => Screen::Overview,
         }
     }
 }
@@ -107,6 +126,21 @@ pub struct Partitions {
     at: Duration,
 }
 
+/// Operations as of the last poll that brought them.
+#[derive(Clone, Debug)]
+pub struct Operations {
+    /// The newest first.
+    pub all: Vec<OperationStatus>,
+    pub at: Duration,
+}
+
+impl Operations {
+    /// There is one at most.
+    pub fn under_way(&self) -> Option<&OperationStatus> {
+        self.all.iter().find(|operation| !operation.state.is_over())
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct App {
     pub theme: Theme,
@@ -114,6 +148,8 @@ pub struct App {
     pub size: Size,
     pub context: String,
     pub protected: bool,
+    /// Nothing is changed from here.
+    pub read_only: bool,
     pub screen: Screen,
     pub status: Option<ClusterStatus>,
     /// When `status` was complete.
@@ -145,6 +181,11 @@ pub struct App {
     pub partitions_error: Option<String>,
     /// What the cluster says happened to it, or why it does not; none: not asked yet.
     pub log: Option<Result<Vec<ClusterEvent>, String>>,
+    pub operations: Option<Operations>,
+    /// Why the newest poll brought none; `operations` is older then.
+    pub operations_error: Option<String>,
+    /// The change that is asked about or under way.
+    pub ask: Option<Ask>,
     /// One line about the last key, as why a place cannot be gone to.
     pub notice: Option<String>,
 }
@@ -156,6 +197,7 @@ impl App {
             size: Size::new(80, 24),
             context,
             protected,
+            read_only: protected,
             screen: Screen::Overview,
             status: None,
             fetched_at: Duration::ZERO,
@@ -182,6 +224,9 @@ impl App {
             partitions: None,
             partitions_error: None,
             log: None,
+            operations: None,
+            operations_error: None,
+            ask: None,
             notice: None,
         }
     }
@@ -202,12 +247,17 @@ impl App {
                 self.fetched(*fetched);
                 Effect::None
             }
+            Event::Answered(answer) => self.answered(answer),
         }
     }
 
     /// What polls should bring for the screen that is shown.
     pub fn wants(&self) -> Wants {
-        Wants { partitions: self.screen == Screen::Slots, log: self.screen == Screen::Replication }
+        Wants {
+            partitions: self.screen == Screen::Slots,
+            log: self.screen == Screen::Replication,
+            operations: self.screen == Screen::Rebalance,
+        }
     }
 
     /// Nodes as listed: filtered and sorted.
@@ -254,6 +304,9 @@ impl App {
         if is_typed && let Some(input) = self.input.take() {
             self.typed(input, key);
             return Effect::None;
+        }
+        if is_typed && let Some(ask) = self.ask.take() {
+            return self.ask_key(ask, key);
         }
         let action = keymap::action(key, self.screen);
         if self.help && !matches!(action, Some(Action::Quit | Action::Suspend)) {
@@ -358,6 +411,9 @@ impl App {
             Action::ViewMemory => self.view = View::Memory,
             Action::ViewKeys => self.view = View::Keys,
             Action::ViewOwner => self.view = View::Owner,
+            Action::Drain | Action::Failover | Action::PauseOperation | Action::CancelOperation => {
+                return self.ask(action);
+            }
         }
         Effect::None
     }
@@ -365,7 +421,7 @@ impl App {
     fn show(&mut self, screen: Screen) -> Effect {
         self.screen = screen;
         self.opened = None;
-        if screen == Screen::Slots { Effect::FetchNow } else { Effect::None }
+        if matches!(screen, Screen::Slots | Screen::Rebalance) { Effect::FetchNow } else { Effect::None }
     }
 
     fn step(&mut self, rows: isize, cells: isize) {
@@ -378,6 +434,10 @@ impl App {
                 self.partition = next;
             }
             self.partition = self.partition.min(last);
+            return;
+        }
+        // Elsewhere there is no cursor to be seen, and what acts on the selected node is not to act on another one.
+        if !matches!(self.screen, Screen::Overview | Screen::Nodes) || self.opened.is_some() {
             return;
         }
         let last = self.listed().len().saturating_sub(1);
@@ -420,6 +480,14 @@ impl App {
             None => {}
         }
         self.log = fetched.log.or(self.log.take());
+        match fetched.operations {
+            Some(Ok(all)) => {
+                self.operations_error = None;
+                self.operations = Some(Operations { all, at: fetched.at });
+            }
+            Some(Err(why)) => self.operations_error = Some(why),
+            None => {}
+        }
         self.select(name);
     }
 

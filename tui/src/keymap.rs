@@ -26,6 +26,18 @@ pub enum Action {
     ViewMemory,
     ViewKeys,
     ViewOwner,
+    Drain,
+    Failover,
+    /// Pauses a running operation, resumes a paused one.
+    PauseOperation,
+    CancelOperation,
+}
+
+impl Action {
+    /// Whether it changes the cluster: asks first, and is not offered where one may only look.
+    pub fn is_change(self) -> bool {
+        matches!(self, Action::Drain | Action::Failover | Action::PauseOperation | Action::CancelOperation)
+    }
 }
 
 /// One row of the table.
@@ -56,13 +68,15 @@ const fn on(screens: &'static [Screen], binding: Binding) -> Binding {
 }
 
 const LISTS: &[Screen] = &[Screen::Overview, Screen::Nodes];
+const NODES: &[Screen] = &[Screen::Nodes];
 const SLOTS: &[Screen] = &[Screen::Slots];
+const REBALANCE: &[Screen] = &[Screen::Rebalance];
 
 pub const BINDINGS: &[Binding] = &[
     everywhere(&[KeyCode::Char('?')], "?", "help", "this page", Action::Help),
     everywhere(
         &[KeyCode::Char('1')],
-        "1-4",
+        "1-5",
         "screens",
         "Overview: the cluster at a glance",
         Action::Show(Screen::Overview),
@@ -75,6 +89,13 @@ pub const BINDINGS: &[Binding] = &[
         "",
         "Replication: lag and copies of nodes",
         Action::Show(Screen::Replication),
+    ),
+    everywhere(
+        &[KeyCode::Char('5')],
+        "",
+        "",
+        "Rebalance: the operation under way, and the last ones",
+        Action::Show(Screen::Rebalance),
     ),
     everywhere(&[KeyCode::Tab], "", "", "next screen", Action::NextScreen),
     on(
@@ -90,6 +111,40 @@ pub const BINDINGS: &[Binding] = &[
     on(LISTS, everywhere(&[KeyCode::Char('s')], "s", "sort", "sort by the next column", Action::Sort)),
     on(LISTS, everywhere(&[KeyCode::Char('S')], "", "", "turn the order round", Action::Reverse)),
     on(LISTS, everywhere(&[KeyCode::Enter], "enter", "open", "open the selected node", Action::Enter)),
+    on(
+        NODES,
+        everywhere(
+            &[KeyCode::Char('D')],
+            "D",
+            "drain",
+            "move everything off the node; shows the plan and asks",
+            Action::Drain,
+        ),
+    ),
+    on(
+        NODES,
+        everywhere(
+            &[KeyCode::Char('F')],
+            "F",
+            "failover",
+            "have other nodes take over what it serves; asks",
+            Action::Failover,
+        ),
+    ),
+    on(
+        REBALANCE,
+        everywhere(
+            &[KeyCode::Char('p')],
+            "p",
+            "pause op",
+            "pause the operation, or resume it; asks",
+            Action::PauseOperation,
+        ),
+    ),
+    on(
+        REBALANCE,
+        everywhere(&[KeyCode::Char('c')], "c", "cancel op", "cancel the operation; asks", Action::CancelOperation),
+    ),
     everywhere(&[KeyCode::Esc], "", "", "close, clear the filter, or go back", Action::Back),
     everywhere(&[KeyCode::Up], "", "", "up", Action::Up),
     on(LISTS, everywhere(&[KeyCode::Char('k')], "", "", "up", Action::Up)),
@@ -137,10 +192,12 @@ pub fn action(key: KeyEvent, screen: Screen) -> Option<Action> {
     BINDINGS.iter().find(fits).map(|binding| binding.action)
 }
 
-/// The footer's hints for a screen: key and word.
-pub fn footer(screen: Screen) -> impl Iterator<Item = (&'static str, &'static str)> {
+/// The footer's hints for a screen: key and word. `read_only`: without those that change the cluster.
+pub fn footer(screen: Screen, read_only: bool) -> impl Iterator<Item = (&'static str, &'static str)> {
     let shown = move |binding: &&Binding| {
-        !binding.label.is_empty() && (binding.screens.is_empty() || binding.screens.contains(&screen))
+        !binding.label.is_empty()
+            && (binding.screens.is_empty() || binding.screens.contains(&screen))
+            && !(read_only && binding.action.is_change())
     };
     BINDINGS.iter().filter(shown).map(|binding| (binding.label, binding.short))
 }

@@ -38,6 +38,8 @@ pub async fn top(app: &App, args: &Top) -> Result<Exit> {
         // Watching requests would write over the screen, so these are not traced.
         control: dcache_client::Control::new(&target.endpoints, app.global.timeout.min(POLL_TIMEOUT_MAX))?,
         protected: target.protected,
+        read_only: args.read_only,
+        patience: app.global.timeout,
         context: target.context.unwrap_or_else(|| target.endpoints.join(",")),
         refresh: args.refresh,
         screen: match args.screen {
@@ -45,6 +47,7 @@ pub async fn top(app: &App, args: &Top) -> Result<Exit> {
             TopScreen::Nodes => Screen::Nodes,
             TopScreen::Slots => Screen::Slots,
             TopScreen::Replication => Screen::Replication,
+            TopScreen::Rebalance => Screen::Rebalance,
         },
         colour: app.out.has_colour(),
         ascii: args.ascii || !is_utf8_locale(|name| std::env::var(name).ok()),

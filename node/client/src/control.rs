@@ -97,6 +97,11 @@ impl Control {
         Control { watcher: Some(Watcher(Arc::new(watch))), ..self }
     }
 
+    /// The same with another deadline, sharing what is learned.
+    pub fn within(self, timeout: Duration) -> Control {
+        Control { timeout, ..self }
+    }
+
     /// The base URL that answered last; before any answer, the first given.
     pub fn endpoint(&self) -> String {
         let known = self.known();

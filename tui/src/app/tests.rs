@@ -1,5 +1,7 @@
 //! How keys and polls change the state, and what the screens show at several sizes, compared with the text files in
-//! `tests/golden/tui` (rewritten with `UPDATE=1`).
+//! `tests/golden/tui` (rewritten with `UPDATE=1`). Operations and changes of the cluster are in `tests/operations.rs`.
+
+mod operations;
 
 use super::*;
 use crate::tab;
@@ -158,7 +160,13 @@ fn table(second: u64, third_served: bool) -> PartitionTable {
 
 fn fetched(second: u64, cluster: Result<ClusterStatus, String>, partitions: Option<PartitionTable>) -> Event {
     let at = Duration::from_secs(second);
-    Event::Fetched(Box::new(Fetched { at, cluster, partitions: partitions.map(Ok), log: Some(Ok(log())) }))
+    Event::Fetched(Box::new(Fetched {
+        at,
+        cluster,
+        partitions: partitions.map(Ok),
+        log: Some(Ok(log())),
+        operations: None,
+    }))
 }
 
 fn log() -> Vec<ClusterEvent> {
@@ -437,7 +445,7 @@ fn a_table_with_columns_cut_short_or_an_odd_count_is_drawn_all_the_same() {
 #[test]
 fn help_and_quit_are_always_in_the_footer() {
     for width in [60, 80, 120] {
-        for screen in ["1", "2", "3"] {
+        for screen in ["1", "2", "3", "4", "5"] {
             let mut app = app();
             press(&mut app, screen);
             let last = frame(&app, width, 24).lines().last().map(str::to_string).expect("a footer");
@@ -450,7 +458,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 
     #[test]
-    fn nothing_panics_at_any_size(width in 1u16..300, height in 1u16..100, keys in "[123?wmok/g \ts]{0,6}") {
+    fn nothing_panics_at_any_size(width in 1u16..300, height in 1u16..100, keys in "[12345?wmok/g \ts]{0,6}") {
         let mut app = app_with_a_lost_node();
         press(&mut app, &keys);
         frame(&app, width, height);

@@ -6,8 +6,10 @@
 //! below         one word of health
 //! ```
 
+mod ask;
 mod nodes;
 mod overview;
+mod rebalance;
 mod replication;
 mod slots;
 mod table;
@@ -36,11 +38,12 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) {
         return;
     }
     if area.width < 60 || area.height < 15 {
-        return small(app, frame, area);
+        small(app, frame, area);
+        return app.ask.iter().for_each(|asked| ask::draw(app, asked, frame, area));
     }
     let [top, tabs, body, bottom] = split(area);
     frame.render_widget(header(app, top.width), top);
-    frame.render_widget(tab_line(app), tabs);
+    frame.render_widget(tab_line(app, tabs.width), tabs);
     match (&app.status, app.screen) {
         (None, _) => {
             let text =
@@ -51,6 +54,7 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) {
         (Some(_), Screen::Nodes) => nodes::draw(app, frame, body),
         (Some(status), Screen::Slots) => slots::draw(app, status, frame, body),
         (Some(status), Screen::Replication) => replication::draw(app, status, frame, body),
+        (Some(status), Screen::Rebalance) => rebalance::draw(app, status, frame, body),
     }
     frame.render_widget(footer(app, usize::from(bottom.width)), bottom);
     if app.help {
@@ -63,6 +67,7 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) {
             area,
         );
     }
+    app.ask.iter().for_each(|asked| ask::draw(app, asked, frame, body));
 }
 
 /// Header, tabs, body and footer.
@@ -161,9 +166,10 @@ fn header(app: &App, width: u16) -> Line<'static> {
     Line::from(spans)
 }
 
-fn tab_line(app: &App) -> Line<'static> {
+fn tab_line(app: &App, width: u16) -> Line<'static> {
     let tab = |(index, screen): (usize, &Screen)| {
-        let title = format!("{} {}", index + 1, screen.title());
+        let title = if width < 80 { screen.short_title() } else { screen.title() };
+        let title = format!("{} {title}", index + 1);
         match *screen == app.screen {
             true => Span::styled(format!(" [{title}]"), app.theme.style(Meaning::Selected)),
             false => Span::raw(format!("  {title} ")),
@@ -180,10 +186,14 @@ fn footer(app: &App, width: usize) -> Line<'static> {
         }
         None => {}
     }
+    if let Some(asked) = &app.ask {
+        return Line::styled(format!(" {}", ask::keys(asked)), app.theme.style(Meaning::Dim));
+    }
     if let Some(notice) = &app.notice {
         return Line::styled(format!(" {notice}"), app.theme.style(Meaning::Look));
     }
-    let mut hints: Vec<String> = keymap::footer(app.screen).map(|(key, word)| format!("{key} {word}")).collect();
+    let mut hints: Vec<String> =
+        keymap::footer(app.screen, app.read_only).map(|(key, word)| format!("{key} {word}")).collect();
     // What does not fit goes, but for the first and the last: help and quit.
     while hints.len() > 2 && hints.iter().map(|hint| hint.chars().count() + 2).sum::<usize>() > width {
         hints.remove(hints.len() - 2);
@@ -204,6 +214,10 @@ fn small(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let hit = sample.and_then(|s| s.hit_ratio).map_or("-".into(), |hit| format!("{:.1}%", hit * 100.0));
     let p99 = sample.map_or("-".into(), |s| format!("{:.2}ms", s.p99_us / 1000.0));
     lines.push(Line::from(format!("ops/s {ops}  hit {hit}  p99 {p99}")));
+    if let Some((meaning, text)) = app.status.as_ref().and_then(overview::operation) {
+        lines.push(Line::styled(text, app.theme.style(meaning)));
+    }
+    lines.extend(app.notice.iter().map(|notice| Line::styled(notice.clone(), app.theme.style(Meaning::Look))));
     for node in app.listed() {
         let (state, meaning) = table::state(node);
         let ops = match crate::app::is_served(node) {
@@ -214,7 +228,7 @@ fn small(app: &App, frame: &mut Frame<'_>, area: Rect) {
                 .map_or("-".into(), |s| format_count(s.ops_per_second)),
             false => "-".into(),
         };
-        let text = format!("{} {:<10} {state:<7} {ops:>6}", app.theme.mark(meaning), node.name);
+        let text = format!("{} {:<10} {state:<8} {ops:>6}", app.theme.mark(meaning), node.name);
         lines.push(Line::styled(text, app.theme.style(meaning)));
     }
     frame.render_widget(Paragraph::new(lines), area);

@@ -13,8 +13,9 @@ use ratatui::widgets::Paragraph;
 
 pub fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let Some(node) = app.opened_node() else { return table::draw(app, frame, area) };
-    let [head, body] = Layout::vertical([Constraint::Length(2), Constraint::Min(1)]).areas(area);
-    frame.render_widget(Paragraph::new(identity(app, node)), head);
+    let identity = identity(app, node);
+    let [head, body] = Layout::vertical([Constraint::Length(identity.len() as u16), Constraint::Min(1)]).areas(area);
+    frame.render_widget(Paragraph::new(identity), head);
     let Some(report) = node.report.as_ref().filter(|_| is_served(node)) else {
         frame.render_widget(Paragraph::new(lost(app, node)).block(app.theme.block("No figures")), body);
         return;
@@ -46,7 +47,7 @@ fn identity(app: &App, node: &NodeStatus) -> Vec<Line<'static>> {
     let (state, meaning) = table::state(node);
     let up = node.report.as_ref().map(|report| format!("  up {}", uptime(report.uptime_ms))).unwrap_or_default();
     let role = if node.leader { "  metadata leader" } else { "" };
-    vec![
+    let mut lines = vec![
         Line::styled(
             format!(
                 " Nodes > {}  {} {state}{role}  v{}{up}  esc back",
@@ -60,7 +61,10 @@ fn identity(app: &App, node: &NodeStatus) -> Vec<Line<'static>> {
             "   {} partitions  gateway {}  cluster {}  control {}",
             node.partitions, node.addresses.gateway, node.addresses.cluster, node.addresses.control
         )),
-    ]
+    ];
+    let words = table::state_in_words(node);
+    lines.extend(words.map(|words| Line::styled(format!("   {words}"), app.theme.style(Meaning::Look))));
+    lines
 }
 
 fn lost(app: &App, node: &NodeStatus) -> Vec<Line<'static>> {

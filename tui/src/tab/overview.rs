@@ -137,8 +137,28 @@ fn draw_tile(app: &App, tile: &Tile, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(Paragraph::new(lines).block(block), area);
 }
 
+/// The operation under way, in a line; where there is none, what moves all the same.
+pub fn operation(status: &ClusterStatus) -> Option<(Meaning, String)> {
+    let moving = match status.partitions_moving {
+        0 => String::new(),
+        moving => format!(", {moving} partitions on their way"),
+    };
+    let Some(brief) = &status.operation else {
+        let text = moving.strip_prefix(", ").map(str::to_string);
+        return text.map(|text| (Meaning::Plain, text));
+    };
+    let of = if brief.nodes.is_empty() { String::new() } else { format!(" of {}", brief.nodes.join(", ")) };
+    let held = brief.held.as_ref().map(|held| format!(", held: {held}")).unwrap_or_default();
+    let meaning = if brief.held.is_some() { Meaning::Look } else { Meaning::Plain };
+    let (done, total) = (brief.moves_done, brief.moves_total);
+    Some((meaning, format!("{} {}{of} {}: {done}/{total} moves{moving}{held}", brief.kind, brief.id, brief.state)))
+}
+
 fn draw_attention(app: &App, status: &ClusterStatus, frame: &mut Frame<'_>, area: Rect) {
     let mut lines: Vec<Line<'_>> = Vec::new();
+    if let Some((meaning, text)) = operation(status) {
+        lines.push(Line::styled(format!(" {} {text}", app.theme.mark(meaning)), app.theme.style(meaning)));
+    }
     for finding in &status.findings {
         let meaning = match finding.level {
             Level::Critical => Meaning::Act,

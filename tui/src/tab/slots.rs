@@ -73,7 +73,11 @@ fn draw_map(app: &App, partitions: &Partitions, frame: &mut Frame<'_>, area: Rec
         (group, _) => format!("cell = highest of {group}"),
     };
     let old = app.partitions_error.as_ref().map(|why| format!(", STALE: {why}")).unwrap_or_default();
-    let block = app.theme.block(format!("{what} of {count} partitions, {per_cell}{old}"));
+    let moving = match partitions.table.moving.iter().filter(|is_moving| **is_moving).count() {
+        0 => String::new(),
+        moving => format!(", {moving} moving"),
+    };
+    let block = app.theme.block(format!("{what} of {count} partitions, {per_cell}{moving}{old}"));
     let hottest = (0..count).filter_map(|p| slot_map::value(partitions, app.view, p)).fold(0.0, f64::max);
     let selected = app.partition / grid.group;
     let mut lines = Vec::new();
@@ -83,7 +87,8 @@ fn draw_map(app: &App, partitions: &Partitions, frame: &mut Frame<'_>, area: Rec
         for cell in row * grid.columns..((row + 1) * grid.columns).min(count.div_ceil(grid.group)) {
             let picture = slot_map::cell(&app.theme, partitions, app.view, grid, cell, hottest);
             let meaning = match picture {
-                'X' => Meaning::Act,
+                slot_map::NOT_SERVED => Meaning::Act,
+                slot_map::MOVING => Meaning::Look,
                 _ if cell == selected => Meaning::Selected,
                 _ => Meaning::Plain,
             };
@@ -101,10 +106,14 @@ fn draw_map(app: &App, partitions: &Partitions, frame: &mut Frame<'_>, area: Rec
             let names = partitions.table.nodes.iter().enumerate();
             let letters: Vec<String> =
                 names.take(8).map(|(i, name)| format!("{} {name}", slot_map::owner_letter(i as u16))).collect();
-            Line::from(format!(" {}  X not served", letters.join("  ")))
+            Line::from(format!(" {}  > moving  X not served", letters.join("  ")))
         }
+        _ if area.width < 79 => Line::from(format!(
+            " {}{}{}{}{} idle to hottest  > moving  X not served",
+            heat[0], heat[1], heat[2], heat[3], heat[4]
+        )),
         _ => Line::from(format!(
-            " {} idle  {} low  {} mid  {} high  {} hottest  X not served  log scale",
+            " {} idle  {} low  {} mid  {} high  {} hottest  > moving  X not served  log",
             heat[0], heat[1], heat[2], heat[3], heat[4]
         )),
     });
@@ -121,6 +130,10 @@ fn owner(partitions: &Partitions, partition: usize) -> &str {
 
 fn is_served(partitions: &Partitions, partition: usize) -> bool {
     partitions.table.served.get(partition).copied().unwrap_or_default()
+}
+
+fn is_moving(partitions: &Partitions, partition: usize) -> bool {
+    partitions.table.moving.get(partition).copied().unwrap_or_default()
 }
 
 fn rate(partitions: &Partitions, partition: usize) -> String {
@@ -141,8 +154,9 @@ fn short_details(partitions: &Partitions, partition: usize) -> String {
         return format!("owner {}: not served", owner(partitions, partition));
     }
     format!(
-        "owner {}  {}  {} keys  {}",
+        "owner {}{}  {}  {} keys  {}",
         owner(partitions, partition),
+        if is_moving(partitions, partition) { ", moving" } else { "" },
         rate(partitions, partition),
         keys(partitions, partition),
         memory(partitions, partition),
@@ -159,6 +173,9 @@ fn details_of(partitions: &Partitions, partition: usize) -> Vec<String> {
     if !is_served(partitions, partition) {
         lines.push(" NOT SERVED: its owner is lost".into());
         return lines;
+    }
+    if is_moving(partitions, partition) {
+        lines.push(" moving  to other nodes (screen 5)".into());
     }
     let total: f64 = partitions.ops_per_second.iter().flatten().sum();
     let ops = partitions.ops_per_second.get(partition).copied().flatten();

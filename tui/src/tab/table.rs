@@ -6,9 +6,9 @@ use crate::app::{App, Sort, is_served, memory_share};
 use crate::history::Sample;
 use crate::theme::Meaning;
 use crate::widget::bars::{gauge, sparkline};
-use dcache_protocol::NodeState;
 use dcache_protocol::control::NodeStatus;
 use dcache_protocol::size::{format_count, format_duration_ms, format_size};
+use dcache_protocol::{NodeState, Share};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
@@ -163,10 +163,34 @@ const COLUMNS: [Column; 14] = [
 
 /// What a node is called and how bad it is.
 pub fn state(node: &NodeStatus) -> (&'static str, Meaning) {
+    let is_worked_on = node.maintenance_until_unix_ms > 0;
     match (node.state, node.reachable) {
-        (NodeState::Up, true) => ("up", Meaning::Good),
-        (NodeState::Up, false) => ("silent", Meaning::Act),
+        (NodeState::Down, _) if is_worked_on => ("away", Meaning::Look),
         (NodeState::Down, _) => ("lost", Meaning::Act),
+        (NodeState::Up, false) => ("silent", Meaning::Act),
+        (NodeState::Up, true) if is_worked_on => ("maint.", Meaning::Look),
+        (NodeState::Up, true) => match node.share {
+            Share::Full => ("up", Meaning::Good),
+            Share::Joined => ("joined", Meaning::Look),
+            Share::Drained if node.partitions > 0 || node.backups > 0 => ("drains", Meaning::Look),
+            Share::Drained => ("drained", Meaning::Look),
+        },
+    }
+}
+
+/// What its state means, where that is more than up or lost.
+pub fn state_in_words(node: &NodeStatus) -> Option<String> {
+    if node.maintenance_until_unix_ms > 0 {
+        return Some(format!("is being worked on until {}Z", super::clock(node.maintenance_until_unix_ms)));
+    }
+    match node.share {
+        Share::Full => None,
+        Share::Joined => Some("joined and holds nothing yet: dcache cluster add".into()),
+        Share::Drained if node.partitions > 0 || node.backups > 0 => Some(format!(
+            "is to hold nothing; still {} partitions and {} further copies",
+            node.partitions, node.backups
+        )),
+        Share::Drained => Some("is drained: it serves as a proxy only".into()),
     }
 }
 

@@ -1,7 +1,14 @@
-//! The heat map: partitions as cells, as many in a cell as it takes to fit; a cell shows the hottest of its partitions.
+//! The heat map: partitions as cells, as many in a cell as it takes to fit; a cell shows the hottest of its partitions, unless one
+//! of them is not served or moves.
 
 use crate::app::{Partitions, View};
 use crate::theme::Theme;
+
+/// A cell with a partition that nobody serves.
+pub const NOT_SERVED: char = 'X';
+
+/// A cell with a partition on its way to other nodes.
+pub const MOVING: char = '>';
 
 /// How partitions are laid out in the space there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +33,10 @@ impl Grid {
 pub fn cell(theme: &Theme, partitions: &Partitions, view: View, grid: Grid, cell: usize, hottest: f64) -> char {
     let range = cell * grid.group..((cell + 1) * grid.group).min(partitions.table.primary.len());
     if range.clone().any(|p| !partitions.table.served.get(p).copied().unwrap_or_default()) {
-        return 'X';
+        return NOT_SERVED;
+    }
+    if range.clone().any(|p| partitions.table.moving.get(p).copied().unwrap_or_default()) {
+        return MOVING;
     }
     if view == View::Owner {
         return partitions.table.primary.get(range.start).copied().flatten().map_or('?', owner_letter);
