@@ -16,3 +16,4 @@ mod cli_output;
 mod cluster;
 mod copies;
 mod http;
+mod moves;
