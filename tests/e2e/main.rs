@@ -17,3 +17,6 @@ mod cluster;
 mod copies;
 mod http;
 mod moves;
+mod moves_killed;
+mod never_green;
+mod stops;
