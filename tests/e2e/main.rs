@@ -16,3 +16,7 @@ mod cli_output;
 mod cluster;
 mod copies;
 mod http;
+mod moves;
+mod moves_killed;
+mod never_green;
+mod stops;

@@ -253,7 +253,7 @@ pub fn seed() -> u64 {
     seed
 }
 
-fn number(variable: &str, default: u64) -> u64 {
+pub fn number(variable: &str, default: u64) -> u64 {
     std::env::var(variable).map_or(default, |text| text.parse().unwrap())
 }
 
@@ -264,9 +264,14 @@ pub fn cluster(home: &Home) -> Vec<Node> {
 
 /// Makes a cluster of running nodes, with so many further copies and a strong namespace.
 pub fn formed(home: &Home, nodes: Vec<Node>, copies: usize) -> Vec<Node> {
-    let list: String = nodes.iter().map(|node| format!("  - peers: {}\n", node.peers)).collect();
     let namespaces = "namespaces:\n  - {name: strong, match: {prefix: \"s:\"}, consistency: strong}\n";
-    let file = home.file("cluster.yaml", format!("name: trio\ncopies: {copies}\nnodes:\n{list}{namespaces}"));
+    formed_of(home, nodes, &format!("copies: {copies}\n{namespaces}"))
+}
+
+/// Makes a cluster of running nodes; `spec` are the further lines of cluster.yaml.
+pub fn formed_of(home: &Home, nodes: Vec<Node>, spec: &str) -> Vec<Node> {
+    let list: String = nodes.iter().map(|node| format!("  - peers: {}\n", node.peers)).collect();
+    let file = home.file("cluster.yaml", format!("name: trio\nnodes:\n{list}{spec}"));
     nodes[0].ok(home, &["cluster", "init", "-f", &file.to_string_lossy(), "--yes"]);
     wait_until_healthy(home, &nodes[0]);
     nodes

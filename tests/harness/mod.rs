@@ -3,11 +3,13 @@
 
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub mod admin;
 pub mod contend;
 pub mod fake;
 pub mod history;
 #[path = "../sim/checker/linearizable.rs"]
 mod linearizable;
+pub mod load;
 pub mod loss;
 pub mod resp;
 

@@ -446,6 +446,13 @@ impl Replication {
         self.of(number).map_or(0, |partition| partition.serving.load(Acquire))
     }
 
+    /// Whether what this node has of a partition is what its primary has, be it about to hand over.
+    pub(crate) fn is_primary(&self, number: PartitionId) -> bool {
+        let is_so =
+            |partition: &Partition| partition.role.load(Acquire) == PRIMARY || partition.serving.load(Acquire) != 0;
+        self.of(number).is_some_and(is_so)
+    }
+
     /// Members in sync of a partition this node serves.
     pub(crate) fn in_sync(&self, number: PartitionId) -> u8 {
         self.of(number).map_or(0, |partition| partition.in_sync.load(Relaxed))

@@ -215,7 +215,12 @@ impl Session {
                 started: span.since,
                 now_ms: span.now_ms(),
             };
-            match request.execute(&mut self.state, out, &mut holds) {
+            let executed = request.execute(&mut self.state, out, &mut holds);
+            if !matches!(executed, Executed::NotServing(_)) {
+                // Also when it goes elsewhere: what another request waits for later is none of this one's patience.
+                self.paused_since = None;
+            }
+            match executed {
                 Executed::NotServing(why) => {
                     let since = *self.paused_since.get_or_insert(span.since);
                     let patience = match self.door {
@@ -233,10 +238,7 @@ impl Session {
                 }
                 Executed::Forwarded(fanout) => break Step::Forward(fanout),
                 Executed::Refused => span.skip(),
-                Executed::Answered { command, outcome } => {
-                    self.paused_since = None;
-                    span.after(command, outcome);
-                }
+                Executed::Answered { command, outcome } => span.after(command, outcome),
             }
         };
         span.end();

@@ -298,7 +298,7 @@ impl Metadata {
         let (is_up, name) = (record.state == NodeState::Up, record.name.clone());
         if let Some(running) = self.operation()
             && running.moves.iter().any(|each| each.from.contains(&node) || each.to.contains(&node))
-            && running.nodes != [node]
+            && !running.nodes.contains(&node)
         {
             return Err(Refusal::OperationRuns { id: running.id, kind: running.kind });
         }

@@ -7,7 +7,8 @@
 //! Where reads are confirmed, they also wait for all copies in sync to say that this node still was the primary after it read.
 //!
 //! Reads of eventual namespaces go on without a lease: they promise nothing about the newest write; where a bound is promised,
-//! they go on for that long. Writes do where the namespace says so.
+//! they go on for that long. Writes do where the namespace says so. But where this node is not the primary any more nothing is
+//! read, before or after: what no copy has is thrown away then, and a miss would say that it never was.
 
 use super::hold::{Hold, Standing};
 use super::{ANY_COPY, CONFIRM, MINORITY, Replication, STRONG};
@@ -27,6 +28,9 @@ use std::time::Duration;
 pub(crate) struct Begun {
     first: Option<Key>,
     more: Vec<Key>,
+    /// Partitions of what it reads in other namespaces.
+    read: Option<PartitionId>,
+    more_read: Vec<PartitionId>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -74,6 +78,13 @@ impl Request<'_> {
                 {
                     return Err(WireError::NoLease);
                 }
+                if !self.node.replication().is_primary(partition) {
+                    return Err(WireError::NotServing);
+                }
+                match begun.read {
+                    None => begun.read = Some(partition),
+                    Some(_) => begun.more_read.push(partition),
+                }
                 continue;
             }
             if kind & MINORITY == 0 && !self.node.has_lease(self.now) && !is_broken(Rule::ServesUnderLease) {
@@ -118,6 +129,9 @@ impl Request<'_> {
             }
             Err(error) => return Err(error),
             Ok(()) => {}
+        }
+        if !begun.read.iter().chain(&begun.more_read).all(|partition| replication.is_primary(*partition)) {
+            return Err(WireError::NotServing);
         }
         for key in begun.first.iter().chain(&begun.more) {
             let standing = match key.is_confirmed {
