@@ -43,6 +43,7 @@ fn running() -> OperationStatus {
         bytes_done: 1_235_000_000,
         bytes_a_second: 18_455_000,
         p99_rise_us: 310,
+        upgrade: None,
         moving: vec![
             moving(300, &["cache-2", "cache-1"], &["cache-3", "cache-1"], 82),
             moving(301, &["cache-2", "cache-1"], &["cache-1", "cache-3"], 34),
@@ -149,6 +150,7 @@ fn plan(warnings: &[&str]) -> Box<Plan> {
         imbalance_before: 0.3,
         imbalance_after: 0.2,
         bytes: 1_932_735_283,
+        to: None,
         moves: (0..341)
             .map(|partition| PlannedMove {
                 partition: PartitionId(partition),
