@@ -20,6 +20,7 @@ use futures_util::future::join_all;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 /// How often an operation under way is looked at when nothing changes.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -29,6 +30,9 @@ const IDLE_EVERY: Duration = Duration::from_secs(1);
 
 /// How often it is found out what clients feel, and how far moves are.
 const FEEL_EVERY: Duration = Duration::from_secs(1);
+
+/// Requests of the last ten seconds below which a node's p99 says nothing.
+const REQUESTS_LEAST: u64 = 1000;
 
 const PROPOSE_WITHIN: Duration = Duration::from_secs(2);
 
@@ -41,7 +45,10 @@ const FIGURES_DEADLINE: Duration = Duration::from_millis(500);
 pub async fn drive(cluster: Arc<Cluster>) {
     let mut acting = cluster.watch_metadata();
     let mut operations = Operations::default();
-    let (mut pressure, mut felt_at, mut joined_since) = (Pressure::default(), None, None);
+    let (mut felt_at, mut joined_since) = (None, None);
+    // Found out beside all else: a node that does not answer must hold nothing up.
+    let (felt, pressure) = watch::channel(Pressure::default());
+    let felt = Arc::new(felt);
     loop {
         let metadata = acting.borrow_and_update().clone();
         let leads = cluster.log().is_some_and(|log| log.leads_with_quorum());
@@ -49,8 +56,10 @@ pub async fn drive(cluster: Arc<Cluster>) {
         if leads && is_under_way {
             if felt_at.is_none_or(|at: Instant| at.elapsed() >= FEEL_EVERY) {
                 felt_at = Some(Instant::now());
-                pressure = cluster.feel().await;
+                let (cluster, felt) = (cluster.clone(), felt.clone());
+                tokio::spawn(async move { felt.send_replace(cluster.feel().await) });
             }
+            let pressure = *pressure.borrow();
             for command in operations.step(process::monotonic(), &metadata, pressure) {
                 let Some(log) = cluster.log() else { break };
                 // Whatever became of it, what is to be done is looked at again from what is agreed then.
@@ -81,7 +90,8 @@ pub async fn drive(cluster: Arc<Cluster>) {
 impl Cluster {
     /// What clients feel at the nodes that answer.
     async fn feel(self: &Arc<Cluster>) -> Pressure {
-        let worst = |report: &NodeReport| (report.latency.count > 0).then_some(report.latency.p99_us as u64);
+        let worst =
+            |report: &NodeReport| (report.latency.count >= REQUESTS_LEAST).then_some(report.latency.p99_us as u64);
         Pressure { p99_us: self.reports().await.iter().filter_map(worst).max() }
     }
 

@@ -234,7 +234,7 @@ impl Metadata {
                 }
                 // Who was to get something and has got nothing waits as before.
                 if kind == OperationKind::Add && *state == OperationState::Cancelled {
-                    for node in operation_nodes_without_copies(&self.table, &self.operations[&id].nodes) {
+                    for node in holding_nothing(&self.table, &self.operations[&id].nodes) {
                         self.nodes.entry(node).and_modify(|record| record.share = Share::Joined);
                     }
                 }
@@ -321,7 +321,8 @@ impl Metadata {
     }
 }
 
-fn operation_nodes_without_copies(table: &[Configuration], nodes: &[NodeId]) -> Vec<NodeId> {
+/// Those of some nodes that have no copy of anything.
+fn holding_nothing(table: &[Configuration], nodes: &[NodeId]) -> Vec<NodeId> {
     let holds_nothing = |node: &&NodeId| !table.iter().any(|partition| partition.copies.contains(node));
     nodes.iter().filter(holds_nothing).copied().collect()
 }
