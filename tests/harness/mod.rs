@@ -1,7 +1,7 @@
 //! What end-to-end tests stand on: the real binary in a home of its own, nodes and local clusters that end with the test, doors
 //! that answer what they are told, and waiting with a deadline. Nothing here sleeps a fixed time and hopes.
 
-#![allow(dead_code, clippy::unwrap_used)]
+#![allow(dead_code, clippy::unwrap_used, clippy::print_stderr)]
 
 pub mod admin;
 pub mod contend;
@@ -261,6 +261,22 @@ impl Node {
         let outcome = self.run(home, args);
         assert_eq!(outcome.code, 0, "{outcome:?}");
         outcome
+    }
+}
+
+/// Of a test that fails, the end of what each node said, and whether it runs: the home is gone afterwards.
+impl Drop for Node {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let state = self.process.0.try_wait();
+            let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+            let lines: Vec<&str> = log.lines().collect();
+            eprintln!(
+                "{} ended: {state:?}; it said:\n{}",
+                self.name,
+                lines[lines.len().saturating_sub(30)..].join("\n")
+            );
+        }
     }
 }
 

@@ -564,6 +564,63 @@ mod tests {
         assert_eq!(client.call(&["SET", &key, "v"]), format!("-MOVED {slot} 10.0.0.2:7400\r\n"));
     }
 
+    /// The metadata of an epoch in which what node 0 has is to have a copy on node 1, or has none.
+    fn of_epoch(epoch: u64, has_copies: bool) -> dcache_cluster::metadata::Metadata {
+        let mut metadata = fixture::metadata(2);
+        metadata.epoch = Epoch(epoch);
+        for partition in metadata.table.iter_mut().filter(|partition| has_copies && partition.holder() == Some(id(0))) {
+            partition.copies.push(id(1));
+        }
+        metadata
+    }
+
+    /// A step of a client's next request, which is not answered by it.
+    fn step_of(client: &mut fixture::Caller<'_>, args: &[&str]) -> Step {
+        let (mut request, mut reply) = (Vec::new(), Vec::new());
+        encode_request(args, &mut request);
+        let step = client.session.advance(&client.node, &request, &mut reply).step;
+        assert_eq!(String::from_utf8_lossy(&reply), "");
+        step
+    }
+
+    /// However long ago another one waited, which was sent elsewhere then.
+    #[test]
+    fn a_request_that_waits_gets_all_of_its_time() {
+        let cluster = Cluster::new(2);
+        let key = key_of(0, 2, 0);
+        let mut client = cluster.client(0, Door::Cluster);
+        let without_lease = |client: &mut fixture::Caller<'_>| {
+            let step = step_of(client, &["SET", &key, "v"]);
+            assert!(matches!(step, Step::Pause), "{step:?}");
+        };
+        cluster.publish(&of_epoch(6, true));
+        without_lease(&mut client);
+        let elsewhere = dcache_cluster::metadata::Metadata { epoch: Epoch(7), ..(*all_moved()).clone() };
+        cluster.publish(&elsewhere);
+        assert!(client.call(&["SET", &key, "v"]).starts_with("-MOVED"));
+        fixture::pass(dcache_cluster::membership::LEASE * 2);
+        cluster.publish(&of_epoch(8, false));
+        cluster.publish(&of_epoch(9, true));
+        without_lease(&mut client);
+    }
+
+    /// Before requests go to who is primary now, this node may have thrown away what was only here: a miss would be a lie.
+    #[test]
+    fn nothing_is_read_where_another_node_has_become_primary() {
+        let cluster = Cluster::new(2);
+        let key = key_of(0, 2, 0);
+        let mut client = cluster.client(0, Door::Cluster);
+        client.node.renew_lease(client.node.now() + HANDING_OVER);
+        cluster.publish(&of_epoch(6, true));
+        assert_eq!(client.call(&["GET", &key]), "$-1\r\n");
+        let next = crate::view::View::new(all_moved(), None, fixture::member(0), &Default::default());
+        client.node.configure_copies(&next);
+        let step = step_of(&mut client, &["GET", &key]);
+        assert!(matches!(step, Step::Pause), "{step:?}");
+        cluster.publish(&dcache_cluster::metadata::Metadata { epoch: Epoch(7), ..(*all_moved()).clone() });
+        assert!(client.call(&["GET", &key]).starts_with("-MOVED"));
+    }
+
     #[test]
     fn slots_keys_are_counted_and_listed() {
         let cluster = Cluster::new(2);
