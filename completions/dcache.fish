@@ -412,38 +412,39 @@ complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subc
 complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Only data and errors'
 complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
 complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover upgrade destroy" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover upgrade destroy" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover upgrade destroy" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
 wide\t'A table with more columns'
 json\t'One JSON object'
 yaml\t''
 ndjson\t'One JSON object a line'
 name\t'Names only, one a line'
 help\t'Lists the columns and fields of this command'"
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -l columns -d 'Only these columns of a table, in this order' -r
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover upgrade destroy" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover upgrade destroy" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover upgrade destroy" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover upgrade destroy" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -l no-headers -d 'Leave out the header line of tables'
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -s y -l yes -d 'Answer yes to ordinary questions'
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -s q -l quiet -d 'Only data and errors'
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -f -a "init" -d 'Form a cluster, of new nodes on this machine or of nodes started elsewhere'
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -f -a "status" -d 'Show the cluster\'s health and its nodes'
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -f -a "add" -d 'Give nodes that joined their share'
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -f -a "drain" -d 'Move everything off a node, which stays as a proxy'
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -f -a "undrain" -d 'Let a drained node hold its share again'
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -f -a "remove" -d 'Take a node out of the cluster that holds nothing, or drain it first'
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -f -a "rm" -d 'Take a node out of the cluster that holds nothing, or drain it first'
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -f -a "forget" -d 'Take a node out of the cluster that is dead and gone'
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -f -a "maintenance" -d 'Say that a node is being worked on: it serves nothing, and its copies are not built elsewhere'
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -f -a "failover" -d 'Have other nodes take over what a node serves, without losing a write'
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover destroy" -f -a "destroy" -d 'Stop a local cluster and drop its data'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover upgrade destroy" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover upgrade destroy" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover upgrade destroy" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover upgrade destroy" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover upgrade destroy" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover upgrade destroy" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover upgrade destroy" -f -a "init" -d 'Form a cluster, of new nodes on this machine or of nodes started elsewhere'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover upgrade destroy" -f -a "status" -d 'Show the cluster\'s health and its nodes'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover upgrade destroy" -f -a "add" -d 'Give nodes that joined their share'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover upgrade destroy" -f -a "drain" -d 'Move everything off a node, which stays as a proxy'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover upgrade destroy" -f -a "undrain" -d 'Let a drained node hold its share again'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover upgrade destroy" -f -a "remove" -d 'Take a node out of the cluster that holds nothing, or drain it first'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover upgrade destroy" -f -a "rm" -d 'Take a node out of the cluster that holds nothing, or drain it first'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover upgrade destroy" -f -a "forget" -d 'Take a node out of the cluster that is dead and gone'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover upgrade destroy" -f -a "maintenance" -d 'Say that a node is being worked on: it serves nothing, and its copies are not built elsewhere'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover upgrade destroy" -f -a "failover" -d 'Have other nodes take over what a node serves, without losing a write'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover upgrade destroy" -f -a "upgrade" -d 'Have all nodes run another build, one after the other: plan, start, watch'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and not __fish_seen_subcommand_from init status add drain undrain remove rm forget maintenance failover upgrade destroy" -f -a "destroy" -d 'Stop a local cluster and drop its data'
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from init" -l local -d 'Start this many nodes on this machine; 3 without a number' -r
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from init" -s f -l file -d 'Form the cluster that cluster.yaml describes, of nodes that run already' -r -F
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from init" -l name -d 'Name of the local cluster and of its context' -r
@@ -717,6 +718,34 @@ complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_s
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from failover" -s q -l quiet -d 'Only data and errors'
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from failover" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from failover" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from upgrade" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from upgrade" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from upgrade" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'
+wide\t'A table with more columns'
+json\t'One JSON object'
+yaml\t''
+ndjson\t'One JSON object a line'
+name\t'Names only, one a line'
+help\t'Lists the columns and fields of this command'"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from upgrade" -l columns -d 'Only these columns of a table, in this order' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from upgrade" -l timeout -d 'How long to wait for an answer, as 500ms, 10s or 2m' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from upgrade" -l confirm -d 'Confirm what is severe by the name it asks for, where nobody can be asked' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from upgrade" -l color -d 'Colours; also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which the flag beats' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from upgrade" -l no-headers -d 'Leave out the header line of tables'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from upgrade" -s y -l yes -d 'Answer yes to ordinary questions'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from upgrade" -l no-input -d 'Never ask; a question that would be needed is exit code 2'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from upgrade" -s q -l quiet -d 'Only data and errors'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from upgrade" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from upgrade" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from upgrade" -f -a "plan" -d 'Show the order of the nodes, what they run now, and what to heed'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from upgrade" -f -a "start" -d 'Begin: one node after the other hands over what it serves, and is waited for until it runs the version'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from upgrade" -f -a "status" -d 'Show how far it is, and what is to be done now'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from upgrade" -f -a "watch" -d 'Watch it until it is over'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from upgrade" -f -a "pause" -d 'Begin no further turn; nodes may go back to the build before'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from upgrade" -f -a "resume" -d 'Go on'
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from upgrade" -f -a "cancel" -d 'Stop; every node goes on with the build it has'
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from destroy" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from destroy" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from destroy" -s o -l output -d 'How answers are printed; `help` lists the columns and fields of this command' -r -f -a "table\t'Aligned columns for people'

@@ -186,6 +186,59 @@ pub const EXAMPLES: &[(&str, &[Example])] = &[
         ],
     ),
     (
+        "cluster upgrade plan",
+        &[
+            ("dcache cluster upgrade plan --to 0.2.0", "in which order, and what to heed"),
+            ("dcache cluster upgrade plan --to 0.2.0 --exit-code -q", "exit code 10 when a node runs another version"),
+        ],
+    ),
+    (
+        "cluster upgrade start",
+        &[
+            (
+                "dcache cluster upgrade start --to 0.2.0",
+                "shows the plan, asks, and tells which node to start again when",
+            ),
+            ("dcache cluster upgrade start --to 0.2.0 --dry-run", "the plan alone"),
+            ("dcache cluster upgrade start --to 0.2.0 --yes --no-wait", "the operation's id, at once"),
+        ],
+    ),
+    (
+        "cluster upgrade status",
+        &[
+            ("dcache cluster upgrade status", "who runs what, and what is to be done now"),
+            ("dcache cluster upgrade status -o json", "for what starts nodes: wait for doing to be restarts"),
+        ],
+    ),
+    (
+        "cluster upgrade watch",
+        &[
+            ("dcache cluster upgrade watch", "until it is over; Ctrl-C leaves it running"),
+            ("dcache cluster upgrade watch --wait-timeout 1h", "exit code 5 when it takes longer"),
+        ],
+    ),
+    (
+        "cluster upgrade pause",
+        &[
+            ("dcache cluster upgrade pause", "no further turn; a node may go back to the build before"),
+            ("dcache cluster upgrade pause 0b57", "this one"),
+        ],
+    ),
+    (
+        "cluster upgrade resume",
+        &[
+            ("dcache cluster upgrade resume", "who went back has a turn again"),
+            ("dcache cluster upgrade resume 0b57", "this one"),
+        ],
+    ),
+    (
+        "cluster upgrade cancel",
+        &[
+            ("dcache cluster upgrade cancel", "every node goes on with the build it has"),
+            ("dcache cluster upgrade cancel --no-wait", "do not wait until it is over"),
+        ],
+    ),
+    (
         "cluster destroy",
         &[
             ("dcache cluster destroy local", "asks, then stops the nodes and drops their data"),

@@ -14,7 +14,7 @@ use dcache_core::PartitionFigures;
 use dcache_core::control::Input;
 use dcache_protocol::control::{ApiError, ErrorCode};
 use dcache_protocol::peer::LinkKind;
-use dcache_protocol::{Epoch, NodeId, NodeRecord};
+use dcache_protocol::{Epoch, LEVEL, NodeId, NodeRecord};
 use parking_lot::{Mutex, RwLock};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -50,9 +50,18 @@ pub struct Cluster {
     pub(crate) p99_rise_us: Mutex<i64>,
     /// The process is about to end, and asks for no lease any more.
     pub(crate) is_leaving: AtomicBool,
-    /// The cluster has this node no more.
-    pub(crate) is_removed: watch::Sender<bool>,
+    /// Why the process cannot go on in the cluster.
+    pub(crate) parted: watch::Sender<Option<Parted>>,
     pub(crate) speeds: Mutex<Option<crate::operations::Speed>>,
+}
+
+/// Why a process parts from its cluster by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Parted {
+    /// The cluster has this node no more.
+    Removed,
+    /// The cluster has agreed on things that this build may not be able to read.
+    Outdated { level: u16 },
 }
 
 /// Who leads, as this node knows it.
@@ -90,7 +99,7 @@ impl Cluster {
             hearsay: Mutex::default(),
             p99_rise_us: Mutex::default(),
             is_leaving: AtomicBool::new(false),
-            is_removed: watch::channel(false).0,
+            parted: watch::channel(None).0,
             speeds: Mutex::default(),
         })
     }
@@ -106,7 +115,19 @@ impl Cluster {
         if let Err(error) = identity.save() {
             tracing::warn!("cannot write node.json: {error}; do not start this node again with its data directory");
         }
-        self.is_removed.send_replace(true);
+        self.parted.send_replace(Some(Parted::Removed));
+    }
+
+    /// For the next start, which may be another build's.
+    fn note_level(&self, level: u16) {
+        let mut identity = self.identity.lock();
+        if identity.state.level >= level {
+            return;
+        }
+        identity.state.level = level;
+        if let Err(error) = identity.save() {
+            tracing::warn!("cannot write node.json: {error}; do not start an older build with this data directory");
+        }
     }
 
     pub fn watch_metadata(&self) -> watch::Receiver<Arc<Metadata>> {
@@ -187,6 +208,13 @@ impl Cluster {
     }
 
     pub(crate) fn feed(&self, metadata: &Arc<Metadata>, leader: Option<NodeId>) {
+        if metadata.level > LEVEL {
+            self.parted.send_replace(Some(Parted::Outdated { level: metadata.level }));
+            return;
+        }
+        if metadata.is_formed() {
+            self.note_level(metadata.level);
+        }
         let leadership = Input::Leadership { leader };
         let committed = metadata.is_formed().then(|| Input::Committed(metadata.clone()));
         for input in committed.into_iter().chain([leadership]) {

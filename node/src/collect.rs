@@ -4,6 +4,7 @@
 use crate::cluster::Cluster;
 use crate::peer::{Answer, Call, PartitionColumns};
 use crate::process;
+use crate::upgrade;
 use dcache_cluster::metadata::Metadata;
 use dcache_core::health::{self, Copies, Sight};
 use dcache_protocol::control::{
@@ -76,6 +77,7 @@ impl Cluster {
             id: metadata.cluster_id.map(|id| id.to_string()).unwrap_or_default(),
             formed: metadata.is_formed(),
             epoch: metadata.epoch,
+            level: metadata.level,
             leader: lead.leader.and_then(|id| metadata.nodes.get(&id)).map(|node| node.name.clone()),
             quorum: lead.quorum,
             health,
@@ -246,6 +248,7 @@ fn brief(metadata: &Metadata, operation: &Operation) -> OperationBrief {
         moves_done: operation.count(MoveState::Done) as u64,
         moves_total: operation.moves.len() as u64,
         held: operation.held.clone(),
+        upgrade: upgrade::status_of(metadata, operation),
     }
 }
 

@@ -5,7 +5,8 @@
 
 use crate::config::ConfigError;
 use dcache_cluster::metadata::Metadata;
-use dcache_protocol::{Addresses, Incarnation, NodeId};
+use dcache_protocol::level::level_first;
+use dcache_protocol::{Addresses, Incarnation, LEVEL, NodeId, VERSION};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -39,6 +40,9 @@ pub struct NodeFile {
     /// The cluster has taken this node out: its id is never used again.
     #[serde(default)]
     pub is_removed: bool,
+    /// The highest level its cluster had as far as it knows: an older build may not be able to read what was agreed since.
+    #[serde(default = "level_first")]
+    pub level: u16,
 }
 
 /// What a member knows without its log.
@@ -73,6 +77,7 @@ impl Identity {
                     standalone: None,
                     known: BTreeMap::new(),
                     is_removed: false,
+                    level: level_first(),
                 }
             }
             Err(error) => return Err(failed("read node.json in", error)),
@@ -117,6 +122,15 @@ fn read_state(path: &Path, bytes: &[u8]) -> Result<NodeFile, ConfigError> {
         ))
         .why("a node that was taken out never comes back under its old id")
         .hint("join as a new node: move the data directory away, then dcache node start --join HOST:PORT"));
+    }
+    if state.level > LEVEL {
+        return Err(ConfigError::failed(format!(
+            "{} is of a cluster at level {}, and {VERSION} speaks up to level {LEVEL}",
+            path.display(),
+            state.level
+        ))
+        .why("all its nodes ran a newer release, and from then on there is no way back to an older one")
+        .hint("start the newer build with this data directory"));
     }
     if let Some(metadata) = &state.standalone {
         metadata.check().map_err(damaged)?;

@@ -38,7 +38,7 @@ mod worker;
 pub use config::{CheckReport, Config, ConfigError, StartOptions, check, distance, load_yaml};
 
 use anyhow::Context as _;
-use cluster::Cluster;
+use cluster::{Cluster, Parted};
 use copies::CopyLinks;
 use dcache_cluster::metadata::Metadata;
 use dcache_core::control::Input;
@@ -46,7 +46,7 @@ use dcache_core::{Clock, Door};
 use dcache_protocol::control::API_VERSION;
 use dcache_protocol::peer::LinkKind;
 use dcache_protocol::size::format_size;
-use dcache_protocol::{Addresses, NodeRecord, NodeState, VERSION};
+use dcache_protocol::{Addresses, LEVEL, NodeRecord, NodeState, VERSION};
 use identity::Identity;
 use shared::{AddressBook, Buffers, CutCounters, Shared, Stop};
 use std::net::{SocketAddr, TcpListener};
@@ -128,7 +128,7 @@ fn serve(config: Config, doors: Doors, identity: Identity, files: u64, begun: In
         incarnation: identity.incarnation,
         state: NodeState::Up,
         version: VERSION.into(),
-        level: dcache_protocol::LEVEL,
+        level: LEVEL,
         memory_bytes: config.memory_bytes,
         share: Default::default(),
         maintenance_until_unix_ms: 0,
@@ -205,7 +205,8 @@ fn serve(config: Config, doors: Doors, identity: Identity, files: u64, begun: In
         "node ready in {} ms",
         begun.elapsed().as_millis()
     );
-    main_runtime.block_on(wait_and_stop(signals, stop, &cluster, threads.into_iter().chain(workers).collect()));
+    let threads = threads.into_iter().chain(workers).collect();
+    let parted = main_runtime.block_on(wait_and_stop(signals, stop, &cluster, threads));
     cluster.remember_addresses();
     if let Some(log) = cluster.log() {
         main_runtime.block_on(async {
@@ -215,6 +216,12 @@ fn serve(config: Config, doors: Doors, identity: Identity, files: u64, begun: In
     }
     // These threads carry no clients; they end with the process.
     drop((control_thread, heartbeat_thread));
+    if let Some(Parted::Outdated { level }) = parted {
+        anyhow::bail!(
+            "the cluster is at level {level}, and {VERSION} speaks up to level {LEVEL}: start a newer build; \
+             there is no way back once all nodes run the newer release"
+        );
+    }
     tracing::info!(node = me.name, "stopped, bye");
     Ok(())
 }
@@ -281,27 +288,30 @@ impl Signals {
     }
 }
 
-/// Waits for the first signal, stops in order; a second signal ends the process at once.
+/// Waits for the first signal, or for what parts the node from its cluster, and stops in order; a second signal ends the process
+/// at once.
 async fn wait_and_stop(
     mut signals: Signals,
     stop: watch::Sender<Stop>,
     cluster: &Arc<Cluster>,
     threads: Vec<JoinHandle<()>>,
-) {
-    let mut removed = cluster.is_removed.subscribe();
-    let is_removed = tokio::select! {
-        () = signals.recv() => false,
+) -> Option<Parted> {
+    let mut parts = cluster.parted.subscribe();
+    let parted = tokio::select! {
+        () = signals.recv() => None,
         // Its sender lives as long as the cluster.
-        _ = removed.wait_for(|is_removed| *is_removed) => true,
+        parted = parts.wait_for(Option::is_some) => parted.ok().and_then(|parted| parted.clone()),
     };
     let clients = cluster.shared.core.clients().count();
-    if is_removed {
-        tracing::info!(clients, "this node was removed from the cluster: stopping");
-    } else {
-        tracing::info!(clients, "stopping (SIGTERM or Ctrl-C again to force)");
-        tokio::select! {
-            () = cluster.leave_orderly(LEAVE_WITHIN) => {}
-            () = signals.recv() => force(),
+    match &parted {
+        Some(Parted::Removed) => tracing::info!(clients, "this node was removed from the cluster: stopping"),
+        Some(Parted::Outdated { .. }) => tracing::error!(clients, "this build is too old for its cluster: stopping"),
+        None => {
+            tracing::info!(clients, "stopping (SIGTERM or Ctrl-C again to force)");
+            tokio::select! {
+                () = cluster.leave_orderly(LEAVE_WITHIN) => {}
+                () = signals.recv() => force(),
+            }
         }
     }
     stop.send_replace(Stop::Orderly);
@@ -315,6 +325,7 @@ async fn wait_and_stop(
         _ = ended => {}
         () = signals.recv() => force(),
     }
+    parted
 }
 
 fn force() {

@@ -8,20 +8,10 @@ use crate::cluster::Cluster;
 use dcache_cluster::metadata::{Command, Metadata, Step};
 use dcache_protocol::control::{ApiError, ErrorCode};
 use dcache_protocol::operation::{
-    Balance, Operation, OperationKind, OperationState, Plan, PlanRequest, Upgrade, UpgradeStatus,
+    Balance, Doing, Operation, OperationKind, OperationState, Plan, PlanRequest, Upgrade, UpgradeStatus,
 };
 use dcache_protocol::{NodeId, NodeRecord, NodeState};
 use std::sync::Arc;
-
-/// What whose turn it is does now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Doing {
-    HandsOver,
-    /// Its new process is waited for.
-    Restarts,
-    ComesInSync,
-    Done,
-}
 
 fn doing(metadata: &Metadata, upgrade: &Upgrade, node: &NodeRecord) -> Doing {
     let of_node = || metadata.table.iter().filter(|partition| partition.copies.contains(&node.id));
@@ -95,10 +85,9 @@ pub(crate) async fn step(cluster: &Arc<Cluster>, metadata: &Metadata) {
         return;
     };
     let Some(upgrade) = &operation.upgrade else { return };
-    let is_done = |node: &NodeId| upgrade.done.contains(node) || !metadata.nodes.contains_key(node);
     let step = match upgrade.current.and_then(|node| metadata.nodes.get(&node)) {
-        None => match operation.nodes.iter().find(|node| !is_done(node)) {
-            Some(next) => Step::Turn(*next),
+        None => match next(cluster.shared.id, metadata, operation, upgrade) {
+            Some(next) => Step::Turn(next),
             None => Step::End { state: OperationState::Done, why: None },
         },
         Some(node) => match doing(metadata, upgrade, node) {
@@ -121,21 +110,31 @@ pub(crate) async fn step(cluster: &Arc<Cluster>, metadata: &Metadata) {
     let _ = cluster.propose(Command::StepOperation { operation: operation.id, step }).await;
 }
 
+/// Whose turn comes: in the plan's order, then those that joined since with another build; the leader last of all. Who went
+/// back to another build has its turn again.
+fn next(leader: NodeId, metadata: &Metadata, operation: &Operation, upgrade: &Upgrade) -> Option<NodeId> {
+    let is_done = |node: &NodeRecord| node.version == upgrade.to && upgrade.done.contains(&node.id);
+    let runs_another = |node: &&NodeRecord| node.version != upgrade.to && !operation.nodes.contains(&node.id);
+    let planned = operation.nodes.iter().filter_map(|node| metadata.nodes.get(node));
+    let waiting = planned.filter(|node| !is_done(node)).chain(metadata.nodes.values().filter(runs_another));
+    // Of equals the first.
+    waiting.min_by_key(|node| node.id == leader).map(|node| node.id)
+}
+
 /// As it is shown.
 pub(crate) fn status_of(metadata: &Metadata, operation: &Operation) -> Option<UpgradeStatus> {
     let upgrade = operation.upgrade.as_ref()?;
     let name = |node: &NodeId| metadata.nodes.get(node).map_or_else(|| node.to_string(), |node| node.name.clone());
-    let current = upgrade.current.and_then(|node| metadata.nodes.get(&node));
-    let doing = current.map(|node| match doing(metadata, upgrade, node) {
-        Doing::HandsOver => "hands over what it serves".to_string(),
-        Doing::Restarts => format!("is to be started again with {}", upgrade.to),
-        Doing::ComesInSync => "comes in sync".into(),
-        Doing::Done => "is done".into(),
-    });
+    let current = upgrade.current.filter(|_| !operation.state.is_over()).and_then(|node| metadata.nodes.get(&node));
+    let doing = current.map(|node| doing(metadata, upgrade, node));
+    // Who went back to another build has its turn again. What is over was so when it ended.
+    let runs_it = |id: &NodeId| {
+        operation.state.is_over() || metadata.nodes.get(id).is_some_and(|node| node.version == upgrade.to)
+    };
     Some(UpgradeStatus {
         to: upgrade.to.clone(),
         current: current.map(|node| node.name.clone()),
-        doing: doing.unwrap_or_default(),
-        done: upgrade.done.iter().map(name).collect(),
+        doing,
+        done: upgrade.done.iter().filter(|node| runs_it(node)).map(name).collect(),
     })
 }

@@ -414,3 +414,95 @@ fn a_node_in_maintenance_serves_nothing_and_takes_it_back_afterwards() {
     first.ok(&home, &["rebalance", "--yes"]);
     assert_eq!(of(&status(&home, first), "n2").unwrap()["partitions"], 10, "its share of 32");
 }
+
+/// The walk itself, with two builds, is in `tests/upgrade`; here is what an operator sees who has only this one.
+#[test]
+fn an_upgrade_tells_the_order_waits_and_is_left_as_it_is() {
+    let home = Home::new();
+    let nodes = three(&home, "");
+    let first = &nodes[0];
+    let upgrade = |args: &[&str]| first.run(&home, &[&["cluster", "upgrade"], args].concat());
+
+    // What is so already is said, and nothing begins.
+    let version = env!("CARGO_PKG_VERSION");
+    let so = upgrade(&["plan", "--to", version, "--exit-code"]);
+    assert!(so.code == 0 && so.text().contains(&format!("all 3 nodes run {version} already")), "{so:?}");
+    let so = upgrade(&["start", "--to", version]);
+    assert!(so.code == 0 && so.stderr.contains(&format!("all 3 nodes run {version} already")), "{so:?}");
+    let slip = upgrade(&["start", "--to", "99"]);
+    assert!(slip.code == 2 && slip.stderr.contains("a version is three numbers"), "{slip:?}");
+    let none = upgrade(&["status"]);
+    assert!(none.code == 3 && none.stderr.contains("there was no upgrade lately"), "{none:?}");
+    assert_eq!(upgrade(&["watch"]).code, 3);
+
+    // The order: who leads comes last.
+    let leader = status(&home, first)["leader"].as_str().unwrap().to_string();
+    let plan = upgrade(&["plan", "--to", "99.0.0", "--exit-code", "-o", "json"]);
+    assert_eq!((plan.code, &plan.json()["to"]), (10, &"99.0.0".into()), "{plan:?}");
+    let order: Vec<String> =
+        plan.json()["nodes"].as_array().unwrap().iter().map(|name| name.as_str().unwrap().into()).collect();
+    assert_eq!((order.len(), &order[2]), (3, &leader));
+    let shown = upgrade(&["plan", "--to", "99.0.0"]);
+    assert!(shown.text().contains("TURN") && shown.text().contains("up, leads"), "{shown:?}");
+    let quiet = upgrade(&["plan", "--to", "99.0.0", "--exit-code", "-q"]);
+    assert!(quiet.code == 10 && quiet.stdout.is_empty() && quiet.stderr.is_empty(), "{quiet:?}");
+    let dry = upgrade(&["start", "--to", "99.0.0", "--dry-run"]);
+    assert!(dry.code == 0 && dry.stderr.contains("no changes made") && dry.text().contains("RUNS"), "{dry:?}");
+    let asked = upgrade(&["start", "--to", "99.0.0"]);
+    assert!(asked.code == 2 && asked.stderr.contains("--yes"), "{asked:?}");
+    let declined = at_a_terminal(&home, first, "cluster upgrade start --to 99.0.0", "n\n");
+    assert!(declined.code == 11 && declined.text().contains("3 nodes hand over"), "{declined:?}");
+    assert_eq!(first.ok(&home, &["op", "list", "-o", "name"]).text(), "", "nothing began");
+
+    // It waits for somebody who starts the first one again.
+    let begun = upgrade(&["start", "--to", "99.0.0", "--yes", "--no-wait"]);
+    assert_eq!((begun.code, begun.text()), (0, "0001\n"), "{begun:?}");
+    let now = format!("now: start {} again with 99.0.0; it has handed over what it serves", order[0]);
+    let shown = wait_until("the first one's turn", || {
+        let shown = upgrade(&["status"]);
+        shown.text().contains(&now).then_some(shown)
+    });
+    assert!(shown.text().contains("0 of 3 nodes run 99.0.0") && shown.text().contains("level 1"), "{shown:?}");
+    let standing = upgrade(&["status", "-o", "json"]).json();
+    assert_eq!((&standing["doing"], &standing["current"]), (&"restarts".into(), &order[0].as_str().into()));
+    let turns: Vec<&str> =
+        standing["nodes"].as_array().unwrap().iter().map(|node| node["turn"].as_str().unwrap()).collect();
+    assert_eq!(turns, ["now", "waits", "waits"]);
+    assert_eq!(of(&status(&home, first), &order[0]).unwrap()["partitions"], 0, "it has handed over");
+    let check = first.run(&home, &["cluster", "status", "--check"]);
+    assert!(check.code == 8 && check.text().contains("0 of 3 nodes are done"), "{check:?}");
+    let shown = first.ok(&home, &["op", "show"]);
+    assert!(shown.text().contains(&now[5..]) && !shown.text().contains("moves"), "{shown:?}");
+    let listed = first.ok(&home, &["op", "list"]);
+    assert!(listed.text().contains("upgrade") && listed.text().contains("0/3"), "{listed:?}");
+
+    // The same words again watch; other versions and other work have to wait.
+    let late = upgrade(&["start", "--to", "99.0.0", "--wait-timeout", "300ms"]);
+    assert!(late.code == 5 && late.stderr.contains("it goes on: 0 of 3 nodes run 99.0.0"), "{late:?}");
+    assert_eq!(upgrade(&["start", "--to", "98.0.0", "--yes"]).code, 7);
+    assert_eq!(first.run(&home, &["cluster", "drain", "n2", "--yes"]).code, 7);
+    let paced = first.run(&home, &["op", "throttle", "--rate", "1MiB"]);
+    assert!(paced.code == 7 && paced.stderr.contains("it has no pace"), "{paced:?}");
+    let other = first.run(&home, &["rebalance", "watch"]);
+    assert!(other.code == 7 && other.stderr.contains("is no rebalance"), "{other:?}");
+
+    // Who watches may leave, and it is stopped by another.
+    let mut command = first.dcache(&home);
+    command.args(["cluster", "upgrade", "watch"]).stderr(Stdio::piped());
+    let mut watcher = Process(command.spawn().unwrap());
+    let mut said = BufReader::new(watcher.0.stderr.take().unwrap());
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    assert!(line.contains("started: 0 of 3 nodes run 99.0.0"), "{line}");
+    send("INT", watcher.id());
+    assert_eq!(watcher.wait(), 130);
+    assert!(read_all(said).contains("still running as 0001"));
+    assert_eq!(upgrade(&["pause"]).code, 0);
+    assert!(upgrade(&["status"]).text().contains("now: paused"));
+    assert_eq!(upgrade(&["resume"]).code, 0);
+    let cancelled = upgrade(&["cancel"]);
+    assert!(cancelled.code == 0 && cancelled.stderr.contains("cancelled"), "{cancelled:?}");
+    let over = upgrade(&["status"]);
+    assert!(over.code == 0 && over.text().contains("cancelled") && !over.text().contains("now:"), "{over:?}");
+    wait_until("the cluster is whole", || is_green(&home, first));
+}

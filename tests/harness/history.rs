@@ -47,7 +47,10 @@ pub struct History {
     pub unknown: AtomicU64,
     /// Reads of a value whose write had no answer and came after a newer one.
     pub late: AtomicU64,
+    /// What doors said that are still in `doors`.
     pub errors: Mutex<Vec<String>>,
+    /// What others said, whose nodes are stopping.
+    pub farewells: Mutex<Vec<String>>,
     pub violations: Mutex<Vec<String>>,
     pub worst_pause: Mutex<Duration>,
     pub began: Instant,
@@ -73,6 +76,7 @@ impl History {
             unknown: AtomicU64::new(0),
             late: AtomicU64::new(0),
             errors: Mutex::default(),
+            farewells: Mutex::default(),
             violations: Mutex::default(),
             worst_pause: Mutex::default(),
             began: Instant::now(),
@@ -85,6 +89,12 @@ impl History {
         let door = doors[dice.next() as usize % doors.len()].clone();
         drop(doors);
         Wire::try_connect(&door, PATIENCE)
+    }
+
+    fn told(&self, by: &Wire, error: String) {
+        let is_there = self.doors.lock().unwrap().contains(&by.address);
+        let of = if is_there { &self.errors } else { &self.farewells };
+        of.lock().unwrap().push(error);
     }
 
     pub fn write(&self, writer: usize) {
@@ -116,7 +126,7 @@ impl History {
                     } else {
                         key.refused.lock().unwrap().insert(value);
                     }
-                    self.errors.lock().unwrap().push(format!("SET {}: {}", key.name, reply.trim_end()));
+                    self.told(connected, format!("SET {}: {}", key.name, reply.trim_end()));
                 }
                 Err(_) => {
                     self.unknown.fetch_add(1, SeqCst);
@@ -142,7 +152,7 @@ impl History {
                 continue;
             };
             if reply.starts_with('-') {
-                self.errors.lock().unwrap().push(format!("GET {}: {}", key.name, reply.trim_end()));
+                self.told(connected, format!("GET {}: {}", key.name, reply.trim_end()));
                 continue;
             }
             self.read.fetch_add(1, SeqCst);

@@ -211,6 +211,12 @@ impl Node {
         Node::start_at(home, name, home.dcache(), ["127.0.0.1"; 4], args)
     }
 
+    /// The same node from another build: its name, its doors and, by its name, its data directory.
+    pub fn again(&self, home: &Home, binary: &Path) -> Node {
+        let doors = [&self.gateway, &self.cluster, &self.control, &self.peers].map(String::as_str);
+        Node::start_at(home, &self.name, home.program(&binary.to_string_lossy()), doors, &[])
+    }
+
     /// At these addresses, or on free ports of these hosts: of the gateway, cluster, control and peers door. `command` begins
     /// the binary. What it announces is what is remembered.
     pub fn start_at(home: &Home, name: &str, mut command: Command, hosts: [&str; 4], args: &[&str]) -> Node {

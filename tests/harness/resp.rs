@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 pub struct Wire {
+    pub address: String,
     stream: TcpStream,
     buffer: Vec<u8>,
 }
@@ -12,7 +13,7 @@ pub struct Wire {
 impl Wire {
     pub fn connect(address: &str) -> Wire {
         let stream = TcpStream::connect(address).unwrap_or_else(|error| panic!("{address}: {error}"));
-        let wire = Wire { stream, buffer: Vec::new() };
+        let wire = Wire { address: address.into(), stream, buffer: Vec::new() };
         wire.be_patient_for(DEADLINE);
         wire
     }
@@ -20,7 +21,7 @@ impl Wire {
     /// To a node that may be gone, and may be silent; reads and writes too have only so long.
     pub fn try_connect(address: &str, within: std::time::Duration) -> Option<Wire> {
         let stream = TcpStream::connect_timeout(&address.parse().unwrap(), within).ok()?;
-        let wire = Wire { stream, buffer: Vec::new() };
+        let wire = Wire { address: address.into(), stream, buffer: Vec::new() };
         wire.be_patient_for(within);
         Some(wire)
     }

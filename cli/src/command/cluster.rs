@@ -22,6 +22,7 @@ pub async fn status(app: &App, args: &ClusterStatusArgs) -> Result<Exit> {
             "id",
             "formed",
             "epoch",
+            "level",
             "leader",
             "quorum",
             "health",
@@ -183,13 +184,13 @@ fn head(status: &ClusterStatus) -> String {
     )
 }
 
-/// `operation 0b58   drain of n2   running   338/512 moves`.
+/// `operation 0b58   drain of n2   running   338 of 512 moves`.
 pub fn operation_line(operation: &OperationBrief) -> String {
-    let OperationBrief { id, kind, nodes, state, moves_done, moves_total, held } = operation;
+    let OperationBrief { id, kind, nodes, state, held, .. } = operation;
     let nodes: Vec<String> = nodes.iter().map(|name| clean(name)).collect();
     let of = if nodes.is_empty() { String::new() } else { format!(" of {}", nodes.join(", ")) };
     let waits = held.as_ref().map(|why| format!("   waits: {}", clean(why))).unwrap_or_default();
-    format!("operation {id}   {kind}{of}   {state}   {moves_done}/{moves_total} moves{waits}")
+    format!("operation {id}   {kind}{of}   {state}   {}{waits}", operation.how_far())
 }
 
 /// A finding in one line, and what to do about it in another.
@@ -218,6 +219,7 @@ mod tests {
                 id: String::new(),
                 formed: true,
                 epoch: Epoch(1),
+                level: 1,
                 leader: None,
                 quorum: true,
                 health,

@@ -19,6 +19,7 @@ mod scan;
 mod signals;
 mod stats;
 mod top;
+mod upgrade;
 mod version;
 
 use crate::args::{Cli, Cluster, Format, Global, Node, Verb};
@@ -123,6 +124,7 @@ async fn dispatch(app: &App, verb: Verb) -> Result<Exit> {
         Verb::Cluster(Cluster::Forget(args)) => membership::forget(app, &args).await,
         Verb::Cluster(Cluster::Maintenance(args)) => membership::maintenance(app, &args).await,
         Verb::Cluster(Cluster::Failover(args)) => cluster::failover(app, &args).await,
+        Verb::Cluster(Cluster::Upgrade(verb)) => upgrade::run(app, verb).await,
         Verb::Cluster(Cluster::Destroy(args)) => local::destroy(app, &args).await,
         Verb::Rebalance(args) => rebalance::run(app, *args).await,
         Verb::Op(verb) => operation::run(app, verb).await,

@@ -5,7 +5,7 @@
 pub mod watch;
 
 use super::signals::Signals;
-use super::{App, is_describing};
+use super::{App, is_describing, upgrade};
 use crate::args::{Op, OpCancel, OpName, OpShow, OpThrottle, OpWatch, WaitFlags, WatchFlags};
 use crate::encoding::rfc3339_seconds;
 use crate::error::{CliError, Result};
@@ -27,7 +27,7 @@ const COLUMNS: &[Column] = &[
     Column::new("KIND", "rebalance, add, drain, remove or upgrade"),
     Column::new("NODES", "whom it is about"),
     Column::new("STATE", "running, waits, paused, cancelling, done, failed or cancelled"),
-    Column::new("MOVES", "made, and all").number(),
+    Column::new("MOVES", "made, and all; of an upgrade, nodes").number(),
     Column::new("BYTES", "copied, and all").number(),
     Column::new("STARTED", "by the wall clock of the metadata leader"),
     Column::new("TOOK", "until its end, or until now").number(),
@@ -62,6 +62,7 @@ const FIELDS: &[&str] = &[
     "bytesDone",
     "bytesASecond",
     "p99RiseUs",
+    "upgrade",
     "moving",
     "moves",
     "notes",
@@ -84,6 +85,24 @@ pub fn named(status: &OperationStatus) -> String {
     let nodes: Vec<String> = status.nodes.iter().map(|name| clean(name)).collect();
     let of = if nodes.is_empty() { String::new() } else { format!(" of {}", nodes.join(", ")) };
     format!("{} {}{of}", status.kind, status.id)
+}
+
+/// `338 of 512 moves are made`, `2 of 3 nodes run 0.2.0`.
+pub fn how_far(status: &OperationStatus) -> String {
+    match &status.upgrade {
+        Some(upgrade) => {
+            format!("{} of {} nodes run {}", upgrade.done.len(), status.nodes.len(), clean(&upgrade.to))
+        }
+        None => format!("{} of {} moves are made", status.moves_done, status.moves_total),
+    }
+}
+
+/// Steps that are done, and all: turns of an upgrade, moves of all others.
+fn steps(status: &OperationStatus) -> (u64, u64) {
+    match &status.upgrade {
+        Some(upgrade) => (upgrade.done.len() as u64, status.nodes.len() as u64),
+        None => (status.moves_done, status.moves_total),
+    }
 }
 
 /// From its start to its end.
@@ -122,7 +141,8 @@ async fn find(control: &Control, name: &OpName, kinds: &[OperationKind]) -> Resu
         })?,
     };
     if !kinds.is_empty() && !kinds.contains(&found.kind) {
-        return Err(CliError::new(Exit::Conflict, format!("{} is no rebalance", named(&found)))
+        let kind = kinds.first().map(ToString::to_string).unwrap_or_default();
+        return Err(CliError::new(Exit::Conflict, format!("{} is no {kind}", named(&found)))
             .hint(format!("dcache op takes every kind: dcache op show {}", found.id)));
     }
     Ok(found)
@@ -142,13 +162,18 @@ pub async fn list(app: &App, is_wanted: fn(&OperationStatus) -> bool) -> Result<
     let mut table = Table::new(COLUMNS);
     for status in &all {
         let nodes: Vec<String> = status.nodes.iter().map(|name| clean(name)).collect();
+        let (done, all) = steps(status);
+        let bytes = match &status.upgrade {
+            Some(_) => "-".into(),
+            None => format!("{} / {}", format_size(status.bytes_done), format_size(status.bytes_total)),
+        };
         table.row(vec![
             status.id.to_string(),
             status.kind.to_string(),
             if nodes.is_empty() { "-".into() } else { nodes.join(",") },
             state(status),
-            format!("{}/{}", status.moves_done, status.moves_total),
-            format!("{} / {}", format_size(status.bytes_done), format_size(status.bytes_total)),
+            format!("{done}/{all}"),
+            bytes,
             rfc3339_seconds(status.started_unix_ms),
             took(status),
             clean(&status.plan),
@@ -200,17 +225,15 @@ fn print(app: &App, status: &OperationStatus) -> Result<()> {
     if let Some(why) = &status.why {
         fact("why", clean(why))?;
     }
-    let OperationStatus { moves_done, moves_total, moves_failed, .. } = status;
-    fact(
-        "moves",
-        format!("{moves_done} of {moves_total} made, {moves_failed} failed, {} under way", status.moving.len()),
-    )?;
-    fact("bytes", format!("{} of {}", format_size(status.bytes_done), format_size(status.bytes_total)))?;
-    if !status.state.is_over() {
-        fact("rate", format!("{}/s", format_size(status.bytes_a_second)))?;
-        fact("guard", watch::guard(status))?;
+    match &status.upgrade {
+        Some(upgrade) => {
+            fact("turns", how_far(status))?;
+            if let Some(now) = upgrade::now(status, upgrade) {
+                fact("now", now)?;
+            }
+        }
+        None => facts_of_moves(status).into_iter().try_for_each(|(what, value)| fact(what, value))?,
     }
-    fact("pace", pace(&status.pace))?;
     fact("plan", clean(&status.plan))?;
     fact("started", rfc3339_seconds(status.started_unix_ms))?;
     match status.ended_unix_ms {
@@ -227,9 +250,26 @@ fn print(app: &App, status: &OperationStatus) -> Result<()> {
     Ok(())
 }
 
+fn facts_of_moves(status: &OperationStatus) -> Vec<(&'static str, String)> {
+    let OperationStatus { moves_done, moves_total, moves_failed, .. } = status;
+    let moves = format!("{moves_done} of {moves_total} made, {moves_failed} failed, {} under way", status.moving.len());
+    let bytes = format!("{} of {}", format_size(status.bytes_done), format_size(status.bytes_total));
+    let mut facts = vec![("moves", moves), ("bytes", bytes)];
+    if !status.state.is_over() {
+        facts.push(("rate", format!("{}/s", format_size(status.bytes_a_second))));
+        facts.push(("guard", watch::guard(status)));
+    }
+    facts.push(("pace", pace(&status.pace)));
+    facts
+}
+
 fn print_moves(app: &App, status: &OperationStatus) -> Result<()> {
     if status.state.is_over() {
         app.out.say("its moves are not kept now that it is over");
+        return Ok(());
+    }
+    if status.upgrade.is_some() {
+        app.out.say("an upgrade moves nothing; see: dcache cluster upgrade status");
         return Ok(());
     }
     let mut table = Table::new(MOVE_COLUMNS);
@@ -283,6 +323,7 @@ pub async fn pause(app: &App, args: &OpName, kinds: &[OperationKind]) -> Result<
     let status = control.pause_operation(before.id).await?;
     let so = match before.state {
         OperationState::Paused => "is paused already".into(),
+        _ if status.upgrade.is_some() => "paused: no further turn; nodes may go back to the build before".into(),
         _ if status.moving.is_empty() => "paused: no move begins".into(),
         _ => format!("paused: the {} moves under way are finished, no other begins", status.moving.len()),
     };
@@ -300,6 +341,9 @@ pub async fn resume(app: &App, args: &OpName, kinds: &[OperationKind]) -> Result
 pub async fn throttle(app: &App, args: &OpThrottle, kinds: &[OperationKind]) -> Result<Exit> {
     let control = app.control()?;
     let before = find(&control, &args.name, kinds).await?;
+    if before.kind == OperationKind::Upgrade {
+        return Err(CliError::new(Exit::Conflict, format!("{} moves nothing: it has no pace", named(&before))));
+    }
     let status = control.pace_operation(before.id, &args.pace.on(before.pace)).await?;
     steered(app, &status, &format!("goes at {} now", pace(&status.pace)), None)
 }
@@ -321,7 +365,11 @@ pub async fn cancel(app: &App, args: &OpCancel, kinds: &[OperationKind]) -> Resu
     }
     let status = control.cancel_operation(before.id).await?;
     if args.wait.no_wait {
-        return steered(app, &status, "is being cancelled: what has not taken over is taken back", None);
+        let so = match status.upgrade {
+            Some(_) => "is being cancelled: every node goes on with the build it has",
+            None => "is being cancelled: what has not taken over is taken back",
+        };
+        return steered(app, &status, so, None);
     }
     let mut signals = Signals::listen()?;
     let control = watching(app, &status).await?;
@@ -458,7 +506,7 @@ fn outcome(status: &OperationStatus) -> String {
         OperationKind::Add => format!("{nodes} {is} added: {moved}, in {took}"),
         OperationKind::Drain => format!("{nodes} {is} empty after {took}; it still serves as a proxy until removed"),
         OperationKind::Remove => format!("{nodes} {is} removed after {took}; its process can be stopped"),
-        OperationKind::Upgrade => format!("{} is done, in {took}", named(status)),
+        OperationKind::Upgrade => format!("{}, in {took}", how_far(status)),
     }
 }
 
@@ -469,6 +517,7 @@ fn next(status: &OperationStatus) -> Option<String> {
             Some(format!("dcache cluster remove {node}     or put it back: dcache cluster undrain {node}"))
         }
         OperationKind::Add | OperationKind::Remove => Some("dcache cluster status".into()),
-        OperationKind::Rebalance | OperationKind::Upgrade => None,
+        OperationKind::Upgrade => Some("who starts again serves less at first: dcache rebalance --plan".into()),
+        OperationKind::Rebalance => None,
     }
 }

@@ -31,6 +31,7 @@ pub const FIELDS: &[&str] = &[
     "imbalanceBefore",
     "imbalanceAfter",
     "bytes",
+    "to",
     "moves",
     "shares",
     "remarks",
@@ -156,7 +157,7 @@ fn percent(part: u64, whole: u64) -> Option<u64> {
     (whole > 0).then(|| (u128::from(part) * 100 / u128::from(whole)) as u64)
 }
 
-fn remarks(plan: &Plan) -> Vec<String> {
+pub fn remarks(plan: &Plan) -> Vec<String> {
     plan.warnings.iter().map(|warning| format!("  {} {}", paint(Style::Yellow, "▲"), clean(warning))).collect()
 }
 

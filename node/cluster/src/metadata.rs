@@ -155,6 +155,9 @@ pub enum Refusal {
     NoSuchNamespace(String),
     #[error("{0}")]
     Invalid(String),
+    /// Not every node could read it.
+    #[error("{0}")]
+    TooEarly(String),
     #[error("{kind} {id} is under way")]
     OperationRuns { id: OperationId, kind: OperationKind },
     #[error("the plan was made for epoch {}, the cluster is at {}", planned.0, now.0)]
@@ -266,16 +269,26 @@ impl Metadata {
         Registry::of(self.nodes.values())
     }
 
+    /// Whether every node can read a command. Asked before it is written anywhere, too: an older node cannot even read an entry
+    /// that changes nothing.
+    pub fn may_say(&self, command: &Command) -> Result<(), Refusal> {
+        if command.level() <= self.level {
+            return Ok(());
+        }
+        let old = |node: &&NodeRecord| node.level < command.level();
+        let old: Vec<String> =
+            self.nodes.values().filter(old).map(|node| format!("{} runs {}", node.name, node.version)).collect();
+        Err(Refusal::TooEarly(format!(
+            "this is of level {}, which comes when all nodes run a newer release; the cluster is at level {}: {}",
+            command.level(),
+            self.level,
+            old.join(", ")
+        )))
+    }
+
     /// Applies one command, proposed at that time. On a refusal nothing changes, the epoch included.
     pub fn apply(&mut self, command: &Command, at_unix_ms: u64) -> Result<Epoch, Refusal> {
-        if command.level() > self.level {
-            let why = format!(
-                "level {} comes with all nodes on a newer release; the cluster is at {}",
-                command.level(),
-                self.level
-            );
-            return Err(Refusal::Invalid(why));
-        }
+        self.may_say(command)?;
         let before = Before::of(self, command);
         match command {
             Command::Form { cluster_id, spec, nodes, table, namespaces } => {
@@ -350,6 +363,13 @@ impl Metadata {
     }
 
     fn register(&mut self, node: &NodeRecord) -> Result<(), Refusal> {
+        if node.level < self.level {
+            let why = format!(
+                "node {} runs {}, which speaks level {}; the cluster is at {}: start a newer build",
+                node.name, node.version, node.level, self.level
+            );
+            return Err(Refusal::Invalid(why));
+        }
         let namesake = self.nodes.values().find(|other| other.name == node.name && other.id != node.id);
         let replaced = match namesake {
             Some(other) if other.state == NodeState::Up => return Err(Refusal::NameInUse(node.name.clone())),
@@ -361,13 +381,6 @@ impl Metadata {
             share = self.nodes.remove(&replaced).map(|replaced| replaced.share);
             self.table.iter_mut().for_each(|partition| partition.replace(replaced, node.id));
             self.replace_in_operation(replaced, node.id);
-        }
-        if node.level < self.level {
-            let why = format!(
-                "node {} runs {}, which speaks level {}; the cluster is at {}: start a newer build",
-                node.name, node.version, node.level, self.level
-            );
-            return Err(Refusal::Invalid(why));
         }
         let mut record = NodeRecord { state: NodeState::Up, share: share.unwrap_or(node.share), ..node.clone() };
         if let Some(known) = self.nodes.get(&node.id) {
@@ -575,7 +588,11 @@ impl Before {
                 let detail = metadata.operation().map(|operation| {
                     let names: Vec<String> = operation.nodes.iter().map(&name).collect();
                     let of = if names.is_empty() { String::new() } else { format!(" of {}", names.join(", ")) };
-                    format!("{} {}{of}: {} moves", operation.kind, operation.id, operation.moves.len())
+                    let what = match &operation.upgrade {
+                        Some(upgrade) => format!("to {}", upgrade.to),
+                        None => format!("{} moves", operation.moves.len()),
+                    };
+                    format!("{} {}{of}: {what}", operation.kind, operation.id)
                 });
                 let detail = detail.unwrap_or_default();
                 vec![News { node: None, detail, ..News::of_node(EventKind::OperationStarted, "") }]
@@ -667,8 +684,12 @@ fn stepped(metadata: &Metadata, id: OperationId, step: &Step) -> Option<News> {
         Step::End { state, why } => {
             let level = if *state == OperationState::Failed { Level::Warning } else { Level::Info };
             let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-            let Totals { done, moves, .. } = operation.totals;
-            (level, format!("{state}, {done} of {moves} moves made{why}"))
+            let (Totals { done, moves, .. }, nodes) = (operation.totals, operation.nodes.len());
+            let how_far = match &operation.upgrade {
+                Some(upgrade) => format!("{} of {nodes} nodes run {}", upgrade.done.len(), upgrade.to),
+                None => format!("{done} of {moves} moves made"),
+            };
+            (level, format!("{state}, {how_far}{why}"))
         }
         Step::Turn(node) | Step::TurnOver(node) => {
             let name = metadata.nodes.get(node).map(|node| node.name.as_str()).unwrap_or_default();

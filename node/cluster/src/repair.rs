@@ -77,8 +77,13 @@ impl Repair {
             let is_long = |(_, since): &(&NodeId, &Duration)| now.saturating_sub(**since) >= grace;
             since.iter().filter(is_long).map(|(node, _)| *node).collect()
         };
-        let is_worked_on =
-            |node: &NodeId| metadata.nodes.get(node).is_some_and(|node| node.maintenance_until_unix_ms > 0);
+        let has_turn = |node: &NodeId| {
+            let upgrade = metadata.operation().and_then(|operation| operation.upgrade.as_ref());
+            upgrade.is_some_and(|upgrade| upgrade.current == Some(*node))
+        };
+        let is_worked_on = |node: &NodeId| {
+            has_turn(node) || metadata.nodes.get(node).is_some_and(|node| node.maintenance_until_unix_ms > 0)
+        };
         let away = |grace: Duration| since(&self.down_since, grace);
         let mut tasks: Vec<Task> = Vec::new();
         let unknown = metadata.nodes.keys().filter(|node| !members.all.contains(node));
@@ -173,6 +178,8 @@ fn rebuilt(metadata: &Metadata, away: &BTreeSet<NodeId>) -> Vec<(PartitionId, u6
 mod tests {
     use super::*;
     use crate::metadata::tests::{cluster, node};
+    use crate::metadata::{Start, Step};
+    use dcache_protocol::operation::{OperationKind, OperationState};
 
     fn secs(secs: u64) -> Duration {
         Duration::from_secs(secs)
@@ -260,6 +267,33 @@ mod tests {
         repair.step(secs(1), &metadata, &log);
         assert_eq!(repair.step(secs(1000), &metadata, &log).iter().find(is_placing), None);
         metadata.apply(&Command::SetMaintenance { node: NodeId(4), until_unix_ms: 0 }, 0).expect("known");
+        assert!(repair.step(secs(1001), &metadata, &log).iter().any(|task| is_placing(&task)));
+    }
+
+    #[test]
+    fn copies_of_a_node_whose_turn_it_is_to_be_upgraded_are_not_built_elsewhere() {
+        let (mut metadata, mut repair) = (cluster(4), Repair::default());
+        let log = members(&[1, 2, 3], &[1, 2, 3, 4]);
+        sync(&mut metadata);
+        let start = Start {
+            kind: OperationKind::Upgrade,
+            nodes: vec![NodeId(4)],
+            plan: "0badcafe".into(),
+            topology: metadata.topology,
+            pace: Default::default(),
+            moves: Vec::new(),
+            to: Some("0.2.0".into()),
+        };
+        metadata.apply(&Command::StartOperation { start }, 0).expect("nothing is under way");
+        let operation = metadata.operation().expect("under way").id;
+        let turn = Command::StepOperation { operation, step: Step::Turn(NodeId(4)) };
+        metadata.apply(&turn, 0).expect("under way");
+        expire(&mut metadata, 4);
+        repair.step(secs(1), &metadata, &log);
+        assert_eq!(repair.step(secs(1000), &metadata, &log).iter().find(is_placing), None);
+        metadata.apply(&Command::StepOperation { operation, step: Step::Cancel }, 0).expect("under way");
+        let end = Step::End { state: OperationState::Cancelled, why: None };
+        metadata.apply(&Command::StepOperation { operation, step: end }, 0).expect("under way");
         assert!(repair.step(secs(1001), &metadata, &log).iter().any(|task| is_placing(&task)));
     }
 

@@ -142,17 +142,18 @@ pub fn is_served(node: &NodeStatus) -> bool {
 }
 
 fn unfinished(operation: &OperationBrief) -> Finding {
-    let OperationBrief { id, kind, nodes, state, moves_done, moves_total, held } = operation;
+    let OperationBrief { id, kind, nodes, state, held, upgrade, .. } = operation;
     let of = if nodes.is_empty() { String::new() } else { format!(" of {}", nodes.join(", ")) };
     let (check, what) = match (held, state) {
         (Some(why), _) => ("OPER-02", format!("waits: {why}")),
         (None, OperationState::Paused) => ("OPER-02", "is paused".into()),
         (None, _) => ("OPER-01", "is not finished".into()),
     };
+    let made = if upgrade.is_some() { "done" } else { "made" };
     Finding {
         level: Level::Warning,
         check: check.into(),
-        message: format!("{kind} {id}{of} {what}; {moves_done} of {moves_total} moves are made"),
+        message: format!("{kind} {id}{of} {what}; {} are {made}", operation.how_far()),
         hint: Some(match state {
             OperationState::Paused => format!("go on: dcache op resume {id}"),
             _ => format!("watch it: dcache op watch {id}"),

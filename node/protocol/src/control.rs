@@ -4,7 +4,8 @@
 //! Counters are totals since the node's start, raw (bytes, counts, milliseconds, microseconds where the name says so);
 //! rates over recent time are in [`Window`]s. HTTP itself is in the node; calling it is in the client crate.
 
-use crate::operation::{MoveProgress, OperationId, OperationKind, OperationState};
+use crate::level::level_first;
+use crate::operation::{MoveProgress, OperationId, OperationKind, OperationState, UpgradeStatus};
 use crate::{Addresses, Epoch, Eviction, NamespaceSpec, NodeId, NodeState, Share, SlotRange};
 use serde::{Deserialize, Serialize};
 
@@ -82,6 +83,9 @@ pub struct ClusterStatus {
     pub id: String,
     pub formed: bool,
     pub epoch: Epoch,
+    /// Of what its nodes say to each other: the lowest of theirs, which never goes down ([`crate::level`]).
+    #[serde(default = "level_first")]
+    pub level: u16,
     /// Name of the metadata leader this node knows of.
     pub leader: Option<String>,
     /// Whether metadata can change now: the leader answered within its lease.
@@ -125,6 +129,19 @@ pub struct OperationBrief {
     pub moves_done: u64,
     pub moves_total: u64,
     pub held: Option<String>,
+    /// Of an upgrade, which has turns where others have moves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upgrade: Option<UpgradeStatus>,
+}
+
+impl OperationBrief {
+    /// `2 of 3 nodes`, `338 of 512 moves`.
+    pub fn how_far(&self) -> String {
+        match &self.upgrade {
+            Some(upgrade) => format!("{} of {} nodes", upgrade.done.len(), self.nodes.len()),
+            None => format!("{} of {} moves", self.moves_done, self.moves_total),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -404,10 +404,24 @@ pub struct OperationStatus {
 #[serde(rename_all = "camelCase")]
 pub struct UpgradeStatus {
     pub to: String,
+    /// Whose turn it is.
     pub current: Option<String>,
-    /// Its process hands over what it serves, is waited for, or comes in sync.
-    pub doing: String,
+    /// How far that one is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doing: Option<Doing>,
     pub done: Vec<String>,
+}
+
+/// How far the node is whose turn it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Doing {
+    HandsOver,
+    /// It has handed over what it can; its new process is waited for.
+    Restarts,
+    /// The new process is there, and its copies are not in sync yet.
+    ComesInSync,
+    Done,
 }
 
 /// How far a move is, as its partition's primary knows it.

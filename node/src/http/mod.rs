@@ -258,7 +258,7 @@ async fn agree(cluster: &Arc<Cluster>, command: Command) -> Result<(), Failure> 
         }
         Err(Refusal::NoChange) => Ok(()),
         Err(refusal @ Refusal::NoSuchNamespace(_)) => Err(Failure::new(ErrorCode::NotFound, refusal.to_string())),
-        Err(refusal @ (Refusal::AlreadyFormed | Refusal::NameInUse(_))) => {
+        Err(refusal @ (Refusal::AlreadyFormed | Refusal::NameInUse(_) | Refusal::TooEarly(_))) => {
             Err(Failure::new(ErrorCode::Conflict, refusal.to_string()))
         }
         Err(Refusal::Invalid(why)) => Err(Failure::invalid(why)),

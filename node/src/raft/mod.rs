@@ -309,6 +309,10 @@ impl MetadataLog {
             let why = format!("a change of {bytes} bytes is larger than the metadata log takes ({COMMAND_BYTES_MAX})");
             return Ok(Err(Refusal::Invalid(why)));
         }
+        // It never goes back, so what may be said of what is applied here may be said of all that follows.
+        if let Err(refusal) = self.committed().borrow().may_say(&command) {
+            return Ok(Err(refusal));
+        }
         let until = Instant::now() + deadline;
         loop {
             self.await_quorum(until).await?;

@@ -103,6 +103,7 @@ fn status(second: u64) -> ClusterStatus {
         id: "00c0ffee".into(),
         formed: true,
         epoch: Epoch(7),
+        level: 1,
         leader: Some("cache-1".into()),
         quorum: true,
         health: Health::Healthy,

@@ -4,10 +4,10 @@
 //! On a terminal a board is drawn; elsewhere there is one line at the start, then at most one each ten seconds or ten percent,
 //! then the result. `--progress json` writes each change as a line of JSON instead.
 
-use super::named;
+use super::{how_far, named, steps};
 use crate::args::{ProgressForm, WatchFlags};
-use crate::command::App;
 use crate::command::signals::Signals;
+use crate::command::{App, upgrade};
 use crate::encoding::rfc3339_seconds;
 use crate::error::{CliError, Result};
 use crate::exit::Exit;
@@ -75,8 +75,11 @@ pub async fn to_end(
         match answer {
             Ok(next) => {
                 unknown_since = None;
-                // By the names it began with: who has been removed has none any more.
-                status = OperationStatus { nodes: status.nodes, ..next };
+                // By the names it began with: who has been removed has none any more. Of an upgrade nodes may join.
+                status = match next.upgrade {
+                    Some(_) => next,
+                    None => OperationStatus { nodes: status.nodes, ..next },
+                };
                 teller.tell(&status);
             }
             Err(ClientError::Api(error)) if error.code == ErrorCode::NotFound => {
@@ -114,7 +117,7 @@ pub fn still_running(app: &App, status: &OperationStatus) {
 fn too_late(status: &OperationStatus, waited: Duration) -> CliError {
     let (id, waited) = (status.id, format_duration_ms(waited.as_millis() as u64));
     CliError::new(Exit::Timeout, format!("{} is not over after {waited}", named(status)))
-        .why(format!("it goes on: {} of {} moves are made", status.moves_done, status.moves_total))
+        .why(format!("it goes on: {}", how_far(status)))
         .hint(format!("watch it: dcache op watch {id}"))
         .hint(format!("stop it: dcache op cancel {id}"))
 }
@@ -141,7 +144,11 @@ enum Form {
 type Seen = (OperationState, u64, u64, Option<String>);
 
 fn seen(status: &OperationStatus) -> Seen {
-    (status.state, status.moves_done + status.moves_failed, status.bytes_done, status.held.clone())
+    let waits_for = match &status.upgrade {
+        Some(upgrade) => upgrade::now(status, upgrade),
+        None => status.held.clone(),
+    };
+    (status.state, steps(status).0 + status.moves_failed, status.bytes_done, waits_for)
 }
 
 impl Teller {
@@ -181,7 +188,8 @@ impl Teller {
             Form::Board(board) => board.show(&self.reading(status)),
             Form::Json if is_changed => self.json(status),
             Form::Lines if !status.state.is_over() => {
-                let is_turned = before.0 != status.state || before.3 != status.held;
+                // Turns of an upgrade are few, and each is of interest.
+                let is_turned = before.0 != status.state || before.3 != self.changed.1.3;
                 let (since, at) = (self.said.0.elapsed(), self.said.1);
                 let is_far = percent(status) >= at + SAY_PERCENT && since >= SAY_PERCENT_EVERY;
                 let is_due = since >= SAY_EVERY || is_far;
@@ -249,7 +257,8 @@ impl Teller {
     }
 
     fn progress(&self, status: &OperationStatus) -> String {
-        let made = format!("{}/{}", status.moves_done, status.moves_total);
+        let (done, all) = steps(status);
+        let made = format!("{done}/{all}");
         let bytes = match status.bytes_total {
             0 => String::new(),
             all => format!(" {}/{}", tight(status.bytes_done), tight(all)),
@@ -263,7 +272,11 @@ impl Teller {
         match (status.state, &status.held) {
             (OperationState::Paused, _) => format!("{before}paused"),
             (OperationState::Cancelling, _) => format!("{before}cancelling"),
-            (_, Some(why)) => format!("{before}waits: {}", clean(why)),
+            (_, Some(why)) if status.upgrade.is_none() => format!("{before}waits: {}", clean(why)),
+            _ if status.upgrade.is_some() => {
+                let now = status.upgrade.as_ref().and_then(|upgrade| upgrade::now(status, upgrade));
+                now.map(|now| format!("{before}now: {now}")).unwrap_or_default()
+            }
             _ if stalled >= STALLED_AFTER => {
                 let at: Vec<String> = status.moving.iter().take(MOVING_SHOWN).map(moving).collect();
                 let at = if at.is_empty() { String::new() } else { format!(" at {}", at.join(", ")) };
@@ -278,9 +291,21 @@ impl Teller {
         let more = status.moving.len().saturating_sub(MOVING_SHOWN);
         let more = if more > 0 { format!("   and {more} more") } else { String::new() };
         let remark = self.remark(status, "");
+        let (done, all) = steps(status);
+        if let Some(upgrade) = &status.upgrade {
+            return Reading {
+                moves_done: done,
+                moves: all,
+                state: named(status),
+                now: upgrade::now(status, upgrade).unwrap_or_else(|| "-".into()),
+                guard: "-".into(),
+                speed: "-".into(),
+                ..Reading::default()
+            };
+        }
         Reading {
-            moves_done: status.moves_done,
-            moves: status.moves_total,
+            moves_done: done,
+            moves: all,
             state: named(status),
             bytes_done: status.bytes_done,
             bytes: status.bytes_total,
@@ -297,9 +322,10 @@ impl Teller {
 }
 
 fn percent(status: &OperationStatus) -> u64 {
-    match (status.bytes_total, status.moves_total) {
+    let (done, all) = steps(status);
+    match (status.bytes_total, all) {
         (0, 0) => 100,
-        (0, moves) => status.moves_done * 100 / moves,
+        (0, all) => done * 100 / all,
         (bytes, _) => (u128::from(status.bytes_done) * 100 / u128::from(bytes)) as u64,
     }
 }
@@ -311,7 +337,11 @@ fn tight(bytes: u64) -> String {
 
 fn started(status: &OperationStatus) -> String {
     let amount = format!("{} moves, {}", status.moves_total, format_size(status.bytes_total));
-    match (status.state, status.moves_done) {
+    match (status.state, steps(status).0) {
+        (_, done) if status.upgrade.is_some() => {
+            let verb = if done == 0 { "started" } else { "is under way" };
+            format!("{} {verb}: {}", named(status), how_far(status))
+        }
         (OperationState::Running, 0) => format!("{} started: {amount}", named(status)),
         (state, made) => format!("{} is {state}: {made} of {amount}", named(status)),
     }
@@ -319,7 +349,11 @@ fn started(status: &OperationStatus) -> String {
 
 /// `rebalance 0b57 done: 256 moved, 0 failed, 2m14s`.
 fn ended(status: &OperationStatus) -> String {
-    let counts = format!("{} moved, {} failed, {}", status.moves_done, status.moves_failed, super::took(status));
+    let took = super::took(status);
+    let counts = match &status.upgrade {
+        Some(_) => format!("{}, {took}", how_far(status)),
+        None => format!("{} moved, {} failed, {took}", status.moves_done, status.moves_failed),
+    };
     let why = status.why.as_ref().map(|why| format!("; {}", clean(why))).unwrap_or_default();
     format!("{} {}: {counts}{why}", named(status), status.state)
 }

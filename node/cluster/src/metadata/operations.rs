@@ -164,6 +164,8 @@ impl Metadata {
                     return Err(Refusal::Invalid("it is no upgrade".into()));
                 };
                 let name = self.nodes.get(node).map(|node| node.name.clone()).unwrap_or_default();
+                // One that went back to another build has its turn again.
+                upgrade.done.retain(|done| done != node);
                 let text = match step {
                     Step::Turn(node) => {
                         upgrade.current = Some(*node);
@@ -175,6 +177,11 @@ impl Metadata {
                         format!("{name} runs {}", upgrade.to)
                     }
                 };
+                if !operation.nodes.contains(node) {
+                    // It joined since, with an old build.
+                    operation.nodes.push(*node);
+                    operation.names.push(name);
+                }
                 operation.held = None;
                 note(operation, at_unix_ms, text);
                 changed += 1;
@@ -191,7 +198,11 @@ impl Metadata {
                     (Step::Pause, OperationState::Running) => (OperationState::Paused, "paused"),
                     (Step::Resume, OperationState::Paused) => (OperationState::Running, "resumed"),
                     (Step::Cancel, OperationState::Running | OperationState::Paused) => {
-                        (OperationState::Cancelling, "cancelled: what had not taken over is taken back")
+                        let text = match operation.kind {
+                            OperationKind::Upgrade => "cancelled: every node goes on with the build it has",
+                            _ => "cancelled: what had not taken over is taken back",
+                        };
+                        (OperationState::Cancelling, text)
                     }
                     // Asked for twice, or too late.
                     (Step::Pause, OperationState::Paused) | (Step::Resume, OperationState::Running) => {
@@ -260,7 +271,9 @@ impl Metadata {
             return;
         };
         let lists = operation.moves.iter_mut().flat_map(|each| [&mut each.from, &mut each.to]);
-        let all = lists.flatten().chain(&mut operation.nodes);
+        let turns =
+            operation.upgrade.iter_mut().flat_map(|upgrade| upgrade.done.iter_mut().chain(&mut upgrade.current));
+        let all = lists.flatten().chain(&mut operation.nodes).chain(turns);
         all.filter(|node| **node == gone).for_each(|node| *node = by);
     }
 

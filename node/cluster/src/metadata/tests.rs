@@ -138,6 +138,70 @@ fn a_node_registers_expires_and_comes_back() {
 }
 
 #[test]
+fn the_level_is_the_lowest_of_all_nodes_rises_with_the_last_and_keeps_older_builds_out() {
+    let at = |id: u64, incarnation: u64, level: u16| Command::Register {
+        node: NodeRecord { level, version: format!("0.{level}.0"), ..node(id, incarnation) },
+    };
+    let mut metadata = Metadata { level: 1, ..formed() };
+    metadata.nodes.values_mut().for_each(|node| node.level = 1);
+    for (id, level) in [(1, 1), (2, 1), (3, 2)] {
+        metadata.apply(&at(id, 2, 2), 0).expect("it is another process");
+        assert_eq!(metadata.level, level, "after {id}");
+        if id == 2 {
+            metadata.apply(&at(1, 3, 1), 0).expect("it may go back");
+            metadata.apply(&at(1, 4, 2), 0).expect("and come again");
+        }
+    }
+    let late = refused(&metadata, at(1, 5, 1));
+    assert!(late.to_string().contains("speaks level 1; the cluster is at 2"), "{late}");
+    // Not even in the place of one of its name that is gone, which it would take otherwise.
+    let gone = Command::Expire { node: NodeId(2), incarnation: Incarnation(2) };
+    metadata.apply(&gone, 0).expect("it was up");
+    let Command::Register { node: mut heir } = at(9, 1, 1) else { unreachable!() };
+    heir.name = "n2".into();
+    refused(&metadata, Command::Register { node: heir });
+    assert_eq!(metadata.level, 2);
+}
+
+#[test]
+fn an_upgrade_takes_turns_and_knows_who_came_in_a_place_or_joined() {
+    let mut metadata = formed();
+    let start = Start {
+        kind: OperationKind::Upgrade,
+        nodes: vec![NodeId(1), NodeId(2), NodeId(3)],
+        plan: "0badcafe".into(),
+        topology: metadata.topology,
+        pace: Default::default(),
+        moves: Vec::new(),
+        to: Some("0.2.0".into()),
+    };
+    metadata.apply(&Command::StartOperation { start }, 0).expect("nothing is under way");
+    let step = |metadata: &mut Metadata, step| {
+        let operation = metadata.operation().expect("under way").id;
+        metadata.apply(&Command::StepOperation { operation, step }, 0).map(drop)
+    };
+    let upgrade = |metadata: &Metadata| metadata.operation().expect("under way").upgrade.clone().expect("is one");
+    step(&mut metadata, Step::Turn(NodeId(1))).expect("its turn");
+    step(&mut metadata, Step::TurnOver(NodeId(1))).expect("done");
+    step(&mut metadata, Step::Turn(NodeId(2))).expect("its turn");
+    // It lost its data directory, and has another id.
+    let gone = Command::Expire { node: NodeId(2), incarnation: Incarnation(1) };
+    metadata.apply(&gone, 0).expect("it was up");
+    let heir = NodeRecord { name: "n2".into(), ..node(9, 1) };
+    metadata.apply(&Command::Register { node: heir }, 0).expect("in its place");
+    assert_eq!((upgrade(&metadata).current, upgrade(&metadata).done), (Some(NodeId(9)), vec![NodeId(1)]));
+    step(&mut metadata, Step::TurnOver(NodeId(9))).expect("done");
+    // One that went back, and one that joined.
+    step(&mut metadata, Step::Turn(NodeId(1))).expect("its turn again");
+    assert_eq!(upgrade(&metadata).done, [NodeId(9)]);
+    metadata.apply(&Command::Register { node: node(4, 1) }, 0).expect("it joins");
+    step(&mut metadata, Step::Turn(NodeId(4))).expect("its turn");
+    let operation = metadata.operation().expect("under way");
+    assert_eq!(operation.nodes, [1, 9, 3, 4].map(NodeId));
+    assert_eq!(operation.names, ["n1", "n2", "n3", "n4"]);
+}
+
+#[test]
 fn namespaces_are_set_and_deleted() {
     let mut metadata = formed();
     let lfu = NamespaceSpec { eviction: Eviction::Lfu, ..namespace("sessions", "session:") };
