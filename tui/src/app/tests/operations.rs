@@ -97,6 +97,7 @@ fn operations(second: u64, operations: Result<Vec<OperationStatus>, String>) -> 
         state: operation.state,
         moves_done: operation.moves_done,
         moves_total: operation.moves_total,
+        upgrade: None,
         held: operation.held.clone(),
     });
     if let Some(operation) = under_way {
