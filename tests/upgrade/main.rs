@@ -25,7 +25,9 @@ const NEW: &str = "0.2.0";
 /// The binary of the next release.
 fn next_build() -> PathBuf {
     let path = std::env::var_os("DCACHE_NEXT").map(PathBuf::from);
-    let path = path.expect("DCACHE_NEXT must be the path of: cargo build -p dcache --features next");
+    let how = "DCACHE_NEXT must be the whole path of a copy of target/debug/dcache after: cargo build -p dcache --features next";
+    let path = path.expect(how);
+    assert!(path.is_absolute() && path.is_file(), "{how}; it is {path:?}");
     let says = run(std::process::Command::new(&path).arg("--version"));
     assert!(says.text().contains(NEW), "DCACHE_NEXT is not a build of the next release: {says:?}");
     path
@@ -211,6 +213,7 @@ fn a_cluster_under_load_gets_the_next_release_node_by_node() {
         history.check_end(&nodes[0].gateway);
         history.say(what);
         println!("  {} errors of nodes that were stopping", history.farewells.lock().unwrap().len());
+        println!("  {} reads that were older than what was acknowledged", history.violations.lock().unwrap().len());
         let errors = history.errors.lock().unwrap();
         assert!(errors.is_empty(), "{what}: {} errors of nodes that were up, as {}", errors.len(), errors[0]);
         assert!(history.written.load(SeqCst) > 100 && history.read.load(SeqCst) > 100, "the clients hardly ran");
