@@ -14,6 +14,9 @@ use std::time::{Duration, Instant};
 /// How long handing over may take.
 const HAND_OVER_WITHIN: Duration = Duration::from_secs(20);
 
+/// How long it is waited for word that other copies are in sync.
+const NEWS_WITHIN: Duration = Duration::from_millis(500);
+
 /// Partitions that are being handed over at once: while one is, its writes wait.
 const AT_ONCE: usize = 64;
 
@@ -90,7 +93,11 @@ impl Cluster {
             };
             let may_go = |number: &PartitionId| metadata.table[number.index()].in_sync.iter().any(stays);
             let going: Vec<PartitionId> = served(&metadata).into_iter().filter(may_go).take(AT_ONCE).collect();
-            if going.is_empty() || begun.elapsed() >= within {
+            // What others know already may reach this node a moment later.
+            let may_come = metadata.spec.as_ref().is_some_and(|spec| spec.copies > 0)
+                && begun.elapsed() < NEWS_WITHIN
+                && !served(&metadata).is_empty();
+            if (going.is_empty() && !may_come) || begun.elapsed() >= within {
                 break;
             }
             going.iter().for_each(|number| self.shared.core.hand_over(*number));

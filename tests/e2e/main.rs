@@ -16,7 +16,5 @@ mod cli_output;
 mod cluster;
 mod copies;
 mod http;
-mod moves;
-mod moves_killed;
 mod never_green;
 mod stops;

@@ -1,5 +1,5 @@
 //! Partitions change nodes while clients go on, on real processes: a cluster grows and shrinks, long values and full slots move.
-//! Nothing may be lost or wrong, and no client may notice. What is lost with nodes meanwhile is in `moves_killed.rs`.
+//! Nothing may be lost or wrong, and no client may notice. What is lost with nodes meanwhile is in `killed.rs`.
 //!
 //! `DCACHE_MOVE_KEYS` and `DCACHE_MOVE_PARTITIONS` say how much there is, few without them. Latencies are printed, not judged.
 

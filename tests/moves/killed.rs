@@ -1,6 +1,6 @@
 //! Nodes are killed while partitions move, on real processes: whatever had been acknowledged under `strong` is there afterwards,
 //! every slot has one owner, and the operation comes to its end by itself or once the node is back, and tells so. Seeded
-//! interleavings of the same are the simulator's (`tests/sim/whole`); moves without faults are in `moves.rs`.
+//! interleavings of the same are the simulator's (`tests/sim/whole`); moves without faults are in `growing.rs`.
 
 #![allow(clippy::print_stdout)]
 
