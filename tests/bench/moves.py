@@ -308,6 +308,8 @@ def main():
     parser.add_argument("--rate", type=int, default=1000)
     parser.add_argument("dcache")
     args = parser.parse_args()
+    # So that nodes end with it also when it is asked to end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     args.gib = args.gib or {"speed": 4.0, "latency": 1.0, "pause": 0.0}[args.part]
     {"speed": speed, "latency": latency, "pause": pause}[args.part](args)
     return 0
