@@ -25,7 +25,11 @@ fn node() -> &'static Arc<Node> {
             incarnation: Incarnation(1),
             state: NodeState::Up,
             version: dcache_protocol::VERSION.into(),
+            level: dcache_protocol::LEVEL,
             memory_bytes: MEMORY_BYTES,
+            share: Default::default(),
+            maintenance_until_unix_ms: 0,
+            is_stopping: false,
         };
         let clock = Clock { monotonic: || Duration::from_secs(1), unix_ms: || 1_700_000_000_000 };
         let incarnation = Incarnation(1);
