@@ -101,10 +101,13 @@ mod mutants {
     use super::*;
     use dcache_cluster::mutant::{Rule, break_rule};
 
+    /// Seeds that showed what few others do: tried first.
+    const TELLING: [u64; 4] = [39, 45, 24, 11];
+
     /// The first of so many seeds that shows it.
     fn caught(setting: Setting) -> Option<(u64, String)> {
         let seeds = number("DCACHE_SIM_SEEDS", 150);
-        (1..=seeds).find_map(|seed| Some((seed, world::run(seed, setting).violation?)))
+        TELLING.into_iter().chain(1..=seeds).find_map(|seed| Some((seed, world::run(seed, setting).violation?)))
     }
 
     #[test]
