@@ -76,6 +76,7 @@ use parking_lot::Mutex;
 use policy::Shared;
 use std::hash::{BuildHasher, Hasher as _};
 use std::ops::Deref;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use stripe::{Parts, Stripe};
@@ -437,6 +438,12 @@ impl Engine {
     pub fn clear_slots_where(&self, database: Option<u16>, clears: &dyn Fn(u16) -> bool) -> u64 {
         let goes = |of: u16, _| database.is_none_or(|database| of == database);
         (0..self.slots).filter(|slot| clears(*slot)).map(|slot| self.clear_part(slot, &goes)).sum()
+    }
+
+    /// The same in a range of slots, at the cost of those alone.
+    pub fn clear_slots_of(&self, database: Option<u16>, slots: RangeInclusive<u16>) -> u64 {
+        let goes = |of: u16, _| database.is_none_or(|database| of == database);
+        slots.filter(|slot| *slot < self.slots).map(|slot| self.clear_part(slot, &goes)).sum()
     }
 
     fn clear_part(&self, slot: u16, goes: &dyn Fn(u16, NamespaceId) -> bool) -> u64 {

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use dcache_cluster::failover::Member;
 use dcache_cluster::replication::{Output, Replica};
 use dcache_engine::{Engine, ValueRef, charge};
-use dcache_protocol::{NodeId, PartitionId, Slot};
+use dcache_protocol::{NodeId, PartitionId};
 use effect::Effect;
 use parking_lot::MutexGuard;
 use std::sync::atomic::Ordering::Relaxed;
@@ -92,9 +92,7 @@ impl Applier<'_> {
                 true
             }
             Effect::Clear { database } => {
-                let slots = partition.slots;
-                engine
-                    .clear_slots_where(database, &move |slot| Slot::new(slot).is_some_and(|slot| slots.contains(slot)));
+                engine.clear_slots_of(database, partition.slots());
                 true
             }
         }
