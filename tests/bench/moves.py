@@ -29,6 +29,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from copies import Wire  # noqa: E402
@@ -186,7 +187,7 @@ class Load(threading.Thread):
     def __init__(self, address, rate, number):
         super().__init__(daemon=True)
         self.wire, self.rate = Wire(address), rate
-        self.dice, self.times, self.errors, self.is_over = random.Random(number), [], 0, False
+        self.dice, self.times, self.errors, self.is_over = random.Random(number), [], [], False
 
     def run(self):
         due = time.perf_counter()
@@ -197,9 +198,17 @@ class Load(threading.Thread):
             key = f"load:{self.dice.randrange(10_000)}"
             try:
                 self.wire.ask("SET", key, "x" * 100) if self.dice.random() < 0.5 else self.wire.ask("GET", key)
-            except RuntimeError:
-                self.errors += 1
+            except RuntimeError as error:
+                self.errors.append(str(error).strip())
             self.times.append((time.time(), time.perf_counter() - due))
+
+
+def stop(clients):
+    """Before the nodes go."""
+    for client in clients:
+        client.is_over = True
+    for client in clients:
+        client.join()
 
 
 def quantile(times, part):
@@ -231,7 +240,12 @@ def latency(args):
             cluster.wait_until_healthy()
         medians = [statistics.median(column) for column in zip(*rows)]
         print(f"medians: p50, p99 before {medians[0]:.2f}, {medians[1]:.2f} ms; during {medians[2]:.2f}, {medians[3]:.2f} ms; "
-              f"ratio {statistics.median(ratios):.2f}; errors {sum(load.errors for load in loads)}")
+              f"ratio {statistics.median(ratios):.2f}")
+        stop(loads)
+        errors = Counter(error for load in loads for error in load.errors)
+        print(f"{errors.total()} errors of {sum(len(load.times) for load in loads)} requests")
+        for text, count in errors.most_common():
+            print(f"  {count} times: {text}")
 
 
 class Pause(threading.Thread):
@@ -286,6 +300,7 @@ def pause(args):
                 rows[name].append(during)
                 print(f"{kind} of n1, {moves} moves in {took:.1f} s, {name}: longest write {during:.1f} ms, without a move {quiet:.1f} ms")
             cluster.wait_until_healthy()
+        stop(clients.values())
         for name, row in rows.items():
             print(f"{name}: median of the longest writes {statistics.median(row):.1f} ms, longest {max(row):.1f} ms")
 
