@@ -208,12 +208,8 @@ fn node_status(
     voter: bool,
 ) -> NodeStatus {
     let partitions: Vec<PartitionId> = metadata.partitions_of(node.id).collect();
-    let slots = |p: &PartitionId| {
-        let range = p.slots(metadata.partitions);
-        (range.first.number()..=range.last.number()).filter_map(Slot::new)
-    };
     let is_in_sync = |p: &PartitionId| metadata.table[p.index()].in_sync.iter().any(|member| member.node == node.id);
-    let slot_ranges = SlotRange::join(partitions.iter().flat_map(slots));
+    let slot_ranges = SlotRange::join(partitions.iter().map(|partition| partition.slots(metadata.partitions)));
     NodeStatus {
         id: node.id,
         name: node.name.clone(),

@@ -8,9 +8,8 @@ use dcache_cluster::repair::{Repair, Task};
 use dcache_core::control::Input;
 use dcache_core::control::{Control, Event, Output};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, Notify, Semaphore, mpsc};
 
 /// How often known addresses are written down when they changed.
 const REMEMBER_EVERY: Duration = Duration::from_secs(5);
@@ -21,18 +20,21 @@ const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 /// How often the leader looks for what is to be mended.
 const MEND_EVERY: Duration = Duration::from_secs(1);
 
-/// How often changes of copies that this node asks for are brought to the metadata leader, all at once.
-const PROPOSE_EVERY: Duration = Duration::from_millis(5);
+/// Proposals of changes of copies under way at once; each has all that had come by then. Clients may wait for one: while it is
+/// under way, what comes next need not.
+const PROPOSALS_MAX: usize = 1;
 
 /// Runs until the process ends.
 pub async fn run(cluster: Arc<Cluster>, mut inputs: mpsc::UnboundedReceiver<Input>) {
     let mut control = Control::new(cluster.metadata());
     let mut outputs = Vec::new();
     let mut discarded = 0;
-    let proposing = Arc::new(AtomicBool::new(false));
+    let (proposing, proposals) = (Arc::new(Semaphore::new(PROPOSALS_MAX)), Arc::new(Notify::new()));
+    let told = proposals.clone();
+    cluster.shared.core.replication().tell_of_proposals(Arc::new(move || told.notify_one()));
     let repair = Arc::new(Mutex::new(Repair::default()));
-    let every = [SAMPLE_EVERY, REMEMBER_EVERY, MEND_EVERY, PROPOSE_EVERY];
-    let [mut sample, mut remember, mut mending, mut propose] = every.map(|every| {
+    let every = [SAMPLE_EVERY, REMEMBER_EVERY, MEND_EVERY];
+    let [mut sample, mut remember, mut mending] = every.map(|every| {
         let mut timer = tokio::time::interval(every);
         timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         timer
@@ -59,8 +61,8 @@ pub async fn run(cluster: Arc<Cluster>, mut inputs: mpsc::UnboundedReceiver<Inpu
                 cluster.remember_addresses();
                 continue;
             }
-            _ = propose.tick() => {
-                propose_changes(&cluster, &proposing);
+            () = proposals.notified() => {
+                propose_changes(&cluster, &proposing, &proposals);
                 continue;
             }
             _ = mending.tick() => {
@@ -83,20 +85,22 @@ fn perform(cluster: &Arc<Cluster>, output: Output) {
     }
 }
 
-/// One proposal at a time: what comes meanwhile goes with the next.
-fn propose_changes(cluster: &Arc<Cluster>, proposing: &Arc<AtomicBool>) {
+/// Brings what there is to the metadata leader, unless too much is under way: then it goes when something has come back.
+fn propose_changes(cluster: &Arc<Cluster>, proposing: &Arc<Semaphore>, proposals: &Arc<Notify>) {
     let replication = cluster.shared.core.replication();
-    if !replication.has_proposals() || proposing.swap(true, Ordering::Relaxed) {
+    let Ok(permit) = proposing.clone().try_acquire_owned() else { return };
+    if !replication.has_proposals() {
         return;
     }
     let from = cluster.shared.core.config().member();
     let command = Command::Change { from, changes: replication.take_proposals() };
-    let (cluster, proposing) = (cluster.clone(), proposing.clone());
+    let (cluster, proposals) = (cluster.clone(), proposals.clone());
     tokio::spawn(async move {
         if let Err(error) = cluster.propose(command).await {
             tracing::debug!("a change of copies was not agreed: {}", error.message);
         }
-        proposing.store(false, Ordering::Relaxed);
+        drop(permit);
+        proposals.notify_one();
     });
 }
 

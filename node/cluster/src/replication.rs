@@ -477,6 +477,9 @@ impl Replica {
             self.begin_alone();
             self.keep_peers(now);
             self.advance();
+            if self.configuration.moving.is_some() {
+                self.propose_next(now, out);
+            }
         }
     }
 

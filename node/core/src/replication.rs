@@ -42,6 +42,7 @@ use crate::{Clock, Node};
 use apply::Applier;
 use bytes::BytesMut;
 use dcache_cluster::failover::{Change as Proposal, Configuration, Member, Registry};
+use dcache_cluster::metadata::Metadata;
 use dcache_cluster::mutant::{Rule, is_broken};
 use dcache_cluster::replication::{Lag, Output, Replica, Standing as Copy};
 use dcache_engine::{Cause, Change, Journal, NamespaceId, SlotRole};
@@ -57,8 +58,8 @@ use staging::Stagings;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::RangeInclusive;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use throttle::Throttle;
 use wire::OfAll;
@@ -95,14 +96,15 @@ pub struct Replication {
     clock: Clock,
     /// Made when the cluster is known: the number of partitions never changes.
     partitions: OnceLock<Partitions>,
+    /// What the partitions' machines know of. LOCK: before all others here.
+    configured: Mutex<Option<Arc<Metadata>>>,
     /// By namespace id.
     kinds: [AtomicU8; 256],
     is_read_from_copies: AtomicBool,
     /// Partitions with something to send.
     changed: Mutex<Vec<PartitionId>>,
     has_changed: AtomicBool,
-    /// The newest of each partition.
-    proposals: Mutex<BTreeMap<PartitionId, (u64, Proposal)>>,
+    proposals: Proposals,
     pieces: Mutex<VecDeque<Piece>>,
     rests: Mutex<VecDeque<Rest>>,
     /// Of what goes along with partitions that move.
@@ -112,6 +114,21 @@ pub struct Replication {
     freshness: Freshness,
     taken_over: AtomicU64,
     discarded: AtomicU64,
+}
+
+/// Changes of copies to be brought to the metadata leader.
+#[derive(Default)]
+struct Proposals {
+    /// Of each partition.
+    newest: Mutex<BTreeMap<PartitionId, (u64, Proposal)>>,
+    /// Tells whoever takes them of the first.
+    teller: OnceLock<Wake>,
+}
+
+impl std::fmt::Debug for Proposals {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Proposals").field("newest", &self.newest).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
@@ -260,11 +277,12 @@ impl Replication {
         Replication {
             clock,
             partitions: OnceLock::new(),
+            configured: Mutex::default(),
             kinds: [const { AtomicU8::new(0) }; 256],
             is_read_from_copies: AtomicBool::new(false),
             changed: Mutex::default(),
             has_changed: AtomicBool::new(false),
-            proposals: Mutex::default(),
+            proposals: Proposals::default(),
             pieces: Mutex::default(),
             rests: Mutex::default(),
             throttle: Throttle::default(),
@@ -387,7 +405,11 @@ impl Replication {
                     self.queues.of(to.node).push(|out| wire::encode(number, &message, out));
                 }
                 Output::Propose { version, change } => {
-                    self.proposals.lock().insert(number, (version, change));
+                    let mut newest = self.proposals.newest.lock();
+                    newest.insert(number, (version, change));
+                    if newest.len() == 1 {
+                        self.proposals.teller.get().into_iter().for_each(|tell| tell());
+                    }
                 }
                 Output::ReadChunk { to, attempt, cursor } => {
                     self.pieces.lock().push_back(Piece { partition: number, to, attempt, cursor });
@@ -404,12 +426,18 @@ impl Replication {
 
     /// Changes of partitions' copies that this node asks the metadata leader for.
     pub fn take_proposals(&self) -> Vec<(PartitionId, u64, Proposal)> {
-        let proposals = std::mem::take(&mut *self.proposals.lock());
+        let proposals = std::mem::take(&mut *self.proposals.newest.lock());
         proposals.into_iter().map(|(number, (version, change))| (number, version, change)).collect()
     }
 
+    /// Has `wake` called when there is something to take; once in the node's life.
+    pub fn tell_of_proposals(&self, wake: Wake) {
+        // A second one would be a second taker, of which there is none.
+        let _ = self.proposals.teller.set(wake);
+    }
+
     pub fn has_proposals(&self) -> bool {
-        !self.proposals.lock().is_empty()
+        !self.proposals.newest.lock().is_empty()
     }
 
     pub(crate) fn is_replicated(&self, namespace: NamespaceId) -> bool {
@@ -618,9 +646,15 @@ impl Node {
                 .collect(),
         });
         let registry = metadata.registry();
+        let mut configured = self.replication.configured.lock();
+        // Who is alive decides about learners of partitions that have not changed themselves.
+        let before = configured.as_ref().filter(|before| before.registry() == registry);
         for (number, (partition, agreed)) in partitions.list.iter().zip(&metadata.table).enumerate() {
-            self.configure_copy(PartitionId(number as u16), partition, agreed, &registry);
+            if before.is_none_or(|before| before.table[number] != *agreed) {
+                self.configure_copy(PartitionId(number as u16), partition, agreed, &registry);
+            }
         }
+        *configured = Some(metadata.clone());
     }
 
     fn configure_copy(&self, number: PartitionId, partition: &Partition, agreed: &Configuration, registry: &Registry) {

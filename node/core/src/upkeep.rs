@@ -6,8 +6,8 @@
 //! dropped, or under a namespace's old id after its slot was sorted. Hence sorting begins [`GRACE`] after the view was
 //! swapped, and a look over all slots once a second finds strays in lost ones.
 //!
-//! One slot is the smallest piece of dropping and sorting: a slot holds one 16384th of the keys, unless a hash tag gathers
-//! more of them there.
+//! One slot is the smallest piece of sorting: a slot holds one 16384th of the keys, unless a hash tag gathers more of them there.
+//! Dropping goes on within a slot.
 
 use crate::Node;
 use crate::view::View;
@@ -32,8 +32,11 @@ const EXPIRE_ROUNDS: usize = 32;
 /// Entries one step looks at in namespaces whose maximum was lowered below what they hold.
 const TRIM_BATCH: usize = 256;
 
-/// Slots sorted or dropped in one step at most.
+/// Slots sorted in one step at most.
 const SLOTS_A_STEP: usize = 64;
+
+/// Parts of slots dropped in one step at most.
+const DROPS_A_STEP: usize = 256;
 
 /// Entries sorted in one step at most, within a slot's.
 const SORTED_A_STEP: usize = 2000;
@@ -59,15 +62,16 @@ impl Upkeep {
         let mut lost = self.lost.lock();
         lost.retain(|slot| Slot::new(*slot).is_some_and(|slot| !next.holds(slot)));
         // What has further copies is emptied and filled as those are.
-        let is_gained = |slot: &Slot| next.is_mine(*slot) && !before.is_mine(*slot) && !next.is_replicated_slot(*slot);
-        for slot in Slot::all().filter(is_gained) {
+        let is_gained = |slot| next.is_mine(slot) && !before.is_mine(slot) && !next.is_replicated_slot(slot);
+        next.slots_where(before, is_gained).for_each(|slot| {
             engine.clear_slot(slot.number());
-        }
+        });
     }
 
     /// After `next` was swapped in: notes what it leaves to do.
     pub fn published(&self, before: &View, next: &View, now: Duration) {
-        self.lost.lock().extend(Slot::all().filter(|s| before.holds(*s) && !next.holds(*s)).map(Slot::number));
+        let is_lost = |slot| before.holds(slot) && !next.holds(slot);
+        self.lost.lock().extend(next.slots_where(before, is_lost).map(Slot::number));
         if !before.classifies_as(next) {
             *self.sorting.lock() = Some(Sorting { next: 0, not_before: now + GRACE });
         }
@@ -100,12 +104,13 @@ impl Upkeep {
     }
 
     fn drop_lost(&self, node: &Node, is_over: &dyn Fn() -> bool) {
-        for _ in 0..SLOTS_A_STEP {
-            // LOCK: held while the slot is cleared, or a view that gives the slot back could be swapped in between.
+        for _ in 0..DROPS_A_STEP {
+            // LOCK: held while entries are dropped, or a view that gives the slot back could be swapped in between.
             let mut lost = self.lost.lock();
-            let Some(slot) = lost.pop_first() else { return };
-            if Slot::new(slot).is_some_and(|slot| !node.view().holds(slot)) {
-                node.engine().clear_slot(slot);
+            let Some(slot) = lost.first().copied() else { return };
+            let is_lost = Slot::new(slot).is_some_and(|slot| !node.view().holds(slot));
+            if !is_lost || node.engine().clear_slot_step(slot) {
+                lost.remove(&slot);
             }
             drop(lost);
             if is_over() {

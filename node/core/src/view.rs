@@ -112,12 +112,9 @@ impl View {
         };
         let owners: Box<[u16]> = metadata.table.iter().map(owner).collect();
         let slot_shift = (SLOTS / metadata.partitions).trailing_zeros();
-        for (node, index) in nodes.iter_mut().zip(0u16..) {
-            let is_its = |slot: &Slot| {
-                let owner = owners[slot.index() >> slot_shift];
-                owner != NOBODY && owner & !WAITED_FOR == index
-            };
-            node.slots = SlotRange::join(Slot::all().filter(is_its));
+        for (number, owner) in (0..metadata.partitions).zip(&owners).filter(|(_, owner)| **owner != NOBODY) {
+            let slots = PartitionId(number).slots(metadata.partitions);
+            SlotRange::push(&mut nodes[usize::from(owner & !WAITED_FOR)].slots, slots);
         }
         let my_index = index_of.get(&me).copied().unwrap_or(NOBODY);
         let replicated: Box<[bool]> = metadata.table.iter().map(Configuration::is_replicated).collect();
@@ -203,6 +200,14 @@ impl View {
     /// Whether this node answers for a slot or holds a copy of it.
     pub fn holds(&self, slot: Slot) -> bool {
         self.is_mine(slot) || self.held[slot.index() >> self.slot_shift]
+    }
+
+    /// Slots for which something may be otherwise than under another view: `is_so` is asked of one slot of each of the smaller
+    /// partitions, and answers for all of it.
+    pub(crate) fn slots_where(&self, other: &View, is_so: impl Fn(Slot) -> bool) -> impl Iterator<Item = Slot> {
+        let width = usize::from(SLOTS / self.metadata.partitions.max(other.metadata.partitions));
+        let parts = Slot::all().step_by(width).filter(move |slot| is_so(*slot));
+        parts.flat_map(move |first| (first.number()..).take(width).filter_map(Slot::new))
     }
 
     /// Every node of the cluster, by id.

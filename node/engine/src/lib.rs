@@ -429,6 +429,11 @@ impl Engine {
         self.clear_part(slot, &|_, _| true)
     }
 
+    /// One step of the same: drops some of the entries under one hold of the lock; true when none is left.
+    pub fn clear_slot_step(&self, slot: u16) -> bool {
+        self.stripes[self.stripe_of(slot)].lock().clear_slot(slot, &|_, _| true, CLEAR_STEP) < CLEAR_STEP
+    }
+
     /// The same of the entries of some namespaces.
     pub fn clear_slot_where(&self, slot: u16, goes: &dyn Fn(NamespaceId) -> bool) -> u64 {
         self.clear_part(slot, &|_, namespace| goes(namespace))

@@ -68,16 +68,25 @@ impl SlotRange {
         self.first <= slot && slot <= self.last
     }
 
-    /// Joins ascending slots into the fewest ranges.
-    pub fn join(slots: impl IntoIterator<Item = Slot>) -> Vec<SlotRange> {
+    /// Joins ascending slots, or ranges of them, into the fewest ranges.
+    pub fn join<T: Into<SlotRange>>(parts: impl IntoIterator<Item = T>) -> Vec<SlotRange> {
         let mut ranges: Vec<SlotRange> = Vec::new();
-        for slot in slots {
-            match ranges.last_mut() {
-                Some(range) if range.last.0 + 1 == slot.0 => range.last = slot,
-                _ => ranges.push(SlotRange { first: slot, last: slot }),
-            }
-        }
+        parts.into_iter().for_each(|part| SlotRange::push(&mut ranges, part.into()));
         ranges
+    }
+
+    /// Adds what comes after all of them.
+    pub fn push(ranges: &mut Vec<SlotRange>, next: SlotRange) {
+        match ranges.last_mut() {
+            Some(range) if range.last.0 + 1 == next.first.0 => range.last = next.last,
+            _ => ranges.push(next),
+        }
+    }
+}
+
+impl From<Slot> for SlotRange {
+    fn from(slot: Slot) -> SlotRange {
+        SlotRange { first: slot, last: slot }
     }
 }
 

@@ -265,6 +265,12 @@ impl Replica {
         self.end_silent_syncs(now, out);
         self.flush(now, out);
         self.take_in(now, out);
+        self.propose_next(now, out);
+    }
+
+    /// What is due, unless it was proposed a moment ago. To be called also when something happened that a partition on its way
+    /// may have waited for: while it is parked, its clients wait too.
+    pub(super) fn propose_next(&mut self, now: Duration, out: &mut Vec<Output>) {
         let settles = self.move_on(now, out);
         if self.proposed_at.is_some_and(|at| now.saturating_sub(at) < REPROPOSE_AFTER) {
             return;
@@ -500,9 +506,8 @@ impl Replica {
         peer.sent = peer.sent.max(seq);
         self.take_in(now, out);
         self.advance();
-        // A step that waits for time alone waits for the next tick.
-        if let Some(to) = self.carry.as_ref().map(|carry| carry.to) {
-            self.carry_on(to, out);
+        if self.parked.is_some() || self.configuration.moving.is_some() {
+            self.propose_next(now, out);
         }
     }
 
