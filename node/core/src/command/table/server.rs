@@ -1,0 +1,278 @@
+//! Rows of commands about the node.
+
+use super::row::{KEY, block, command, docs, integer, keys, oneof, pattern, pure_token, string_arg};
+use crate::command::{Categories, Command, Flags, Gateway, Gather, docs, key, server};
+
+pub(super) const ROWS: &[Command] = &[
+    Command {
+        tips: &["nondeterministic_output", "request_policy:all_shards", "response_policy:special"],
+        docs: docs(
+            "server",
+            "1.0.0",
+            "O(1)",
+            "Tells facts and figures of this node.",
+            &[string_arg("section").optional().multiple()],
+        ),
+        ..command("info", -1, Flags::LOADING.or(Flags::STALE), Categories::DANGEROUS, server::info)
+    },
+    Command {
+        docs: docs("server", "2.0.0", "Depends on the subcommand.", "Holds the commands about settings.", &[]),
+        ..command("config", -2, Flags::NONE, Categories::NONE, docs::container)
+    },
+    Command {
+        docs: docs(
+            "server",
+            "2.0.0",
+            "O(N*M) where N is the number of settings and M of patterns",
+            "Answers the settings whose names match patterns.",
+            &[string_arg("parameter").multiple()],
+        ),
+        ..command(
+            "config|get",
+            -3,
+            Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE),
+            Categories::NONE,
+            server::config_get,
+        )
+    },
+    Command {
+        tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
+        docs: docs(
+            "server",
+            "2.0.0",
+            "O(N) where N is the number of settings given",
+            "Changes settings.",
+            &[block("data", &[string_arg("parameter"), string_arg("value")]).multiple()],
+        ),
+        ..command(
+            "config|set",
+            -4,
+            Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE),
+            Categories::NONE,
+            server::config_set,
+        )
+    },
+    Command {
+        tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
+        docs: docs("server", "2.0.0", "O(1)", "Sets this node's counters back to zero.", &[]),
+        ..command(
+            "config|resetstat",
+            2,
+            Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE),
+            Categories::NONE,
+            server::config_resetstat,
+        )
+    },
+    Command {
+        docs: docs("server", "5.0.0", "O(1)", "Describes the CONFIG subcommands.", &[]),
+        ..command("config|help", 2, Flags::LOADING.or(Flags::STALE), Categories::NONE, server::config_help)
+    },
+    Command {
+        tips: &["request_policy:all_shards", "response_policy:agg_sum"],
+        gateway: Gateway::Everywhere(Gather::Sum),
+        docs: docs("server", "1.0.0", "O(1)", "Counts the keys of the database.", &[]),
+        ..command("dbsize", 1, Flags::READONLY.or(Flags::FAST), Categories::KEYSPACE, server::dbsize)
+    },
+    Command {
+        tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
+        gateway: Gateway::Everywhere(Gather::Ok),
+        docs: docs(
+            "server",
+            "1.0.0",
+            "O(N) where N is the number of keys",
+            "Drops the keys of the database.",
+            &[oneof(
+                "flush-type",
+                &[pure_token("async", "ASYNC").since("4.0.0"), pure_token("sync", "SYNC").since("6.2.0")],
+            )
+            .optional()],
+        ),
+        ..command("flushdb", -1, Flags::WRITE, Categories::KEYSPACE.or(Categories::DANGEROUS), server::flushdb)
+    },
+    Command {
+        tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
+        gateway: Gateway::Everywhere(Gather::Ok),
+        docs: docs(
+            "server",
+            "1.0.0",
+            "O(N) where N is the number of keys",
+            "Drops the keys of all databases.",
+            &[oneof(
+                "flush-type",
+                &[pure_token("async", "ASYNC").since("4.0.0"), pure_token("sync", "SYNC").since("6.2.0")],
+            )
+            .optional()],
+        ),
+        ..command("flushall", -1, Flags::WRITE, Categories::KEYSPACE.or(Categories::DANGEROUS), server::flushall)
+    },
+    Command {
+        tips: &["nondeterministic_output"],
+        docs: docs("server", "2.6.0", "O(1)", "Answers this node's clock.", &[]),
+        ..command("time", 1, Flags::LOADING.or(Flags::STALE).or(Flags::FAST), Categories::NONE, server::time)
+    },
+    Command {
+        docs: docs("server", "2.8.12", "O(1)", "Answers this node's role in replication.", &[]),
+        ..command(
+            "role",
+            1,
+            Flags::NOSCRIPT.or(Flags::LOADING).or(Flags::STALE).or(Flags::FAST),
+            Categories::ADMIN.or(Categories::DANGEROUS),
+            server::role,
+        )
+    },
+    Command {
+        docs: docs("server", "4.0.0", "Depends on the subcommand.", "Holds the commands about memory.", &[]),
+        ..command("memory", -2, Flags::NONE, Categories::NONE, docs::container)
+    },
+    Command {
+        keys: &[keys(2, 0, 1, &["RO"])],
+        gateway: Gateway::Single,
+        docs: docs(
+            "server",
+            "4.0.0",
+            "O(1)",
+            "Answers the bytes a key is charged, its value and overhead included.",
+            &[KEY, integer("count").token("SAMPLES").optional()],
+        ),
+        ..command("memory|usage", -3, Flags::READONLY, Categories::NONE, key::memory_usage)
+    },
+    Command {
+        docs: docs("server", "4.0.0", "O(1)", "Describes the MEMORY subcommands.", &[]),
+        ..command("memory|help", 2, Flags::LOADING.or(Flags::STALE), Categories::NONE, key::memory_help)
+    },
+    Command {
+        tips: &["nondeterministic_output_order"],
+        docs: docs("server", "2.8.13", "O(N) where N is the number of commands", "Describes all commands.", &[]),
+        ..command("command", -1, Flags::LOADING.or(Flags::STALE), Categories::CONNECTION, docs::command)
+    },
+    Command {
+        docs: docs("server", "2.8.13", "O(1)", "Counts the commands.", &[]),
+        ..command("command|count", 2, Flags::LOADING.or(Flags::STALE), Categories::CONNECTION, docs::command_count)
+    },
+    Command {
+        tips: &["nondeterministic_output_order"],
+        docs: docs(
+            "server",
+            "2.8.13",
+            "O(N) where N is the number of names given",
+            "Describes some commands, or all.",
+            &[string_arg("command-name").optional().multiple()],
+        ),
+        ..command("command|info", -2, Flags::LOADING.or(Flags::STALE), Categories::CONNECTION, docs::command_info)
+    },
+    Command {
+        tips: &["nondeterministic_output_order"],
+        docs: docs(
+            "server",
+            "7.0.0",
+            "O(N) where N is the number of names given",
+            "Documents some commands, or all.",
+            &[string_arg("command-name").optional().multiple()],
+        ),
+        ..command("command|docs", -2, Flags::LOADING.or(Flags::STALE), Categories::CONNECTION, docs::command_docs)
+    },
+    Command {
+        docs: docs(
+            "server",
+            "2.8.13",
+            "O(N) where N is the number of its arguments",
+            "Answers the keys of a request.",
+            &[string_arg("command"), string_arg("arg").optional().multiple()],
+        ),
+        ..command("command|getkeys", -3, Flags::LOADING.or(Flags::STALE), Categories::CONNECTION, docs::command_getkeys)
+    },
+    Command {
+        docs: docs(
+            "server",
+            "7.0.0",
+            "O(N) where N is the number of its arguments",
+            "Answers the keys of a request and what happens to them.",
+            &[string_arg("command"), string_arg("arg").optional().multiple()],
+        ),
+        ..command(
+            "command|getkeysandflags",
+            -3,
+            Flags::LOADING.or(Flags::STALE),
+            Categories::CONNECTION,
+            docs::command_getkeysandflags,
+        )
+    },
+    Command {
+        tips: &["nondeterministic_output_order"],
+        docs: docs(
+            "server",
+            "7.0.0",
+            "O(N) where N is the number of commands",
+            "Lists the names of commands.",
+            &[oneof(
+                "filterby",
+                &[
+                    string_arg("module-name").token("MODULE"),
+                    string_arg("category").token("ACLCAT"),
+                    pattern("pattern").token("PATTERN"),
+                ],
+            )
+            .token("FILTERBY")
+            .optional()],
+        ),
+        ..command("command|list", -2, Flags::LOADING.or(Flags::STALE), Categories::CONNECTION, docs::command_list)
+    },
+    Command {
+        docs: docs("server", "5.0.0", "O(1)", "Describes the COMMAND subcommands.", &[]),
+        ..command("command|help", 2, Flags::LOADING.or(Flags::STALE), Categories::CONNECTION, docs::command_help)
+    },
+    Command {
+        docs: docs(
+            "server",
+            "6.0.0",
+            "Depends on the subcommand.",
+            "Holds the commands about users and permissions.",
+            &[],
+        ),
+        ..command("acl", -2, Flags::NONE, Categories::NONE, docs::container)
+    },
+    Command {
+        docs: docs(
+            "server",
+            "6.0.0",
+            "O(N) where N is the number of commands",
+            "Lists command categories, or the commands of one.",
+            &[string_arg("category").optional()],
+        ),
+        ..command("acl|cat", -2, Flags::NOSCRIPT.or(Flags::LOADING).or(Flags::STALE), Categories::NONE, docs::acl_cat)
+    },
+    Command {
+        docs: docs("server", "6.0.0", "O(1)", "Answers the user of the connection.", &[]),
+        ..command(
+            "acl|whoami",
+            2,
+            Flags::NOSCRIPT.or(Flags::LOADING).or(Flags::STALE),
+            Categories::NONE,
+            server::acl_whoami,
+        )
+    },
+    Command {
+        docs: docs("server", "6.0.0", "O(1)", "Lists the users and their rules.", &[]),
+        ..command(
+            "acl|list",
+            2,
+            Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE),
+            Categories::NONE,
+            server::acl_list,
+        )
+    },
+    Command {
+        docs: docs("server", "6.0.0", "O(1)", "Lists the names of the users.", &[]),
+        ..command(
+            "acl|users",
+            2,
+            Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE),
+            Categories::NONE,
+            server::acl_users,
+        )
+    },
+    Command {
+        docs: docs("server", "6.0.0", "O(1)", "Describes the ACL subcommands.", &[]),
+        ..command("acl|help", 2, Flags::LOADING.or(Flags::STALE), Categories::NONE, docs::acl_help)
+    },
+];
