@@ -176,7 +176,7 @@ fn serve(config: Config, doors: Doors, identity: Identity, files: u64, begun: In
     let mut threads = Vec::new();
     let Doors { gateway, cluster: cluster_door, control: control_door, peers } = doors;
     let (control_cluster, control_hands, join) = (cluster.clone(), hands.clone(), config.join.clone());
-    let control_thread = spawn("control", move || {
+    let control_thread = spawn_beside("control", move || {
         control_runtime.block_on(control_thread(control_cluster, control_hands, peers, control_inputs, join));
     })?;
     let heartbeat_cluster = cluster.clone();
@@ -186,7 +186,7 @@ fn serve(config: Config, doors: Doors, identity: Identity, files: u64, begun: In
     })?;
     let http_cluster = cluster.clone();
     let http_runtime = runtime().context("making the HTTP runtime")?;
-    threads.push(spawn("http", move || http_runtime.block_on(http::serve(control_door, http_cluster)))?);
+    threads.push(spawn_beside("http", move || http_runtime.block_on(http::serve(control_door, http_cluster)))?);
     let accept_runtime = runtime().context("making the acceptor's runtime")?;
     let accept_shared = shared.clone();
     threads.push(spawn("acceptor", move || {
@@ -228,6 +228,14 @@ fn serve(config: Config, doors: Doors, identity: Identity, files: u64, begun: In
 
 fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> anyhow::Result<JoinHandle<()>> {
     std::thread::Builder::new().name(name.into()).spawn(body).with_context(|| format!("starting thread {name}"))
+}
+
+/// For work that no client waits for request by request.
+fn spawn_beside(name: &str, body: impl FnOnce() + Send + 'static) -> anyhow::Result<JoinHandle<()>> {
+    spawn(name, move || {
+        process::yield_to_workers();
+        body();
+    })
 }
 
 /// What the node acts on before its log says more.

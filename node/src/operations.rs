@@ -81,7 +81,12 @@ pub async fn drive(cluster: Arc<Cluster>) {
         if leads && !is_under_way {
             cluster.add_joined(&metadata, &mut joined_since).await;
         }
-        let wait = if is_under_way { LOOK_EVERY } else { IDLE_EVERY };
+        let turn = operations.until_turn(process::monotonic());
+        let wait = match is_under_way {
+            true if turn > Duration::ZERO => turn.min(LOOK_EVERY),
+            true => LOOK_EVERY,
+            false => IDLE_EVERY,
+        };
         // Either way it is looked again; the sender lives as long as the process.
         let _ = tokio::time::timeout(wait, acting.changed()).await;
     }

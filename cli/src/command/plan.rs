@@ -77,15 +77,19 @@ fn without<'a>(all: &'a [String], others: &[String]) -> Vec<&'a str> {
     all.iter().filter(|name| !others.contains(name)).map(String::as_str).collect()
 }
 
-/// Milliseconds that copying takes at the least: each primary sends what leaves it, at the pace's rate. None without a limit.
+/// Milliseconds that it takes at the least: each primary sends what leaves it, at the pace's rate, and a node has part in one move
+/// a turn. None without a limit.
 fn copying_ms(plan: &Plan, pace: &Pace) -> Option<u64> {
-    let mut sent: BTreeMap<&str, u64> = BTreeMap::new();
+    let (mut sent, mut turns): (BTreeMap<&str, u64>, BTreeMap<&str, u64>) = Default::default();
     for each in &plan.moves {
-        if let Some(primary) = each.from.first() {
+        let primary = each.from.first().map(String::as_str);
+        primary.into_iter().chain(new_holders(each)).for_each(|node| *turns.entry(node).or_default() += 1);
+        if let Some(primary) = primary {
             *sent.entry(primary).or_default() += each.bytes;
         }
     }
-    let most = sent.into_values().max().unwrap_or_default();
+    let [most, turns] = [sent, turns].map(|by_node| by_node.into_values().max().unwrap_or_default());
+    let most = most.max(turns * Pace::MOVE_BYTES_LEAST);
     (pace.rate_bytes > 0).then(|| (most as f64 / pace.rate_bytes as f64 * 1000.0) as u64)
 }
 
@@ -320,6 +324,8 @@ mod tests {
         let plan = plan(&[(&["a"], &["d"], 64 << 20), (&["a"], &["c"], 64 << 20), (&["b"], &["d"], 32 << 20)]);
         assert_eq!(copying_ms(&plan, &Pace::default()), Some(4000));
         assert_eq!(copying_ms(&plan, &Pace { rate_bytes: 0, ..Pace::default() }), None);
+        let small: Vec<(&[&str], &[&str], u64)> = vec![(&["a"], &["d"], 100); 32];
+        assert_eq!(copying_ms(&self::plan(&small), &Pace::default()), Some(2000), "32 turns of 2 MiB");
         let expected = "3 partitions   160 MiB   about 4s at 32.0 MiB/s a node (limit), 4 at a time";
         assert_eq!(amount(&plan, &Pace::default()), expected);
     }

@@ -6,6 +6,7 @@
 use dcache_protocol::control::{ClusterEvent, EventKind, Level};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// Events kept.
 pub const EVENTS_MAX: usize = 512;
@@ -17,7 +18,7 @@ const JOINED_WITHIN_MS: u64 = 10_000;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Events {
-    newest: VecDeque<ClusterEvent>,
+    newest: VecDeque<Arc<ClusterEvent>>,
     /// Of the last one.
     seq: u64,
 }
@@ -43,11 +44,11 @@ impl Events {
     pub fn record(&mut self, at_unix_ms: u64, news: News) {
         let News { kind, level, node, mut count, of, detail } = news;
         let is_counted = matches!(kind, EventKind::CopiesInSync | EventKind::CopiesLate | EventKind::HandedOver);
-        let goes_on = |last: &&mut ClusterEvent| {
+        let goes_on = |last: &&Arc<ClusterEvent>| {
             let is_near = at_unix_ms.saturating_sub(last.at_unix_ms) <= JOINED_WITHIN_MS;
             is_counted && is_near && last.kind == kind && last.node == node && last.detail == detail
         };
-        if let Some(at) = self.newest.iter_mut().rev().take(4).find(goes_on).map(|last| last.seq) {
+        if let Some(at) = self.newest.iter().rev().take(4).find(goes_on).map(|last| last.seq) {
             // Whoever read it sees it again, with the sum.
             let before = self.newest.iter().position(|event| event.seq == at);
             count += before.and_then(|index| self.newest.remove(index)).map_or(0, |event| event.count);
@@ -56,12 +57,13 @@ impl Events {
             self.newest.pop_front();
         }
         self.seq += 1;
-        self.newest.push_back(ClusterEvent { seq: self.seq, at_unix_ms, level, kind, node, count, of, detail });
+        let event = ClusterEvent { seq: self.seq, at_unix_ms, level, kind, node, count, of, detail };
+        self.newest.push_back(Arc::new(event));
     }
 
     /// Those after a number, oldest first.
     pub fn after(&self, seq: u64) -> impl Iterator<Item = &ClusterEvent> {
-        self.newest.iter().filter(move |event| event.seq > seq)
+        self.newest.iter().map(|event| &**event).filter(move |event| event.seq > seq)
     }
 }
 

@@ -4,8 +4,10 @@
 //! A node that belongs to no cluster has a [`Metadata::standalone`] of its own: one node that owns every partition.
 
 mod operations;
+mod table;
 
 pub use operations::{OPERATIONS_MAX, Start, Step};
+pub use table::Table;
 
 use crate::events::{Events, News};
 use crate::failover::{Change, Configuration, Member, Registry};
@@ -19,6 +21,7 @@ use dcache_protocol::{
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Version of this struct's serialized form.
 pub const FORMAT: u32 = 2;
@@ -39,8 +42,7 @@ pub struct Metadata {
     pub epoch: Epoch,
     pub nodes: BTreeMap<NodeId, NodeRecord>,
     /// One entry a partition, by number.
-    #[serde(with = "runs")]
-    pub table: Vec<Configuration>,
+    pub table: Table,
     /// By name; `default` is always there.
     pub namespaces: BTreeMap<String, NamespaceSpec>,
     /// What `cluster init` was given, to tell a repeat from another request.
@@ -52,7 +54,7 @@ pub struct Metadata {
     pub topology: Epoch,
     /// The newest; at most the last one is under way.
     #[serde(default)]
-    pub operations: BTreeMap<OperationId, Operation>,
+    pub operations: BTreeMap<OperationId, Arc<Operation>>,
     /// Number of the last operation there was.
     #[serde(default)]
     pub last_operation: u64,
@@ -188,7 +190,7 @@ impl Metadata {
             partitions,
             level: LEVEL,
             epoch: Epoch(1),
-            table: vec![placed; usize::from(partitions)],
+            table: std::iter::repeat_n(placed, usize::from(partitions)).collect(),
             nodes: BTreeMap::from([(node.id, node)]),
             namespaces: BTreeMap::from([(namespace::DEFAULT.to_string(), NamespaceSpec::default_namespace())]),
             spec: None,
@@ -209,7 +211,7 @@ impl Metadata {
             level: level_first(),
             epoch: Epoch(0),
             nodes: BTreeMap::new(),
-            table: vec![Configuration::default()],
+            table: Table::from_iter([Configuration::default()]),
             namespaces: BTreeMap::from([(namespace::DEFAULT.to_string(), NamespaceSpec::default_namespace())]),
             spec: None,
             events: Events::default(),
@@ -315,7 +317,7 @@ impl Metadata {
         self.epoch = Epoch(self.epoch.0 + 1);
         let lowest = self.nodes.values().map(|node| node.level).min().unwrap_or(self.level);
         self.level = self.level.max(lowest);
-        if before.is_of_topology(self) {
+        if before.is_of_topology(self, command) {
             self.topology = self.epoch;
         }
         for news in before.news(self, command) {
@@ -400,7 +402,7 @@ impl Metadata {
             .is_none_or(|before| before.incarnation != node.incarnation || before.state == NodeState::Down);
         if is_new {
             let registry = self.registry();
-            for partition in &mut self.table {
+            for partition in self.table.iter_mut() {
                 if let Some(before) = before.as_ref().filter(|before| before.incarnation != node.incarnation) {
                     // Its process holds the data directory's lock: the one before is gone, and its memory with it.
                     partition.expire(&[Member { node: node.id, incarnation: before.incarnation }], &registry);
@@ -421,7 +423,7 @@ impl Metadata {
             self.nodes.entry(member.node).and_modify(|record| record.state = NodeState::Down);
         }
         let registry = self.registry();
-        for partition in &mut self.table {
+        for partition in self.table.iter_mut() {
             partition.expire(&members, &registry);
             partition.recover(&registry);
         }
@@ -498,17 +500,28 @@ struct Before {
     topology: u64,
 }
 
-/// A number for all that plans are made from; equal only for what is equal, as far as one command can change it.
-fn topology_of(metadata: &Metadata) -> u64 {
+/// A number for all that plans are made from and a command can change; equal only for what is equal.
+fn topology_of(metadata: &Metadata, command: &Command) -> u64 {
     use std::hash::{DefaultHasher, Hash, Hasher};
     // Compared within one call alone, so it matters to nobody how it is computed.
     let mut hasher = DefaultHasher::new();
     for node in metadata.nodes.values() {
         (node.id, node.state == NodeState::Up, node.share as u8, node.weight, &node.zone).hash(&mut hasher);
     }
-    for partition in &metadata.table {
+    let mut add = |partition: &Configuration| {
         (partition.holder(), &partition.copies).hash(&mut hasher);
         partition.moving.as_ref().map(|moving| &moving.to).hash(&mut hasher);
+    };
+    let mut add_some = |numbers: &mut dyn Iterator<Item = PartitionId>| {
+        numbers.filter_map(|number| metadata.table.get(number.index())).for_each(&mut add);
+    };
+    match command {
+        // The usual ones while partitions move.
+        Command::Change { changes, .. } => add_some(&mut changes.iter().map(|(number, ..)| *number)),
+        Command::StepOperation { step: Step::Begin(moves), .. } => {
+            add_some(&mut moves.iter().map(|(number, _)| *number))
+        }
+        _ => metadata.table.iter().for_each(add),
     }
     hasher.finish()
 }
@@ -525,7 +538,7 @@ fn served(metadata: &Metadata, members: &[Member]) -> Vec<(NodeId, Vec<Partition
 
 impl Before {
     fn of(metadata: &Metadata, command: &Command) -> Before {
-        let topology = topology_of(metadata);
+        let topology = topology_of(metadata, command);
         let mut before = Before { node: None, served: Vec::new(), versions: Vec::new(), topology };
         match command {
             Command::Register { node } => {
@@ -547,8 +560,8 @@ impl Before {
     }
 
     /// Whether what plans are made from is another one now.
-    fn is_of_topology(&self, metadata: &Metadata) -> bool {
-        self.topology != topology_of(metadata)
+    fn is_of_topology(&self, metadata: &Metadata, command: &Command) -> bool {
+        self.topology != topology_of(metadata, command)
     }
 
     fn news(self, metadata: &Metadata, command: &Command) -> Vec<News> {

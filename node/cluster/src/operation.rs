@@ -17,6 +17,9 @@
 //! as many moves may be under way, and none at the least; when it is below again, one more each time it is looked
 //! (additive increase, multiplicative decrease; V. Jacobson, "Congestion avoidance and control", SIGCOMM 1988).
 //!
+//! Turns: all nodes begin moves at the same moments, as many as each may have under way, so that what they agree on about them
+//! goes together.
+//!
 //! Left out: what moves ([`crate::plan`]), how one partition moves ([`crate::replication`]).
 
 use crate::failover::Configuration;
@@ -54,6 +57,8 @@ pub struct Operations {
     /// So many moves of each node may be under way; none: as many as its pace says.
     allowed: Option<u16>,
     adapted_at: Duration,
+    /// When moves may begin again.
+    next_turn: Duration,
 }
 
 impl Operations {
@@ -68,6 +73,11 @@ impl Operations {
             (Some(now), Some(calm)) => now as i64 - calm as i64,
             _ => 0,
         }
+    }
+
+    /// How long until moves may begin again; zero: they may now, as far as that goes.
+    pub fn until_turn(&self, now: Duration) -> Duration {
+        self.next_turn.saturating_sub(now)
     }
 
     /// What is to be proposed now. To be called often while one is under way: after each change of the metadata.
@@ -126,7 +136,7 @@ impl Operations {
         self.allowed = Some(next).filter(|next| *next < most);
     }
 
-    fn go_on(&self, now: Duration, operation: &Operation, metadata: &Metadata, pressure: Pressure) -> Vec<Next> {
+    fn go_on(&mut self, now: Duration, operation: &Operation, metadata: &Metadata, pressure: Pressure) -> Vec<Next> {
         let mut steps = Vec::new();
         let away = |node: &NodeId| self.away_since.get(node).map(|since| now.saturating_sub(*since));
         let longest_away = |each: &Move| each.to.iter().filter_map(|node| Some((away(node)?, *node))).max();
@@ -155,8 +165,9 @@ impl Operations {
             return steps;
         }
         if operation.state == OperationState::Running {
-            let (begin, held) = self.begin(operation, metadata, pressure);
+            let (begin, held) = self.begin(now, operation, metadata, pressure);
             if !begin.is_empty() {
+                self.next_turn = now + operation.pace.turn();
                 steps.push(Next::Step(Step::Begin(begin)));
             }
             if operation.held != held {
@@ -173,11 +184,13 @@ impl Operations {
     /// Moves that may begin, and why none of those that wait may.
     fn begin(
         &self,
+        now: Duration,
         operation: &Operation,
         metadata: &Metadata,
         pressure: Pressure,
     ) -> (Vec<(PartitionId, u64)>, Option<String>) {
         let at_once = usize::from(self.allowed.unwrap_or(operation.pace.moves_at_once));
+        let is_turn = now >= self.next_turn;
         let mut busy: BTreeMap<NodeId, usize> = BTreeMap::new();
         let mut begin = Vec::new();
         for (each, partition) in of_state(operation, metadata, MoveState::Moving) {
@@ -201,7 +214,9 @@ impl Operations {
                 continue;
             }
             let is_full = |node: NodeId| busy.get(&node).is_some_and(|busy| *busy >= at_once);
-            if begin.len() < BEGIN_MAX && partition.moving.is_none() && !parts_of(each, partition).any(is_full) {
+            if !is_turn {
+                is_any = true;
+            } else if begin.len() < BEGIN_MAX && partition.moving.is_none() && !parts_of(each, partition).any(is_full) {
                 parts_of(each, partition).for_each(|node| *busy.entry(node).or_default() += 1);
                 begin.push((each.partition, partition.version));
                 is_any = true;
@@ -301,4 +316,60 @@ fn end(operation: &Operation, metadata: &Metadata) -> Vec<Next> {
     }
     steps.push(Next::Step(Step::End { state, why }));
     steps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metadata::Start;
+    use crate::metadata::tests::{cluster, node};
+    use crate::plan;
+    use dcache_protocol::operation::{Pace, PlanRequest};
+
+    /// Four nodes, the last of which is to get its share.
+    fn growing(pace: Pace) -> Metadata {
+        let mut metadata = cluster(3);
+        metadata.apply(&Command::Register { node: node(4, 1) }, 0).expect("is new");
+        let request = PlanRequest { nodes: vec!["n4".into()], ..PlanRequest::of(OperationKind::Add) };
+        let plan = plan::plan(&metadata, &plan::Load::default(), &request).expect("a plan");
+        let moves = plan::check(&plan, &metadata).expect("of now");
+        let start = Start {
+            kind: plan.kind,
+            nodes: vec![NodeId(4)],
+            plan: plan.id,
+            topology: plan.epoch,
+            pace,
+            moves,
+            to: None,
+        };
+        metadata.apply(&Command::StartOperation { start }, 0).expect("nothing is under way");
+        metadata
+    }
+
+    /// How many moves begin at each millisecond, if each is over, to be made once more, before the next.
+    fn begun(metadata: &mut Metadata, ms: std::ops::Range<u64>) -> Vec<(u64, usize)> {
+        let (mut operations, mut begun) = (Operations::default(), Vec::new());
+        for ms in ms {
+            for command in operations.step(Duration::from_millis(ms), metadata, Pressure::default()) {
+                metadata.apply(&command, 0).expect("what is proposed is possible");
+                let Command::StepOperation { operation, step: Step::Begin(moves) } = command else { continue };
+                begun.push((ms, moves.len()));
+                let moves = moves.iter().map(|(number, _)| (*number, metadata.table[number.index()].version)).collect();
+                let step = Step::TakeBack { moves, waits: true, why: String::new() };
+                metadata.apply(&Command::StepOperation { operation, step }, 0).expect("they are under way");
+            }
+        }
+        begun
+    }
+
+    #[test]
+    fn moves_begin_in_turns_as_many_as_a_node_may_have_under_way() {
+        // 6 MiB are three quarters of a second.
+        let pace = Pace { rate_bytes: 8 << 20, moves_at_once: 3, guard_p99_us: 0 };
+        // The newcomer has part in all of them.
+        let in_turns = [(1000, 3), (1750, 3), (2500, 3)];
+        assert_eq!(begun(&mut growing(pace), 1000..3000), in_turns);
+        let at_once: Vec<_> = (1000..1010).map(|ms| (ms, 3)).collect();
+        assert_eq!(begun(&mut growing(Pace { rate_bytes: 0, ..pace }), 1000..1010), at_once, "no limit, no turns");
+    }
 }

@@ -147,7 +147,8 @@ impl Node {
         });
         let started = (config.clock.monotonic)();
         let mut namespace_ids = NamespaceIds::new();
-        let view = View::new(metadata.clone(), None, config.member(), namespace_ids.assign(metadata.namespaces.keys()));
+        let ids = namespace_ids.assign(metadata.namespaces.keys());
+        let view = View::new(metadata.clone(), None, config.member(), ids, None);
         configure(&engine, &view);
         let replication = Arc::new(Replication::new(config.clock));
         engine.set_journal(replication.clone());
@@ -181,7 +182,8 @@ impl Node {
         let before = self.view();
         let mut next = {
             let mut ids = self.namespace_ids.lock();
-            View::new(metadata.clone(), leader, self.config.member(), ids.assign(metadata.namespaces.keys()))
+            let ids = ids.assign(metadata.namespaces.keys());
+            View::new(metadata.clone(), leader, self.config.member(), ids, Some(&before))
         };
         if before.metadata.partitions != next.metadata.partitions {
             self.stats.reset_partition_ops();

@@ -58,6 +58,9 @@ impl News {
 
 /// The push that tells how `next` differs from `before`, if any slot of a node that is down has a new owner.
 pub(crate) fn between(before: &View, next: &View) -> Option<Vec<u8>> {
+    if next.nodes().iter().all(|node| node.is_up) {
+        return None;
+    }
     let mut moved: BTreeMap<(NodeId, NodeId), Vec<Slot>> = BTreeMap::new();
     for slot in Slot::all() {
         let (Owner::Other(from) | Owner::Down(from)) = before.owner(slot) else { continue };

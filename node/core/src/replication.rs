@@ -650,7 +650,7 @@ impl Node {
         // Who is alive decides about learners of partitions that have not changed themselves.
         let before = configured.as_ref().filter(|before| before.registry() == registry);
         for (number, (partition, agreed)) in partitions.list.iter().zip(&metadata.table).enumerate() {
-            if before.is_none_or(|before| before.table[number] != *agreed) {
+            if before.is_none_or(|before| !before.table.is_same(&metadata.table, number)) {
                 self.configure_copy(PartitionId(number as u16), partition, agreed, &registry);
             }
         }

@@ -49,7 +49,9 @@ pub struct View {
     pub leader: Option<NodeId>,
     /// This node.
     pub me: NodeId,
-    nodes: Box<[ViewNode]>,
+    /// This process.
+    member: Member,
+    nodes: Arc<[ViewNode]>,
     my_index: u16,
     /// By partition: an index into `nodes`, perhaps [`WAITED_FOR`], or [`NOBODY`].
     owners: Box<[u16]>,
@@ -100,8 +102,11 @@ impl View {
         leader: Option<NodeId>,
         member: Member,
         ids: &BTreeMap<String, NamespaceId>,
+        before: Option<&View>,
     ) -> View {
         let me = member.node;
+        // What is the same of an earlier view is taken from there: while partitions move, few entries of many differ.
+        let before = before.filter(|before| before.is_of(&metadata, member));
         let mut nodes = nodes_of(&metadata);
         let index_of: BTreeMap<NodeId, u16> = nodes.iter().zip(0u16..).map(|(node, index)| (node.id, index)).collect();
         let owner = |partition: &Configuration| {
@@ -110,30 +115,44 @@ impl View {
             let serves = partition.primary.is_some_and(|primary| primary.node != me || primary == member);
             if serves { index } else { index | WAITED_FOR }
         };
-        let owners: Box<[u16]> = metadata.table.iter().map(owner).collect();
+        let owners = by_partition(&metadata, before, |view| &view.owners, owner);
         let slot_shift = (SLOTS / metadata.partitions).trailing_zeros();
-        for (number, owner) in (0..metadata.partitions).zip(&owners).filter(|(_, owner)| **owner != NOBODY) {
-            let slots = PartitionId(number).slots(metadata.partitions);
-            SlotRange::push(&mut nodes[usize::from(owner & !WAITED_FOR)].slots, slots);
-        }
+        let nodes = match before.filter(|b| b.owners == owners && b.metadata.nodes == metadata.nodes) {
+            Some(before) => before.nodes.clone(),
+            None => {
+                for (number, owner) in (0..metadata.partitions).zip(&owners).filter(|(_, owner)| **owner != NOBODY) {
+                    let slots = PartitionId(number).slots(metadata.partitions);
+                    SlotRange::push(&mut nodes[usize::from(owner & !WAITED_FOR)].slots, slots);
+                }
+                nodes.into()
+            }
+        };
         let my_index = index_of.get(&me).copied().unwrap_or(NOBODY);
-        let replicated: Box<[bool]> = metadata.table.iter().map(Configuration::is_replicated).collect();
+        let replicated = by_partition(&metadata, before, |view| &view.replicated, Configuration::is_replicated);
+        let is_held = |agreed: &Configuration| agreed.is_replicated() && agreed.concerns(member);
         View {
-            held: metadata.table.iter().map(|agreed| agreed.is_replicated() && agreed.concerns(member)).collect(),
+            held: by_partition(&metadata, before, |view| &view.held, is_held),
             has_copies: replicated.contains(&true),
             handed_over: BTreeMap::new(),
             replicated,
             leader,
             me,
+            member,
             my_index,
             owns_everything: my_index != NOBODY && owners.iter().all(|&owner| owner == my_index),
-            topology: Topology::new(&nodes, metadata.epoch, me),
-            nodes: nodes.into(),
+            topology: Topology::default(),
+            nodes,
             owners,
             slot_shift,
             namespaces: Namespaces::new(&metadata, ids),
             metadata,
         }
+    }
+
+    /// Whether what this view found out about a partition holds for as long as that partition is the same.
+    fn is_of(&self, metadata: &Metadata, member: Member) -> bool {
+        let is_same = self.member == member && self.metadata.partitions == metadata.partitions;
+        is_same && self.nodes.iter().map(|node| &node.id).eq(metadata.nodes.keys())
     }
 
     /// Notes what this node served under the view `before` and has handed over since.
@@ -316,6 +335,23 @@ impl Published {
     }
 }
 
+/// Something about every partition, from an earlier view where the partition is the same.
+fn by_partition<T: Copy>(
+    metadata: &Metadata,
+    before: Option<&View>,
+    earlier: impl Fn(&View) -> &Box<[T]>,
+    find_out: impl Fn(&Configuration) -> T,
+) -> Box<[T]> {
+    let Some(before) = before else { return metadata.table.iter().map(find_out).collect() };
+    let mut found = earlier(before).clone();
+    for (number, found) in found.iter_mut().enumerate() {
+        if !metadata.table.is_same(&before.metadata.table, number) {
+            *found = find_out(&metadata.table[number]);
+        }
+    }
+    found
+}
+
 fn nodes_of(metadata: &Metadata) -> Vec<ViewNode> {
     let tags = tags(metadata.nodes.keys().copied());
     let node = |record: &dcache_protocol::NodeRecord| {
@@ -492,7 +528,7 @@ mod tests {
         metadata.namespaces.extend(specs.iter().map(|s| (s.name.clone(), s.clone())));
         let mut ids = NamespaceIds::new();
         let ids = ids.assign(metadata.namespaces.keys()).clone();
-        View::new(Arc::new(metadata), None, fixture::member(0), &ids)
+        View::new(Arc::new(metadata), None, fixture::member(0), &ids, None)
     }
 
     fn name_of<'a>(view: &'a View, database: u16, key: &[u8]) -> &'a str {
@@ -574,7 +610,7 @@ mod tests {
         let down = fixture::id(2);
         metadata.nodes.get_mut(&down).expect("third").state = NodeState::Down;
         let ids = NamespaceIds::new().assign(metadata.namespaces.keys()).clone();
-        let view = View::new(Arc::new(metadata.clone()), None, fixture::member(0), &ids);
+        let view = View::new(Arc::new(metadata.clone()), None, fixture::member(0), &ids, None);
         for slot in Slot::all() {
             let primary = metadata.holder_of(slot).expect("placed").id;
             match view.owner(slot) {
@@ -594,7 +630,7 @@ mod tests {
     #[test]
     fn before_the_first_entry_nobody_owns_anything() {
         let ids = NamespaceIds::new().assign(std::iter::empty()).clone();
-        let view = View::new(Arc::new(Metadata::empty()), None, fixture::member(0), &ids);
+        let view = View::new(Arc::new(Metadata::empty()), None, fixture::member(0), &ids, None);
         assert!(Slot::all().all(|slot| view.owner(slot) == Owner::Nobody && !view.is_mine(slot)));
         assert_eq!((view.slots_served(), view.my_node(), view.owns_everything()), (0, None, false));
     }

@@ -182,8 +182,8 @@ pub struct Engine {
     shared: Arc<[Arc<Shared>]>,
     /// Whether each namespace's policy is `auto`.
     is_auto: [AtomicBool; NAMESPACES],
-    /// LOCK: taken before the stripes' locks; keeps two calls of `configure` apart.
-    configuring: Mutex<()>,
+    /// What [`Engine::configure`] was told last. LOCK: taken before the stripes' locks; keeps two calls of it apart.
+    configuring: Mutex<Option<Box<[NamespaceConfig; NAMESPACES]>>>,
 }
 
 /// A stripe behind its lock. Aligned so that no two locks share a cache line.
@@ -265,10 +265,13 @@ impl Engine {
     /// policy of id 0 and no bounds, until its entries are reclassified. Entries stay under any change; a lowered maximum
     /// is reached by later writes and by [`Engine::trim_step`].
     pub fn configure(&self, namespaces: &[Option<NamespaceConfig>]) {
-        let _configuring = self.configuring.lock();
+        let mut configured = self.configuring.lock();
         let of = |id: usize| namespaces.get(id).copied().flatten();
         let other = NamespaceConfig { memory_max_bytes: None, memory_min_bytes: 0, ..of(0).unwrap_or_default() };
         let configs: [NamespaceConfig; NAMESPACES] = std::array::from_fn(|id| of(id).unwrap_or(other));
+        if configured.as_deref() == Some(&configs) {
+            return;
+        }
         self.budget.configure(&configs);
         let policies = configs.map(|config| config.policy);
         for stripe in &self.stripes {
@@ -277,6 +280,7 @@ impl Engine {
         for (is_auto, policy) in self.is_auto.iter().zip(policies) {
             is_auto.store(policy == Policy::Auto, Relaxed);
         }
+        *configured = Some(Box::new(configs));
     }
 
     /// Who is told of changes of [`SlotRole::Journaled`] slots, from now on and for good.

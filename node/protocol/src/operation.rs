@@ -8,6 +8,7 @@
 
 use crate::{Epoch, NodeId, PartitionId};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 use std::{fmt, str::FromStr};
 
 /// Number of an operation, unique in its cluster and rising. Written as at least 4 hex digits.
@@ -105,7 +106,8 @@ impl fmt::Display for OperationState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Pace {
-    /// Bytes a second that one node sends for moves at most; 0: as many as it can.
+    /// Bytes a second that one node sends for moves at most; 0: as many as it can. Each move counts for at least
+    /// [`Pace::MOVE_BYTES_LEAST`].
     pub rate_bytes: u64,
     /// Moves that one node takes part in at once, 1 to 64.
     pub moves_at_once: u16,
@@ -115,6 +117,21 @@ pub struct Pace {
 
 impl Pace {
     pub const MOVES_AT_ONCE_MAX: u16 = 64;
+
+    /// What a move counts for however little is to be copied: nodes agree four times on one, and the partition's clients wait for
+    /// a round trip.
+    pub const MOVE_BYTES_LEAST: u64 = 2 << 20;
+
+    /// The least time from when a node begins as many moves as it may at once to when it begins the next.
+    pub fn turn(&self) -> Duration {
+        match self.rate_bytes {
+            0 => Duration::ZERO,
+            rate => {
+                let bytes = Pace::MOVE_BYTES_LEAST * u64::from(self.moves_at_once);
+                Duration::from_secs_f64(bytes as f64 / rate as f64)
+            }
+        }
+    }
 }
 
 impl Default for Pace {

@@ -1,13 +1,14 @@
 //! The metadata's part in operations: they begin, go on and end here, one at a time, each step as a command of the metadata
 //! leader or of a person. What is done next is decided in [`crate::operation`]; that it may be done is checked here.
 
-use super::{Metadata, Refusal};
-use crate::failover::{Configuration, Stale};
+use super::{Metadata, Refusal, Table};
+use crate::failover::Stale;
 use dcache_protocol::operation::{
     Move, MoveState, Note, Operation, OperationId, OperationKind, OperationState, Pace, Totals, Upgrade,
 };
 use dcache_protocol::{Epoch, Incarnation, NodeId, NodeState, PartitionId, Share};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Operations kept, the one under way included.
 pub const OPERATIONS_MAX: usize = 16;
@@ -64,7 +65,11 @@ pub enum Step {
 impl Metadata {
     /// The one that is under way.
     pub fn operation(&self) -> Option<&Operation> {
-        self.operations.values().next_back().filter(|operation| !operation.state.is_over())
+        self.operations
+            .values()
+            .next_back()
+            .map(|operation| &**operation)
+            .filter(|operation| !operation.state.is_over())
     }
 
     pub(super) fn start(&mut self, start: &Start, at_unix_ms: u64) -> Result<(), Refusal> {
@@ -105,7 +110,7 @@ impl Metadata {
             totals: Totals::of(&start.moves),
             notes: Vec::new(),
         };
-        self.operations.insert(id, operation);
+        self.operations.insert(id, Arc::new(operation));
         while self.operations.len() > OPERATIONS_MAX {
             self.operations.pop_first();
         }
@@ -114,7 +119,9 @@ impl Metadata {
 
     pub(super) fn step_operation(&mut self, id: OperationId, step: &Step, at_unix_ms: u64) -> Result<(), Refusal> {
         let registry = self.registry();
-        let Some(operation) = self.operations.get_mut(&id) else { return Err(Refusal::NoSuchOperation(id)) };
+        let Some(operation) = self.operations.get_mut(&id).map(Arc::make_mut) else {
+            return Err(Refusal::NoSuchOperation(id));
+        };
         if operation.state.is_over() {
             return Err(Refusal::OperationOver { id, state: operation.state });
         }
@@ -259,6 +266,7 @@ impl Metadata {
     pub(super) fn note_settled(&mut self, partitions: impl Iterator<Item = PartitionId>) {
         let Some(operation) = self.operations.values_mut().next_back() else { return };
         for partition in partitions {
+            let operation = Arc::make_mut(operation);
             if let Some(planned) = of(operation, partition, MoveState::Moving) {
                 planned.state = MoveState::Done;
             }
@@ -267,9 +275,8 @@ impl Metadata {
 
     /// Another node has the place of one that is gone.
     pub(super) fn replace_in_operation(&mut self, gone: NodeId, by: NodeId) {
-        let Some(operation) = self.operations.values_mut().next_back().filter(|last| !last.state.is_over()) else {
-            return;
-        };
+        let last = self.operations.values_mut().next_back();
+        let Some(operation) = last.filter(|last| !last.state.is_over()).map(Arc::make_mut) else { return };
         let lists = operation.moves.iter_mut().flat_map(|each| [&mut each.from, &mut each.to]);
         let turns =
             operation.upgrade.iter_mut().flat_map(|upgrade| upgrade.done.iter_mut().chain(&mut upgrade.current));
@@ -335,7 +342,7 @@ impl Metadata {
 }
 
 /// Those of some nodes that have no copy of anything.
-fn holding_nothing(table: &[Configuration], nodes: &[NodeId]) -> Vec<NodeId> {
+fn holding_nothing(table: &Table, nodes: &[NodeId]) -> Vec<NodeId> {
     let holds_nothing = |node: &&NodeId| !table.iter().any(|partition| partition.copies.contains(node));
     nodes.iter().filter(holds_nothing).copied().collect()
 }

@@ -5,7 +5,7 @@
 //! master here and replica there breaks half of the clients. A node that is down keeps its slots in these answers: clients
 //! such as Jedis refuse a table with holes.
 //!
-//! `SLOTS`, `SHARDS` and `NODES` are encoded once an epoch (`Topology`) from the metadata alone, so that all nodes answer
+//! `SLOTS`, `SHARDS` and `NODES` are encoded once a view (`Topology`), from the metadata alone, so that all nodes answer
 //! the same bytes in one epoch (clients vote on them); only the `myself` flag of `NODES` differs. What changes the cluster
 //! is an operator's business and names its `dcache` verb. The gateway door presents one standalone node and has none of this.
 
@@ -16,51 +16,38 @@ use dcache_protocol::error::WireError;
 use dcache_protocol::resp::reply::{Reply, Version};
 use dcache_protocol::{Epoch, NodeId, SLOTS, Slot, SlotRange, slot_of};
 use std::fmt::Write;
+use std::sync::OnceLock;
 
 /// Most keys one `CLUSTER GETKEYSINSLOT` answers with, whatever it asks for.
 const KEYS_MAX: usize = 1 << 20;
 
-/// The three topology answers of one epoch, encoded.
-#[derive(Debug)]
+/// The three topology answers of one view, each encoded when it is first asked for: while partitions move there are many views,
+/// and few that anybody asks.
+#[derive(Debug, Default)]
 pub(crate) struct Topology {
     slots: Both,
     shards: Both,
-    nodes: String,
+    nodes: OnceLock<String>,
 }
 
 /// The same answer in both protocol versions.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Both {
-    resp2: Vec<u8>,
-    resp3: Vec<u8>,
+    resp2: OnceLock<Vec<u8>>,
+    resp3: OnceLock<Vec<u8>>,
 }
 
 impl Both {
-    fn encode(write: impl Fn(&mut Reply<'_>)) -> Both {
-        let encoded = |version| {
+    fn of(&self, version: Version, write: impl FnOnce(&mut Reply<'_>)) -> &[u8] {
+        let encoded = match version {
+            Version::Resp2 => &self.resp2,
+            Version::Resp3 => &self.resp3,
+        };
+        encoded.get_or_init(|| {
             let mut bytes = Vec::new();
             write(&mut Reply::new(&mut bytes, version));
             bytes
-        };
-        Both { resp2: encoded(Version::Resp2), resp3: encoded(Version::Resp3) }
-    }
-
-    fn of(&self, version: Version) -> &[u8] {
-        match version {
-            Version::Resp2 => &self.resp2,
-            Version::Resp3 => &self.resp3,
-        }
-    }
-}
-
-impl Topology {
-    /// `nodes` by id, with their slots.
-    pub fn new(nodes: &[ViewNode], epoch: Epoch, me: NodeId) -> Topology {
-        Topology {
-            slots: Both::encode(|reply| encode_slots(nodes, reply)),
-            shards: Both::encode(|reply| encode_shards(nodes, reply)),
-            nodes: nodes.iter().map(|node| node_line(node, epoch, me)).collect(),
-        }
+        })
     }
 }
 
@@ -165,19 +152,23 @@ fn require_topology(context: &Context<'_>) -> Result<(), WireError> {
 
 pub fn cluster_slots(context: &mut Context<'_>) -> Result<(), WireError> {
     require_topology(context)?;
-    context.reply.raw(context.view.topology.slots.of(context.reply.version()));
+    let view = context.view;
+    context.reply.raw(view.topology.slots.of(context.reply.version(), |reply| encode_slots(view.nodes(), reply)));
     Ok(())
 }
 
 pub fn cluster_shards(context: &mut Context<'_>) -> Result<(), WireError> {
     require_topology(context)?;
-    context.reply.raw(context.view.topology.shards.of(context.reply.version()));
+    let view = context.view;
+    context.reply.raw(view.topology.shards.of(context.reply.version(), |reply| encode_shards(view.nodes(), reply)));
     Ok(())
 }
 
 pub fn cluster_nodes(context: &mut Context<'_>) -> Result<(), WireError> {
     require_topology(context)?;
-    context.reply.verbatim("txt", &context.view.topology.nodes);
+    let view = context.view;
+    let lines = || view.nodes().iter().map(|node| node_line(node, view.epoch(), view.me)).collect();
+    context.reply.verbatim("txt", view.topology.nodes.get_or_init(lines));
     Ok(())
 }
 
@@ -613,7 +604,7 @@ mod tests {
         client.node.renew_lease(client.node.now() + HANDING_OVER);
         cluster.publish(&of_epoch(6, true));
         assert_eq!(client.call(&["GET", &key]), "$-1\r\n");
-        let next = crate::view::View::new(all_moved(), None, fixture::member(0), &Default::default());
+        let next = crate::view::View::new(all_moved(), None, fixture::member(0), &Default::default(), None);
         client.node.configure_copies(&next);
         let step = step_of(&mut client, &["GET", &key]);
         assert!(matches!(step, Step::Pause), "{step:?}");

@@ -419,7 +419,7 @@ fn a_request_that_did_not_run_is_asked_again_for_as_long_as_a_failover_takes() {
 fn replicated() -> dcache_cluster::metadata::Metadata {
     let mut metadata = fixture::metadata(3);
     metadata.epoch = Epoch(metadata.epoch.0 + 1);
-    for partition in &mut metadata.table {
+    for partition in metadata.table.iter_mut() {
         let next = (0..3).find(|number| partition.holder() == Some(id(*number))).map(|number| id((number + 1) % 3));
         partition.copies.extend(next);
     }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 /// What may be saved up while nothing is sent.
-const SAVED_MAX: Duration = Duration::from_millis(100);
+const SAVED_MAX: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Default)]
 pub(super) struct Throttle {
