@@ -494,7 +494,7 @@ set edit:completion:arg-completer[dcache] = {|@words|
         &'dcache;cluster;add'= {
             cand --force 'Override a safety check: `last-replica` leaves partitions with one copy where there is no node for another'
             cand --rate 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it'
-            cand --moves-at-once 'Moves that one node takes part in at once, 1 to 64; 4 without it'
+            cand --moves-at-once 'Moves that one node takes part in at once, 1 to 64; 2 without it'
             cand --guard-p99 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it'
             cand --wait-timeout 'How long to wait for the end, then exit code 5; the work goes on; as long as it takes without it'
             cand --progress 'How progress is told: bars on a terminal and lines elsewhere, or JSON lines on stderr'
@@ -523,7 +523,7 @@ set edit:completion:arg-completer[dcache] = {|@words|
         &'dcache;cluster;drain'= {
             cand --force 'Override a safety check: `last-replica` leaves partitions with one copy where there is no node for another'
             cand --rate 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it'
-            cand --moves-at-once 'Moves that one node takes part in at once, 1 to 64; 4 without it'
+            cand --moves-at-once 'Moves that one node takes part in at once, 1 to 64; 2 without it'
             cand --guard-p99 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it'
             cand --wait-timeout 'How long to wait for the end, then exit code 5; the work goes on; as long as it takes without it'
             cand --progress 'How progress is told: bars on a terminal and lines elsewhere, or JSON lines on stderr'
@@ -574,7 +574,7 @@ set edit:completion:arg-completer[dcache] = {|@words|
         &'dcache;cluster;remove'= {
             cand --force 'Override a safety check: `last-replica` leaves partitions with one copy where there is no node for another'
             cand --rate 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it'
-            cand --moves-at-once 'Moves that one node takes part in at once, 1 to 64; 4 without it'
+            cand --moves-at-once 'Moves that one node takes part in at once, 1 to 64; 2 without it'
             cand --guard-p99 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it'
             cand --wait-timeout 'How long to wait for the end, then exit code 5; the work goes on; as long as it takes without it'
             cand --progress 'How progress is told: bars on a terminal and lines elsewhere, or JSON lines on stderr'
@@ -604,7 +604,7 @@ set edit:completion:arg-completer[dcache] = {|@words|
         &'dcache;cluster;rm'= {
             cand --force 'Override a safety check: `last-replica` leaves partitions with one copy where there is no node for another'
             cand --rate 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it'
-            cand --moves-at-once 'Moves that one node takes part in at once, 1 to 64; 4 without it'
+            cand --moves-at-once 'Moves that one node takes part in at once, 1 to 64; 2 without it'
             cand --guard-p99 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it'
             cand --wait-timeout 'How long to wait for the end, then exit code 5; the work goes on; as long as it takes without it'
             cand --progress 'How progress is told: bars on a terminal and lines elsewhere, or JSON lines on stderr'
@@ -913,7 +913,7 @@ set edit:completion:arg-completer[dcache] = {|@words|
             cand --by 'What is to be even: partitions, their memory, or the requests they get; each by the nodes'' weights; `count` without it'
             cand --pin 'A partition that stays where it is; may be repeated'
             cand --rate 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it'
-            cand --moves-at-once 'Moves that one node takes part in at once, 1 to 64; 4 without it'
+            cand --moves-at-once 'Moves that one node takes part in at once, 1 to 64; 2 without it'
             cand --guard-p99 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it'
             cand --wait-timeout 'How long to wait for the end, then exit code 5; the work goes on; as long as it takes without it'
             cand --progress 'How progress is told: bars on a terminal and lines elsewhere, or JSON lines on stderr'
@@ -954,7 +954,7 @@ set edit:completion:arg-completer[dcache] = {|@words|
             cand --pin 'A partition that stays where it is; may be repeated'
             cand --force 'Override a safety check: `last-replica` leaves partitions with one copy where there is no node for another'
             cand --rate 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it'
-            cand --moves-at-once 'Moves that one node takes part in at once, 1 to 64; 4 without it'
+            cand --moves-at-once 'Moves that one node takes part in at once, 1 to 64; 2 without it'
             cand --guard-p99 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it'
             cand --wait-timeout 'How long to wait for the end, then exit code 5; the work goes on; as long as it takes without it'
             cand --progress 'How progress is told: bars on a terminal and lines elsewhere, or JSON lines on stderr'
@@ -1071,7 +1071,7 @@ set edit:completion:arg-completer[dcache] = {|@words|
         }
         &'dcache;rebalance;throttle'= {
             cand --rate 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it'
-            cand --moves-at-once 'Moves that one node takes part in at once, 1 to 64; 4 without it'
+            cand --moves-at-once 'Moves that one node takes part in at once, 1 to 64; 2 without it'
             cand --guard-p99 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it'
             cand -c 'Named cluster of the config file; environment: DCACHE_CONTEXT'
             cand --context 'Named cluster of the config file; environment: DCACHE_CONTEXT'
@@ -1319,7 +1319,7 @@ set edit:completion:arg-completer[dcache] = {|@words|
         }
         &'dcache;op;throttle'= {
             cand --rate 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it'
-            cand --moves-at-once 'Moves that one node takes part in at once, 1 to 64; 4 without it'
+            cand --moves-at-once 'Moves that one node takes part in at once, 1 to 64; 2 without it'
             cand --guard-p99 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it'
             cand -c 'Named cluster of the config file; environment: DCACHE_CONTEXT'
             cand --context 'Named cluster of the config file; environment: DCACHE_CONTEXT'

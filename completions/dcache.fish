@@ -504,7 +504,7 @@ complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_s
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from add" -l force -d 'Override a safety check: `last-replica` leaves partitions with one copy where there is no node for another' -r -f -a "last-replica\t''"
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from add" -l rate -d 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it' -r
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from add" -l moves-at-once -d 'Moves that one node takes part in at once, 1 to 64; 4 without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from add" -l moves-at-once -d 'Moves that one node takes part in at once, 1 to 64; 2 without it' -r
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from add" -l guard-p99 -d 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it' -r
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from add" -l wait-timeout -d 'How long to wait for the end, then exit code 5; the work goes on; as long as it takes without it' -r
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from add" -l progress -d 'How progress is told: bars on a terminal and lines elsewhere, or JSON lines on stderr' -r -f -a "auto\t''
@@ -535,7 +535,7 @@ complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_s
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from drain" -l force -d 'Override a safety check: `last-replica` leaves partitions with one copy where there is no node for another' -r -f -a "last-replica\t''"
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from drain" -l rate -d 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it' -r
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from drain" -l moves-at-once -d 'Moves that one node takes part in at once, 1 to 64; 4 without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from drain" -l moves-at-once -d 'Moves that one node takes part in at once, 1 to 64; 2 without it' -r
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from drain" -l guard-p99 -d 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it' -r
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from drain" -l wait-timeout -d 'How long to wait for the end, then exit code 5; the work goes on; as long as it takes without it' -r
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from drain" -l progress -d 'How progress is told: bars on a terminal and lines elsewhere, or JSON lines on stderr' -r -f -a "auto\t''
@@ -588,7 +588,7 @@ complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_s
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from undrain" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from remove" -l force -d 'Override a safety check: `last-replica` leaves partitions with one copy where there is no node for another' -r -f -a "last-replica\t''"
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from remove" -l rate -d 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it' -r
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from remove" -l moves-at-once -d 'Moves that one node takes part in at once, 1 to 64; 4 without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from remove" -l moves-at-once -d 'Moves that one node takes part in at once, 1 to 64; 2 without it' -r
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from remove" -l guard-p99 -d 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it' -r
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from remove" -l wait-timeout -d 'How long to wait for the end, then exit code 5; the work goes on; as long as it takes without it' -r
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from remove" -l progress -d 'How progress is told: bars on a terminal and lines elsewhere, or JSON lines on stderr' -r -f -a "auto\t''
@@ -620,7 +620,7 @@ complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_s
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from rm" -l force -d 'Override a safety check: `last-replica` leaves partitions with one copy where there is no node for another' -r -f -a "last-replica\t''"
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from rm" -l rate -d 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it' -r
-complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from rm" -l moves-at-once -d 'Moves that one node takes part in at once, 1 to 64; 4 without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from rm" -l moves-at-once -d 'Moves that one node takes part in at once, 1 to 64; 2 without it' -r
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from rm" -l guard-p99 -d 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it' -r
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from rm" -l wait-timeout -d 'How long to wait for the end, then exit code 5; the work goes on; as long as it takes without it' -r
 complete -c dcache -n "__fish_dcache_using_subcommand cluster; and __fish_seen_subcommand_from rm" -l progress -d 'How progress is told: bars on a terminal and lines elsewhere, or JSON lines on stderr' -r -f -a "auto\t''
@@ -774,7 +774,7 @@ memory\t''
 load\t''"
 complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and not __fish_seen_subcommand_from apply watch pause resume cancel throttle list ls" -l pin -d 'A partition that stays where it is; may be repeated' -r
 complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and not __fish_seen_subcommand_from apply watch pause resume cancel throttle list ls" -l rate -d 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it' -r
-complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and not __fish_seen_subcommand_from apply watch pause resume cancel throttle list ls" -l moves-at-once -d 'Moves that one node takes part in at once, 1 to 64; 4 without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and not __fish_seen_subcommand_from apply watch pause resume cancel throttle list ls" -l moves-at-once -d 'Moves that one node takes part in at once, 1 to 64; 2 without it' -r
 complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and not __fish_seen_subcommand_from apply watch pause resume cancel throttle list ls" -l guard-p99 -d 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it' -r
 complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and not __fish_seen_subcommand_from apply watch pause resume cancel throttle list ls" -l wait-timeout -d 'How long to wait for the end, then exit code 5; the work goes on; as long as it takes without it' -r
 complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and not __fish_seen_subcommand_from apply watch pause resume cancel throttle list ls" -l progress -d 'How progress is told: bars on a terminal and lines elsewhere, or JSON lines on stderr' -r -f -a "auto\t''
@@ -818,7 +818,7 @@ load\t''"
 complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from apply" -l pin -d 'A partition that stays where it is; may be repeated' -r
 complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from apply" -l force -d 'Override a safety check: `last-replica` leaves partitions with one copy where there is no node for another' -r -f -a "last-replica\t''"
 complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from apply" -l rate -d 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it' -r
-complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from apply" -l moves-at-once -d 'Moves that one node takes part in at once, 1 to 64; 4 without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from apply" -l moves-at-once -d 'Moves that one node takes part in at once, 1 to 64; 2 without it' -r
 complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from apply" -l guard-p99 -d 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it' -r
 complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from apply" -l wait-timeout -d 'How long to wait for the end, then exit code 5; the work goes on; as long as it takes without it' -r
 complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from apply" -l progress -d 'How progress is told: bars on a terminal and lines elsewhere, or JSON lines on stderr' -r -f -a "auto\t''
@@ -941,7 +941,7 @@ complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen
 complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from cancel" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
 complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from cancel" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from throttle" -l rate -d 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it' -r
-complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from throttle" -l moves-at-once -d 'Moves that one node takes part in at once, 1 to 64; 4 without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from throttle" -l moves-at-once -d 'Moves that one node takes part in at once, 1 to 64; 2 without it' -r
 complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from throttle" -l guard-p99 -d 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it' -r
 complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from throttle" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
 complete -c dcache -n "__fish_dcache_using_subcommand rebalance; and __fish_seen_subcommand_from throttle" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"
@@ -1193,7 +1193,7 @@ complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcom
 complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from cancel" -s v -l verbose -d 'Tell each request and how long it took; twice: bodies too'
 complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from cancel" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from throttle" -l rate -d 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it' -r
-complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from throttle" -l moves-at-once -d 'Moves that one node takes part in at once, 1 to 64; 4 without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from throttle" -l moves-at-once -d 'Moves that one node takes part in at once, 1 to 64; 2 without it' -r
 complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from throttle" -l guard-p99 -d 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it' -r
 complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from throttle" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
 complete -c dcache -n "__fish_dcache_using_subcommand op; and __fish_seen_subcommand_from throttle" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"

@@ -514,7 +514,7 @@ Register-ArgumentCompleter -Native -CommandName 'dcache' -ScriptBlock {
         'dcache;cluster;add' {
             [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Override a safety check: `last-replica` leaves partitions with one copy where there is no node for another')
             [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it')
-            [CompletionResult]::new('--moves-at-once', '--moves-at-once', [CompletionResultType]::ParameterName, 'Moves that one node takes part in at once, 1 to 64; 4 without it')
+            [CompletionResult]::new('--moves-at-once', '--moves-at-once', [CompletionResultType]::ParameterName, 'Moves that one node takes part in at once, 1 to 64; 2 without it')
             [CompletionResult]::new('--guard-p99', '--guard-p99', [CompletionResultType]::ParameterName, 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it')
             [CompletionResult]::new('--wait-timeout', '--wait-timeout', [CompletionResultType]::ParameterName, 'How long to wait for the end, then exit code 5; the work goes on; as long as it takes without it')
             [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How progress is told: bars on a terminal and lines elsewhere, or JSON lines on stderr')
@@ -544,7 +544,7 @@ Register-ArgumentCompleter -Native -CommandName 'dcache' -ScriptBlock {
         'dcache;cluster;drain' {
             [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Override a safety check: `last-replica` leaves partitions with one copy where there is no node for another')
             [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it')
-            [CompletionResult]::new('--moves-at-once', '--moves-at-once', [CompletionResultType]::ParameterName, 'Moves that one node takes part in at once, 1 to 64; 4 without it')
+            [CompletionResult]::new('--moves-at-once', '--moves-at-once', [CompletionResultType]::ParameterName, 'Moves that one node takes part in at once, 1 to 64; 2 without it')
             [CompletionResult]::new('--guard-p99', '--guard-p99', [CompletionResultType]::ParameterName, 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it')
             [CompletionResult]::new('--wait-timeout', '--wait-timeout', [CompletionResultType]::ParameterName, 'How long to wait for the end, then exit code 5; the work goes on; as long as it takes without it')
             [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How progress is told: bars on a terminal and lines elsewhere, or JSON lines on stderr')
@@ -597,7 +597,7 @@ Register-ArgumentCompleter -Native -CommandName 'dcache' -ScriptBlock {
         'dcache;cluster;remove' {
             [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Override a safety check: `last-replica` leaves partitions with one copy where there is no node for another')
             [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it')
-            [CompletionResult]::new('--moves-at-once', '--moves-at-once', [CompletionResultType]::ParameterName, 'Moves that one node takes part in at once, 1 to 64; 4 without it')
+            [CompletionResult]::new('--moves-at-once', '--moves-at-once', [CompletionResultType]::ParameterName, 'Moves that one node takes part in at once, 1 to 64; 2 without it')
             [CompletionResult]::new('--guard-p99', '--guard-p99', [CompletionResultType]::ParameterName, 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it')
             [CompletionResult]::new('--wait-timeout', '--wait-timeout', [CompletionResultType]::ParameterName, 'How long to wait for the end, then exit code 5; the work goes on; as long as it takes without it')
             [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How progress is told: bars on a terminal and lines elsewhere, or JSON lines on stderr')
@@ -628,7 +628,7 @@ Register-ArgumentCompleter -Native -CommandName 'dcache' -ScriptBlock {
         'dcache;cluster;rm' {
             [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Override a safety check: `last-replica` leaves partitions with one copy where there is no node for another')
             [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it')
-            [CompletionResult]::new('--moves-at-once', '--moves-at-once', [CompletionResultType]::ParameterName, 'Moves that one node takes part in at once, 1 to 64; 4 without it')
+            [CompletionResult]::new('--moves-at-once', '--moves-at-once', [CompletionResultType]::ParameterName, 'Moves that one node takes part in at once, 1 to 64; 2 without it')
             [CompletionResult]::new('--guard-p99', '--guard-p99', [CompletionResultType]::ParameterName, 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it')
             [CompletionResult]::new('--wait-timeout', '--wait-timeout', [CompletionResultType]::ParameterName, 'How long to wait for the end, then exit code 5; the work goes on; as long as it takes without it')
             [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How progress is told: bars on a terminal and lines elsewhere, or JSON lines on stderr')
@@ -950,7 +950,7 @@ Register-ArgumentCompleter -Native -CommandName 'dcache' -ScriptBlock {
             [CompletionResult]::new('--by', '--by', [CompletionResultType]::ParameterName, 'What is to be even: partitions, their memory, or the requests they get; each by the nodes'' weights; `count` without it')
             [CompletionResult]::new('--pin', '--pin', [CompletionResultType]::ParameterName, 'A partition that stays where it is; may be repeated')
             [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it')
-            [CompletionResult]::new('--moves-at-once', '--moves-at-once', [CompletionResultType]::ParameterName, 'Moves that one node takes part in at once, 1 to 64; 4 without it')
+            [CompletionResult]::new('--moves-at-once', '--moves-at-once', [CompletionResultType]::ParameterName, 'Moves that one node takes part in at once, 1 to 64; 2 without it')
             [CompletionResult]::new('--guard-p99', '--guard-p99', [CompletionResultType]::ParameterName, 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it')
             [CompletionResult]::new('--wait-timeout', '--wait-timeout', [CompletionResultType]::ParameterName, 'How long to wait for the end, then exit code 5; the work goes on; as long as it takes without it')
             [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How progress is told: bars on a terminal and lines elsewhere, or JSON lines on stderr')
@@ -992,7 +992,7 @@ Register-ArgumentCompleter -Native -CommandName 'dcache' -ScriptBlock {
             [CompletionResult]::new('--pin', '--pin', [CompletionResultType]::ParameterName, 'A partition that stays where it is; may be repeated')
             [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Override a safety check: `last-replica` leaves partitions with one copy where there is no node for another')
             [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it')
-            [CompletionResult]::new('--moves-at-once', '--moves-at-once', [CompletionResultType]::ParameterName, 'Moves that one node takes part in at once, 1 to 64; 4 without it')
+            [CompletionResult]::new('--moves-at-once', '--moves-at-once', [CompletionResultType]::ParameterName, 'Moves that one node takes part in at once, 1 to 64; 2 without it')
             [CompletionResult]::new('--guard-p99', '--guard-p99', [CompletionResultType]::ParameterName, 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it')
             [CompletionResult]::new('--wait-timeout', '--wait-timeout', [CompletionResultType]::ParameterName, 'How long to wait for the end, then exit code 5; the work goes on; as long as it takes without it')
             [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How progress is told: bars on a terminal and lines elsewhere, or JSON lines on stderr')
@@ -1114,7 +1114,7 @@ Register-ArgumentCompleter -Native -CommandName 'dcache' -ScriptBlock {
         }
         'dcache;rebalance;throttle' {
             [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it')
-            [CompletionResult]::new('--moves-at-once', '--moves-at-once', [CompletionResultType]::ParameterName, 'Moves that one node takes part in at once, 1 to 64; 4 without it')
+            [CompletionResult]::new('--moves-at-once', '--moves-at-once', [CompletionResultType]::ParameterName, 'Moves that one node takes part in at once, 1 to 64; 2 without it')
             [CompletionResult]::new('--guard-p99', '--guard-p99', [CompletionResultType]::ParameterName, 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Named cluster of the config file; environment: DCACHE_CONTEXT')
             [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Named cluster of the config file; environment: DCACHE_CONTEXT')
@@ -1373,7 +1373,7 @@ Register-ArgumentCompleter -Native -CommandName 'dcache' -ScriptBlock {
         }
         'dcache;op;throttle' {
             [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'Bytes a second that one node sends at most, as 40MiB/s; `unlimited`; 32MiB/s without it')
-            [CompletionResult]::new('--moves-at-once', '--moves-at-once', [CompletionResultType]::ParameterName, 'Moves that one node takes part in at once, 1 to 64; 4 without it')
+            [CompletionResult]::new('--moves-at-once', '--moves-at-once', [CompletionResultType]::ParameterName, 'Moves that one node takes part in at once, 1 to 64; 2 without it')
             [CompletionResult]::new('--guard-p99', '--guard-p99', [CompletionResultType]::ParameterName, 'Slow down when the p99 of clients rises by more than this, as 2ms; `off`; 2ms without it')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Named cluster of the config file; environment: DCACHE_CONTEXT')
             [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Named cluster of the config file; environment: DCACHE_CONTEXT')

@@ -617,7 +617,7 @@ pub struct PaceFlags {
     #[arg(long, value_name = "SIZE/s", value_parser = rate)]
     pub rate: Option<u64>,
 
-    /// Moves that one node takes part in at once, 1 to 64; 4 without it
+    /// Moves that one node takes part in at once, 1 to 64; 2 without it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub moves_at_once: Option<u16>,
 

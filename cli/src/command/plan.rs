@@ -83,7 +83,9 @@ fn copying_ms(plan: &Plan, pace: &Pace) -> Option<u64> {
     let (mut sent, mut turns): (BTreeMap<&str, u64>, BTreeMap<&str, u64>) = Default::default();
     for each in &plan.moves {
         let primary = each.from.first().map(String::as_str);
-        primary.into_iter().chain(new_holders(each)).for_each(|node| *turns.entry(node).or_default() += 1);
+        let drop = without(&each.from, &each.to);
+        let parts: BTreeSet<&str> = primary.into_iter().chain(new_holders(each)).chain(drop).collect();
+        parts.into_iter().for_each(|node| *turns.entry(node).or_default() += 1);
         if let Some(primary) = primary {
             *sent.entry(primary).or_default() += each.bytes;
         }
@@ -93,7 +95,7 @@ fn copying_ms(plan: &Plan, pace: &Pace) -> Option<u64> {
     (pace.rate_bytes > 0).then(|| (most as f64 / pace.rate_bytes as f64 * 1000.0) as u64)
 }
 
-/// `256 partitions   2.30 GiB   about 2m at 32 MiB/s (limit), 4 at a time`.
+/// `256 partitions   2.30 GiB   about 2m at 32 MiB/s (limit), 2 at a time`.
 pub fn amount(plan: &Plan, pace: &Pace) -> String {
     let at_once = pace.moves_at_once;
     let speed = match copying_ms(plan, pace) {
@@ -325,8 +327,8 @@ mod tests {
         assert_eq!(copying_ms(&plan, &Pace::default()), Some(4000));
         assert_eq!(copying_ms(&plan, &Pace { rate_bytes: 0, ..Pace::default() }), None);
         let small: Vec<(&[&str], &[&str], u64)> = vec![(&["a"], &["d"], 100); 32];
-        assert_eq!(copying_ms(&self::plan(&small), &Pace::default()), Some(2000), "32 turns of 2 MiB");
-        let expected = "3 partitions   160 MiB   about 4s at 32.0 MiB/s a node (limit), 4 at a time";
+        assert_eq!(copying_ms(&self::plan(&small), &Pace::default()), Some(4000), "32 of 4 MiB");
+        let expected = "3 partitions   160 MiB   about 4s at 32.0 MiB/s a node (limit), 2 at a time";
         assert_eq!(amount(&plan, &Pace::default()), expected);
     }
 

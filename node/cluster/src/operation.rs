@@ -26,7 +26,7 @@ use crate::failover::Configuration;
 use crate::metadata::{Command, Metadata, Step};
 use dcache_protocol::operation::{Move, MoveState, Operation, OperationId, OperationKind, OperationState};
 use dcache_protocol::{NodeId, NodeState, PartitionId, Share};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// How long a node of a move's goal may be away before the move is taken back, to be tried again when it is there.
@@ -194,7 +194,7 @@ impl Operations {
         let mut busy: BTreeMap<NodeId, usize> = BTreeMap::new();
         let mut begin = Vec::new();
         for (each, partition) in of_state(operation, metadata, MoveState::Moving) {
-            parts_of(each, partition).for_each(|node| *busy.entry(node).or_default() += 1);
+            parts_of(each, partition).into_iter().for_each(|node| *busy.entry(node).or_default() += 1);
         }
         let (mut is_any, mut held) = (!busy.is_empty(), None);
         for (each, partition) in of_state(operation, metadata, MoveState::Waiting) {
@@ -216,8 +216,8 @@ impl Operations {
             let is_full = |node: NodeId| busy.get(&node).is_some_and(|busy| *busy >= at_once);
             if !is_turn {
                 is_any = true;
-            } else if begin.len() < BEGIN_MAX && partition.moving.is_none() && !parts_of(each, partition).any(is_full) {
-                parts_of(each, partition).for_each(|node| *busy.entry(node).or_default() += 1);
+            } else if begin.len() < BEGIN_MAX && partition.moving.is_none() && !parts_of(each, partition).into_iter().any(is_full) {
+                parts_of(each, partition).into_iter().for_each(|node| *busy.entry(node).or_default() += 1);
                 begin.push((each.partition, partition.version));
                 is_any = true;
             }
@@ -262,13 +262,14 @@ fn of_state<'a>(
     moves.filter_map(|each| Some((each, metadata.table.get(each.partition.index())?)))
 }
 
-/// Nodes that have work with a move: who reads, and who gets a copy.
-fn parts_of<'a>(each: &'a Move, partition: &'a Configuration) -> impl Iterator<Item = NodeId> + 'a {
-    let before = move |node: &NodeId| match &partition.moving {
-        Some(moving) => moving.from.contains(node),
-        None => partition.copies.contains(node),
+/// Nodes that have work with a move: who reads, who gets a copy, and who drops one.
+fn parts_of(each: &Move, partition: &Configuration) -> BTreeSet<NodeId> {
+    let before = partition.moving.as_ref().map_or(&partition.copies, |moving| &moving.from);
+    let differ = |some: &[NodeId], others: &[NodeId]| -> Vec<NodeId> {
+        some.iter().filter(|node| !others.contains(node)).copied().collect()
     };
-    partition.holder().into_iter().chain(each.to.iter().copied().filter(move |node| !before(node)))
+    let changed = differ(&each.to, before).into_iter().chain(differ(before, &each.to));
+    partition.holder().into_iter().chain(changed).collect()
 }
 
 fn push_take_back(steps: &mut Vec<Next>, each: (PartitionId, u64), again: bool, reason: String) {
@@ -364,8 +365,8 @@ mod tests {
 
     #[test]
     fn moves_begin_in_turns_as_many_as_a_node_may_have_under_way() {
-        // 6 MiB are three quarters of a second.
-        let pace = Pace { rate_bytes: 8 << 20, moves_at_once: 3, guard_p99_us: 0 };
+        // Of 4 MiB each at the least: three quarters of a second.
+        let pace = Pace { rate_bytes: 16 << 20, moves_at_once: 3, guard_p99_us: 0 };
         // The newcomer has part in all of them.
         let in_turns = [(1000, 3), (1750, 3), (2500, 3)];
         assert_eq!(begun(&mut growing(pace), 1000..3000), in_turns);

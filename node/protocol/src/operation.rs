@@ -120,7 +120,7 @@ impl Pace {
 
     /// What a move counts for however little is to be copied: nodes agree four times on one, and the partition's clients wait for
     /// a round trip.
-    pub const MOVE_BYTES_LEAST: u64 = 2 << 20;
+    pub const MOVE_BYTES_LEAST: u64 = 4 << 20;
 
     /// The least time from when a node begins as many moves as it may at once to when it begins the next.
     pub fn turn(&self) -> Duration {
@@ -136,7 +136,7 @@ impl Pace {
 
 impl Default for Pace {
     fn default() -> Pace {
-        Pace { rate_bytes: 32 << 20, moves_at_once: 4, guard_p99_us: 2000 }
+        Pace { rate_bytes: 32 << 20, moves_at_once: 2, guard_p99_us: 2000 }
     }
 }
 
