@@ -1,7 +1,8 @@
 //! Partitions change nodes while clients go on, on real processes: a cluster grows and shrinks, long values and full slots move.
 //! Nothing may be lost or wrong, and no client may notice. What is lost with nodes meanwhile is in `killed.rs`.
 //!
-//! `DCACHE_MOVE_KEYS` and `DCACHE_MOVE_PARTITIONS` say how much there is, few without them. Latencies are printed, not judged.
+//! `DCACHE_MOVE_KEYS` and `DCACHE_MOVE_PARTITIONS` say how much there is, few without them, and `DCACHE_MOVE_MEMORY` what a node may
+//! take for it (2 million keys: `5GiB`). Latencies are printed, not judged.
 
 #![allow(clippy::print_stdout)]
 
@@ -46,7 +47,9 @@ fn grow_and_shrink(copies: usize) {
     let home = Home::new();
     let partitions = number("DCACHE_MOVE_PARTITIONS", 128);
     let spec = format!("copies: {copies}\npartitions: {partitions}\n{NAMESPACES}");
-    let mut nodes = formed_of(&home, started(&home, &["n1", "n2", "n3"], &[]), &spec);
+    let memory = std::env::var("DCACHE_MOVE_MEMORY").unwrap_or("256MiB".into());
+    let args = ["--memory", &memory];
+    let mut nodes = formed_of(&home, started(&home, &["n1", "n2", "n3"], &args), &spec);
     let load = Load::new(number("DCACHE_MOVE_KEYS", 1200) as usize, &nodes);
     let (history, contended) = (History::new("s:", &nodes), Contended::begin("s:contended:", &nodes));
     let mut spans = vec![];
@@ -61,7 +64,7 @@ fn grow_and_shrink(copies: usize) {
             ] {
                 if kind == OperationKind::Add {
                     for name in &names {
-                        nodes.push(joined(&home, name, &nodes, &[]));
+                        nodes.push(joined(&home, name, &nodes, &args));
                         load.use_node(nodes.last().unwrap());
                     }
                 } else {

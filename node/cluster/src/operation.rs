@@ -213,11 +213,12 @@ impl Operations {
                 held.get_or_insert(format!("p99 of clients rose by {rise:.1} ms, {allowed:.1} ms are allowed"));
                 continue;
             }
-            let is_full = |node: NodeId| busy.get(&node).is_some_and(|busy| *busy >= at_once);
+            let parts = parts_of(each, partition);
+            let is_full = |node: &NodeId| busy.get(node).is_some_and(|busy| *busy >= at_once);
             if !is_turn {
                 is_any = true;
-            } else if begin.len() < BEGIN_MAX && partition.moving.is_none() && !parts_of(each, partition).into_iter().any(is_full) {
-                parts_of(each, partition).into_iter().for_each(|node| *busy.entry(node).or_default() += 1);
+            } else if begin.len() < BEGIN_MAX && partition.moving.is_none() && !parts.iter().any(is_full) {
+                parts.into_iter().for_each(|node| *busy.entry(node).or_default() += 1);
                 begin.push((each.partition, partition.version));
                 is_any = true;
             }
