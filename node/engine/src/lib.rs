@@ -26,7 +26,7 @@
 //! ```text
 //!   lib      slots ─► stripes                       │ pages    memory from the system, counted by the page
 //!   guard    a command's lock on one stripe         │ item     how an entry lies in a segment
-//!   staged   a value that comes in pieces           │
+//!   staged   a value that comes in pieces           │ value    collections, packed and large
 //!   stripe   segments of entries, one lock each     │ table    per slot: hash ─► where the entry lies
 //!   budget   limit, bounds, who gives               │ policy   who goes
 //!   journal  who decides about a slot, who is told  │
@@ -59,13 +59,13 @@ mod stripe;
 mod table;
 mod value;
 
-pub use guard::{EntryRef, Guard};
+pub use guard::{EntryRef, Guard, Unedited};
 pub use journal::{Cause, Change, Journal, SlotRole};
 pub use policy::{Choice, Policy, UnknownPolicy};
-pub use scan::Visit;
-pub use staged::Staged;
+pub use scan::{Part, Visit};
+pub use staged::{Staged, StagedCollection};
 pub use stats::NamespaceFigures;
-pub use value::{Kind, Value, ValueRef};
+pub use value::{Edit, HashRef, Kind, Large, ListRef, Met, Op, SetRef, SortedSetRef, Value, ValueRef, ops_in};
 
 use budget::Budget;
 use foldhash::SharedSeed;
@@ -106,7 +106,7 @@ pub fn charge(key_bytes: usize, value_bytes: u64) -> u64 {
 }
 
 /// Hashes keys, seeded per engine: clients choose the keys.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Hasher(SeedableRandomState);
 
 impl Hasher {
@@ -302,6 +302,16 @@ impl Engine {
     pub fn choice(&self, namespace: NamespaceId) -> Option<Choice> {
         let is_auto = self.is_auto[namespace.index()].load(Relaxed);
         is_auto.then(|| self.shared[namespace.index()].choice())
+    }
+
+    pub(crate) fn hasher(&self) -> &Hasher {
+        &self.hasher
+    }
+
+    /// Frees some of what a stripe's deleted collections left; true when nothing is left.
+    pub fn free_step(&self, stripe: usize) -> bool {
+        const STEPS: usize = 4;
+        self.stripes.get(stripe).is_none_or(|stripe| stripe.lock().free_steps(STEPS))
     }
 
     /// The hash of a key, as tables know it. To be computed once a command: see [`Guard::knows`].
