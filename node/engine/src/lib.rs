@@ -65,6 +65,7 @@ pub use policy::{Choice, Policy, UnknownPolicy};
 pub use scan::{Part, Visit};
 pub use staged::{Staged, StagedCollection};
 pub use stats::NamespaceFigures;
+pub use value::packed::is_block;
 pub use value::{Edit, HashRef, Kind, Large, ListRef, Met, Op, SetRef, SortedSetRef, Value, ValueRef, ops_in};
 
 use budget::Budget;
@@ -306,6 +307,19 @@ impl Engine {
 
     pub(crate) fn hasher(&self) -> &Hasher {
         &self.hasher
+    }
+
+    /// A collection that is nobody's yet; none if it is left empty.
+    pub fn build(&self, kind: Kind, now_ms: u64, change: impl FnOnce(&mut Edit)) -> Option<Value> {
+        let mut edit = Edit::new(value::Body::empty(kind), &self.hasher, now_ms, false);
+        change(&mut edit);
+        if edit.is_empty() {
+            return None;
+        }
+        Some(match edit.into_body() {
+            value::Body::Packed(block) => Value::Packed(block.into()),
+            value::Body::Large(large) => Value::Large(large),
+        })
     }
 
     /// Frees some of what a stripe's deleted collections left; true when nothing is left.

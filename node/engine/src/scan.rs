@@ -260,6 +260,9 @@ impl Engine {
                             continue;
                         }
                         let length = seen.value.bytes() as usize;
+                        // A block is a few KiB at most, and always one part.
+                        let is_block = matches!(seen.value, ValueRef::Packed(_));
+                        let part_bytes = if is_block { length.max(1) } else { part_bytes };
                         let parts = length.div_ceil(part_bytes).max(1);
                         parts_max = parts_max.max(parts);
                         if part < parts {

@@ -7,15 +7,29 @@
 
 mod cluster;
 mod connection;
+mod hashes;
 mod keys;
+mod lists;
 mod row;
 mod server;
+mod sets;
+mod sorted_sets;
 mod strings;
 
 use super::Command;
 
 /// Rows by subject, in the order of their files' names here.
-const GROUPS: &[&[Command]] = &[connection::ROWS, cluster::ROWS, server::ROWS, keys::ROWS, strings::ROWS];
+const GROUPS: &[&[Command]] = &[
+    connection::ROWS,
+    cluster::ROWS,
+    server::ROWS,
+    keys::ROWS,
+    strings::ROWS,
+    hashes::ROWS,
+    lists::ROWS,
+    sets::ROWS,
+    sorted_sets::ROWS,
+];
 
 /// All commands, each with its own position as its id.
 pub static COMMANDS: [Command; count()] = numbered();

@@ -477,6 +477,49 @@ impl Edit {
         }
     }
 
+    /// Takes out the items at these indexes, which ascend.
+    pub fn remove_each(&mut self, indexes: &[usize]) {
+        let [first, .., last] = *indexes else {
+            return indexes.iter().for_each(|index| self.remove_items(*index..*index + 1, |_| {}));
+        };
+        if let Body::Packed(_) = &self.body {
+            // From the last one on, so that the others' indexes stay.
+            return indexes.iter().rev().for_each(|index| self.remove_items(*index..*index + 1, |_| {}));
+        }
+        self.is_changed = true;
+        let notes = self.notes;
+        let mut undo = Vec::new();
+        let Shape::List(window) = &mut self.grow().0 else { return };
+        let first_number = window.first;
+        // The items before the last one that goes have other numbers afterwards, or those behind the first one.
+        let goes_left = last < window.items.len() - first;
+        for index in indexes.iter().rev() {
+            window.items.remove(*index..*index + 1, &mut |item| {
+                if notes {
+                    undo.push(Undo::Insert(*index, item.to_vec()));
+                }
+            });
+        }
+        if goes_left {
+            window.first += indexes.len() as i64;
+        }
+        if notes {
+            let mut ops = std::mem::take(&mut self.ops);
+            let Shape::List(window) = &self.grow().0 else { return };
+            if goes_left {
+                tell(window, 0..last + 1 - indexes.len(), true, &mut ops);
+                Op::From { number: window.first }.encode(&mut ops);
+            } else {
+                let count = window.items.len();
+                tell(window, first..count, false, &mut ops);
+                Op::Until { number: window.first + count as i64 }.encode(&mut ops);
+            }
+            self.ops = ops;
+            self.undo.push(Undo::First(first_number));
+            self.undo.extend(undo);
+        }
+    }
+
     /// Takes out the items of a range, showing each.
     pub fn remove_items(&mut self, range: Range<usize>, mut removed: impl FnMut(&[u8])) {
         if range.is_empty() {

@@ -204,6 +204,42 @@ pub fn elements(block: &[u8]) -> impl Iterator<Item = Range<usize>> + Clone + '_
     })
 }
 
+/// Whether bytes from elsewhere are a block, whole and in its order.
+pub fn is_block(bytes: &[u8]) -> bool {
+    checked(bytes).is_some()
+}
+
+fn checked(bytes: &[u8]) -> Option<()> {
+    if *bytes.first()? == INTEGERS {
+        let width = usize::from(*bytes.get(1)?);
+        let is_whole = matches!(width, 2 | 4 | 8) && (bytes.len() - 2).is_multiple_of(width);
+        let numbers = || (0..integer_count(bytes)).map(|index| integer_at(bytes, index));
+        return (is_whole && numbers().zip(numbers().skip(1)).all(|(one, next)| one < next)).then_some(());
+    }
+    let mut rest = bytes.get(HEAD..)?;
+    for _ in 0..count(bytes) {
+        match bytes[0] {
+            HASH => _ = (take_item(&mut rest)?, take_item(&mut rest)?),
+            HASH_WITH_EXPIRIES => {
+                let _ = (take_item(&mut rest)?, take_item(&mut rest)?);
+                rest = rest.get(8..)?;
+            }
+            LIST | SET => _ = take_item(&mut rest)?,
+            SORTED_SET => {
+                let width = if matches!(rest.first()?, 1 | 2 | 4 | 8) { score_bytes(rest, 0) } else { return None };
+                let score = rest.get(..width)?;
+                if score_at(score, 0).0.is_nan() {
+                    return None;
+                }
+                rest = &rest[width..];
+                take_item(&mut rest)?;
+            }
+            _ => return None,
+        }
+    }
+    rest.is_empty().then_some(())
+}
+
 /// Numbers in a block of them.
 pub fn integer_count(block: &[u8]) -> usize {
     (block.len() - 2) / usize::from(block[1])

@@ -240,6 +240,11 @@ proptest! {
                     model.insert(place, item.clone());
                     pair.step(back, |edit| edit.insert(place, &item));
                 }
+                11 if length > 60 && model.len() > 3 => {
+                    let indexes: Vec<usize> = (0..model.len()).filter(|index| (index + place) % (length % 7 + 2) == 0).collect();
+                    indexes.iter().rev().for_each(|index| _ = model.remove(*index));
+                    pair.step(back, |edit| edit.remove_each(&indexes));
+                }
                 8 if place < model.len() => {
                     model[place] = item.clone();
                     pair.step(back, |edit| edit.set_item(place, &item));
