@@ -43,11 +43,30 @@ pub(super) fn room<'a>(elements: impl Iterator<Item = &'a [u8]>) -> usize {
     elements.map(|element| element.len() + ELEMENT_ROOM).sum()
 }
 
-/// As Redis reads a score or a bound: infinities, no NaN, and nothing behind it.
+/// As Redis reads a score: infinities that are said, no NaN, and nothing before or behind it.
 pub(super) fn parse_double(text: &[u8]) -> Option<f64> {
     if text.is_empty() || text.len() >= TEXT_BYTES_MAX || text[0].is_ascii_whitespace() {
         return None;
     }
+    let value = number_of(text)?;
+    let is_too_large = value.is_infinite() && text.iter().any(u8::is_ascii_digit);
+    let is_too_small = value == 0.0 && {
+        let mantissa = text.iter().take_while(|byte| !byte.eq_ignore_ascii_case(&b'e'));
+        mantissa.clone().any(|byte| matches!(byte, b'1'..=b'9'))
+    };
+    (!is_too_large && !is_too_small).then_some(value)
+}
+
+/// As Redis reads the bound of a range: what C's `strtod` makes of it.
+pub(super) fn parse_bound(text: &[u8]) -> Option<f64> {
+    let text = text.trim_ascii_start();
+    if text.len() >= TEXT_BYTES_MAX {
+        return None;
+    }
+    if text.is_empty() { Some(0.0) } else { number_of(text) }
+}
+
+fn number_of(text: &[u8]) -> Option<f64> {
     let text = std::str::from_utf8(text).ok()?;
     let unsigned = text.trim_start_matches(['+', '-']);
     if text.len() - unsigned.len() > 1 {
@@ -197,9 +216,14 @@ pub(super) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    pub fn parse(args: Args<'a>, may_omit_values: bool) -> Result<Walk<'a>, WireError> {
+    /// The cursor alone; nobody looks at the rest where there is no collection.
+    pub fn from(args: Args<'a>) -> Result<Walk<'a>, WireError> {
         let cursor = super::key::parse_cursor(args.get(2).unwrap_or_default()).ok_or(WireError::InvalidCursor)?;
-        let mut walk = Walk { cursor, count: 10, pattern: None, has_no_values: false };
+        Ok(Walk { cursor, count: 10, pattern: None, has_no_values: false })
+    }
+
+    pub fn with_options(mut self, args: Args<'a>, may_omit_values: bool) -> Result<Walk<'a>, WireError> {
+        let walk = &mut self;
         let mut words = args.iter().skip(3);
         while let Some(word) = words.next() {
             if is(word, "novalues") && may_omit_values {
@@ -217,7 +241,7 @@ impl<'a> Walk<'a> {
                 return Err(WireError::Syntax);
             }
         }
-        Ok(walk)
+        Ok(self)
     }
 
     /// Answers the next cursor and what was met.
@@ -253,9 +277,12 @@ impl<'a> Walk<'a> {
 }
 
 /// How many elements a drawing command is asked for: so many different ones, or, below 0, so many with repetition.
-pub(super) fn parse_draws(text: &[u8]) -> Result<i64, WireError> {
+pub(super) fn parse_draws(text: &[u8], are_pairs: bool) -> Result<i64, WireError> {
     let count = parse_integer(text).ok_or(WireError::NotInteger)?;
-    if !(-(i64::MAX / 2)..=i64::MAX / 2).contains(&count) {
+    if count == i64::MIN {
+        return Err(error(format!("value is out of range, value must between {} and {}", -i64::MAX, i64::MAX)));
+    }
+    if are_pairs && !(-(i64::MAX / 2)..=i64::MAX / 2).contains(&count) {
         return Err(error("value is out of range"));
     }
     Ok(count.max(-DRAWN_MAX))

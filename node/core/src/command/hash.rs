@@ -188,10 +188,11 @@ pub fn hincrbyfloat(context: &mut Context<'_>) -> Result<(), WireError> {
 }
 
 pub fn hscan(context: &mut Context<'_>) -> Result<(), WireError> {
-    let walk = Walk::parse(context.args, true)?;
+    let walk = Walk::from(context.args)?;
     let key = context.arg(1);
     let mut guard = context.lock(key);
     let hash = context.hash(&mut guard, key)?;
+    let walk = if hash.is_some() { walk.with_options(context.args, true)? } else { walk };
     walk.answer(&mut context.reply, |walk, visit| hash.map_or(0, |hash| hash.walk(walk.cursor, walk.count, visit)));
     Ok(())
 }
@@ -204,7 +205,7 @@ pub fn hrandfield(context: &mut Context<'_>) -> Result<(), WireError> {
         4 if is(context.arg(3), "withvalues") => true,
         _ => return Err(WireError::Syntax),
     };
-    let count = if has_count { parse_draws(context.arg(2))? } else { 1 };
+    let count = if has_count { parse_draws(context.arg(2), has_values)? } else { 1 };
     let mut dice = context.dice();
     let mut guard = context.lock(key);
     let Some(hash) = context.hash(&mut guard, key)? else {

@@ -4,15 +4,20 @@
 //! its rows. The functions are in one file per group and named after the command (`string::get`), subcommands
 //! `container_subcommand` (`key::object_encoding`). Where a request may run is decided before, in `route`.
 
+pub mod bitmap;
 pub mod cluster;
 pub mod collection;
 pub mod connection;
 pub mod docs;
+pub mod geo;
 pub mod hash;
+pub mod hyperloglog;
 pub mod key;
+pub mod lcs;
 pub mod list;
 pub mod server;
 pub mod set;
+pub mod sort;
 pub mod sorted_set;
 pub mod string;
 pub mod table;

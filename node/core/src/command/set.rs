@@ -68,10 +68,11 @@ pub fn smembers(context: &mut Context<'_>) -> Result<(), WireError> {
 }
 
 pub fn sscan(context: &mut Context<'_>) -> Result<(), WireError> {
-    let walk = Walk::parse(context.args, false)?;
+    let walk = Walk::from(context.args)?;
     let key = context.arg(1);
     let mut guard = context.lock(key);
     let set = context.set(&mut guard, key)?;
+    let walk = if set.is_some() { walk.with_options(context.args, false)? } else { walk };
     walk.answer(&mut context.reply, |walk, visit| set.map_or(0, |set| set.walk(walk.cursor, walk.count, visit)));
     Ok(())
 }
@@ -88,7 +89,7 @@ pub fn srandmember(context: &mut Context<'_>) -> Result<(), WireError> {
         return Err(WireError::Syntax);
     }
     let has_count = context.args.len() == 3;
-    let count = if has_count { super::collection::parse_draws(context.arg(2))? } else { 1 };
+    let count = if has_count { super::collection::parse_draws(context.arg(2), false)? } else { 1 };
     let mut dice = context.dice();
     let mut guard = context.lock(key);
     let set = context.set(&mut guard, key)?;

@@ -3,7 +3,7 @@
 //!
 //! Left out: the blocking ones, and geo (`geo.rs`), whose sets are these.
 
-use super::collection::{Kept, Walk, distinct, error, is, parse_double, parse_draws, room};
+use super::collection::{Kept, Walk, distinct, error, is, parse_bound, parse_double, parse_draws, room};
 use super::{Context, wrong_arity};
 use crate::number::parse_integer;
 use dcache_engine::{Edit, Kind, SortedSetRef, ValueRef};
@@ -265,8 +265,8 @@ impl<'a> Span<'a> {
 
     pub fn of_scores(least: &[u8], most: &[u8]) -> Result<Span<'a>, WireError> {
         let bound = |text: &[u8]| match text {
-            [b'(', score @ ..] => parse_double(score).map(Bound::Excluding),
-            score => parse_double(score).map(Bound::Including),
+            [b'(', score @ ..] => parse_bound(score).map(Bound::Excluding),
+            score => parse_bound(score).map(Bound::Including),
         };
         bound(least)
             .zip(bound(most))
@@ -818,7 +818,7 @@ pub fn zrandmember(context: &mut Context<'_>) -> Result<(), WireError> {
         4 if is(context.arg(3), "withscores") => true,
         _ => return Err(WireError::Syntax),
     };
-    let count = if has_count { parse_draws(context.arg(2))? } else { 1 };
+    let count = if has_count { parse_draws(context.arg(2), has_scores)? } else { 1 };
     let mut dice = context.dice();
     let mut guard = context.lock(key);
     let Some(set) = context.sorted_set(&mut guard, key)? else {
@@ -847,10 +847,11 @@ pub fn zrandmember(context: &mut Context<'_>) -> Result<(), WireError> {
 }
 
 pub fn zscan(context: &mut Context<'_>) -> Result<(), WireError> {
-    let walk = Walk::parse(context.args, false)?;
+    let walk = Walk::from(context.args)?;
     let key = context.arg(1);
     let mut guard = context.lock(key);
     let set = context.sorted_set(&mut guard, key)?;
+    let walk = if set.is_some() { walk.with_options(context.args, false)? } else { walk };
     walk.answer(&mut context.reply, |walk, visit| set.map_or(0, |set| set.walk(walk.cursor, walk.count, visit)));
     Ok(())
 }

@@ -5,11 +5,14 @@
 //! and MIGRATE only name the operator's verb.
 //! Names are found through a table made at compile time, the usual ones by one comparison of eight bytes.
 
+mod bitmaps;
 mod cluster;
 mod connection;
+mod geo;
 mod hashes;
 mod keys;
 mod lists;
+mod others;
 mod row;
 mod server;
 mod sets;
@@ -29,6 +32,9 @@ const GROUPS: &[&[Command]] = &[
     lists::ROWS,
     sets::ROWS,
     sorted_sets::ROWS,
+    bitmaps::ROWS,
+    geo::ROWS,
+    others::ROWS,
 ];
 
 /// All commands, each with its own position as its id.
