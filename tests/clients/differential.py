@@ -262,7 +262,7 @@ class Writer:
 
     def geo(self):
         key = f"{{t}}geo{self.dice.randrange(2)}"
-        place = lambda: [str(self.dice.randint(-180, 180) / 1.0), str(self.dice.randint(-85, 85) / 1.0)]
+        place = lambda: [str(self.dice.randint(-179, 179) / 1.0), str(self.dice.randint(-85, 85) / 1.0)]
         name = lambda: f"p{self.dice.randrange(30)}"
         center = lambda: self.pick(["frommember", name()], ["fromlonlat"] + place())
         shape = lambda: self.pick(["byradius", str(self.dice.randrange(1, 5000)), self.pick("km", "m", "mi", "ft", "x")], ["bybox", str(self.dice.randrange(1, 9000)), str(self.dice.randrange(1, 9000)), "km"])
@@ -301,6 +301,16 @@ def unordered(tree, pairs):
     return (kind, sorted(items, key=repr))
 
 
+def newer_than_the_server(name, command, one, other):
+    """Where Redis 7.2 answers otherwise than 7.0, and dcache as 7.2."""
+    if name == "lpos" and "-9223372036854775808" in command:
+        return True
+    if name in ("zrank", "zrevrank") and len(command) == 4:
+        return True
+    # Arguments are read before it is looked whether there is a key.
+    return name in ("bitcount", "bitpos") and other[0] == b"-" and one in ((b":", b"0"), (b":", b"-1"))
+
+
 def alike(command, one, other):
     """Whether both say the same, as far as Redis says it in an order of its own."""
     if one == other:
@@ -308,6 +318,11 @@ def alike(command, one, other):
     name = command[0].lower()
     if name in UNORDERED:
         return unordered(one, name == "hgetall") == unordered(other, name == "hgetall")
+    if isinstance(one[1], bytes) and isinstance(other[1], bytes) and one[1][:4] == b"HYLL":
+        # Redis keeps the count that it told last.
+        return one[1][:8] + one[1][16:] == other[1][:8] + other[1][16:]
+    if newer_than_the_server(name, command, one, other):
+        return True
     if name in SCANS and isinstance(one[1], list) and isinstance(other[1], list):
         # With all of them at once, or cursors that lead to the rest.
         return True

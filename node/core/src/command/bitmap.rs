@@ -18,7 +18,7 @@ fn bit_offset(text: &[u8], width: Option<u64>) -> Result<u64, WireError> {
         _ => (text, 1),
     };
     let offset = parse_integer(text).and_then(|number| u64::try_from(number).ok()).ok_or_else(invalid)?;
-    offset.checked_mul(factor).filter(|offset| offset + width.unwrap_or(1) <= BITS_MAX).ok_or_else(invalid)
+    offset.checked_mul(factor).filter(|offset| *offset < BITS_MAX).ok_or_else(invalid)
 }
 
 fn bit_at(bytes: &[u8], offset: u64) -> bool {
@@ -85,11 +85,18 @@ struct Range {
 }
 
 impl Range {
-    fn parse(args: Args<'_>) -> Result<Range, WireError> {
+    /// `unit_first`: it is looked at before the end is.
+    fn parse(args: Args<'_>, unit_first: bool) -> Result<Range, WireError> {
+        if args.len() > 3 {
+            return Err(WireError::Syntax);
+        }
         let number = |at: usize| parse_integer(&args[at]).ok_or(WireError::NotInteger);
         let mut range = Range { first: 0, last: -1, has_last: args.len() > 1, is_in_bits: false };
         if args.len() > 0 {
             range.first = number(0)?;
+        }
+        if !unit_first && args.len() > 1 {
+            range.last = number(1)?;
         }
         if let Some(unit) = args.get(2) {
             range.is_in_bits = match unit {
@@ -101,18 +108,12 @@ impl Range {
         if args.len() > 1 {
             range.last = number(1)?;
         }
-        if args.len() > 3 {
-            return Err(WireError::Syntax);
-        }
         Ok(range)
     }
 
     /// The bits it names of a string of so many bytes.
     fn bits(&self, bytes: usize) -> std::ops::Range<u64> {
         let total = bytes as i64 * if self.is_in_bits { 8 } else { 1 };
-        if self.first < 0 && self.last < 0 && self.first > self.last {
-            return 0..0;
-        }
         let from_end = |index: i64| if index < 0 { index.saturating_add(total).max(0) } else { index };
         let (first, last) = (from_end(self.first), from_end(self.last).min(total - 1));
         if first > last {
@@ -128,13 +129,15 @@ pub fn bitcount(context: &mut Context<'_>) -> Result<(), WireError> {
     if context.args.len() == 3 {
         return Err(WireError::Syntax);
     }
-    let range = Range::parse(context.args.from(2))?;
+    let range = Range::parse(context.args.from(2), false)?;
+    // Only here is that nothing; BITPOS looks at the first byte then.
+    let is_nothing = range.first < 0 && range.last < 0 && range.first > range.last;
     let mut guard = context.lock(key);
     let bytes = match context.value(&mut guard, key) {
         Some(value) => string_of(value)?,
         None => b"",
     };
-    let bits = range.bits(bytes.len());
+    let bits = if is_nothing { 0..0 } else { range.bits(bytes.len()) };
     let (first, end) = ((bits.start / 8) as usize, (bits.end.div_ceil(8)) as usize);
     let mut count: u64 = bytes[first..end.max(first)].iter().map(|byte| u64::from(byte.count_ones())).sum();
     // Those of the outermost bytes that are outside.
@@ -151,7 +154,7 @@ pub fn bitpos(context: &mut Context<'_>) -> Result<(), WireError> {
         1 => true,
         _ => return Err(error("The bit argument must be 1 or 0.")),
     };
-    let range = Range::parse(context.args.from(3))?;
+    let range = Range::parse(context.args.from(3), true)?;
     let mut guard = context.lock(key);
     let Some(value) = context.value(&mut guard, key) else {
         context.reply.integer(if wanted { -1 } else { 0 });
@@ -346,6 +349,9 @@ fn act_on_fields(context: &mut Context<'_>, only_gets: bool) -> Result<(), WireE
     }
     let key = context.arg(1);
     let writes = acts.iter().filter(|act| !matches!(act.1, Act::Get)).map(|act| act.0.bytes()).max();
+    if writes.is_some_and(|bytes| bytes > STRING_BYTES_MAX) {
+        return Err(error("bit offset is not an integer or out of range"));
+    }
     let answers: Vec<Option<i128>> = match writes {
         None => {
             let mut guard = context.lock(key);

@@ -273,7 +273,12 @@ impl Shape {
         let at = |latitude: f64| (width / EARTH_RADIUS_M / latitude.to_radians().cos()).to_degrees();
         let (top, bottom) = (at(center.latitude + latitude), at(center.latitude - latitude));
         // The side that is nearer to a pole is wider in degrees.
-        let longitude = if center.latitude < 0.0 { bottom } else { top };
+        let has_pole = center.latitude.abs() + latitude >= 90.0;
+        let longitude = match center.latitude < 0.0 {
+            _ if has_pole => 180.0,
+            true => bottom,
+            false => top,
+        };
         let corner = |sign: f64| Place {
             longitude: center.longitude + sign * longitude,
             latitude: center.latitude + sign * latitude,
@@ -286,20 +291,21 @@ impl Shape {
         let (least, most) = self.bounds(center);
         let mut steps = steps_for(self.radius(), center.latitude);
         let mut cell = encode(center, steps);
-        let far = |cell: Cell, x: i64, y: i64| {
-            let (low, high) = cell.moved(x, y).area();
-            let edge = Place {
-                longitude: if x > 0 { high.longitude } else { low.longitude },
-                latitude: if y > 0 { high.latitude } else { low.latitude },
-            };
-            match (x, y) {
-                (0, 1) => distance(center, Place { latitude: edge.latitude, ..center }),
-                (0, _) => distance(center, Place { latitude: edge.latitude, ..center }),
-                _ => distance(center, Place { longitude: edge.longitude, ..center }),
-            }
+        let covers = |cell: Cell| {
+            let (low, high) = (cell.moved(-1, -1).area().0, cell.moved(1, 1).area().1);
+            // Beside the edges of the map are cells of its other side.
+            let wraps = |low: f64, high: f64, least: f64, most: f64| low > high || (low <= least && high >= most);
+            let (center_low, center_high) = cell.area();
+            let reaches_down = low.latitude <= least.latitude || low.latitude > center_low.latitude;
+            let reaches_up = high.latitude >= most.latitude || high.latitude < center_high.latitude;
+            let width = 3.0 * (center_high.longitude - center_low.longitude);
+            let is_wide = width >= 360.0 || most.longitude - least.longitude <= width * 2.0 / 3.0;
+            reaches_down
+                && reaches_up
+                && is_wide
+                && (wraps(low.longitude, high.longitude, least.longitude, most.longitude) || width >= 360.0)
         };
-        let radius = self.radius();
-        if steps > 1 && [(0, 1), (0, -1), (1, 0), (-1, 0)].into_iter().any(|(x, y)| far(cell, x, y) < radius) {
+        while steps > 1 && !covers(cell) {
             steps -= 1;
             cell = encode(center, steps);
         }
@@ -406,7 +412,13 @@ impl<'a> Search<'a> {
     }
 
     /// Options from a place on. `is_search`: of GEOSEARCH, else of GEORADIUS.
-    fn options(&mut self, args: Args<'a>, is_search: bool, may_store: bool) -> Result<(), WireError> {
+    fn options(
+        &mut self,
+        args: Args<'a>,
+        is_search: bool,
+        may_store: bool,
+        place_of_member: &dyn Fn(&[u8]) -> Result<Option<Place>, WireError>,
+    ) -> Result<(), WireError> {
         let mut at = 0;
         let stored_by_name = self.target.is_some();
         while let Some(word) = args.get(at) {
@@ -434,6 +446,7 @@ impl<'a> Search<'a> {
                 }
                 _ if is_search && left >= 1 && is(word, "frommember") && self.is_uncentered() => {
                     self.member = Some(arg(1));
+                    self.center = place_of_member(arg(1))?;
                     at += 1;
                 }
                 _ if is_search && left >= 2 && is(word, "fromlonlat") && self.is_uncentered() => {
@@ -510,14 +523,8 @@ impl<'a> Search<'a> {
             match context.sorted_set(&mut guard, key)? {
                 None => Vec::new(),
                 Some(set) => {
-                    let center = match (self.center, self.member) {
-                        (Some(center), _) => center,
-                        (None, member) => {
-                            let score = member.and_then(|member| set.score(member));
-                            place_of(score.ok_or_else(|| error("could not decode requested zset member"))?)
-                        }
-                    };
-                    self.shape.map(|shape| self.run(set, center, shape)).unwrap_or_default()
+                    let inside = self.center.zip(self.shape).map(|(center, shape)| self.run(set, center, shape));
+                    inside.unwrap_or_default()
                 }
             }
         };
@@ -551,17 +558,32 @@ impl<'a> Search<'a> {
     }
 }
 
+/// Where a member is; none where there is no set at all.
+fn place_in(context: &Context<'_>, key: &[u8], member: &[u8]) -> Result<Option<Place>, WireError> {
+    let mut guard = context.lock(key);
+    let Some(set) = context.sorted_set(&mut guard, key)? else { return Ok(None) };
+    let score = set.score(member).ok_or_else(|| error("could not decode requested zset member"))?;
+    Ok(Some(place_of(score)))
+}
+
+/// Whether there is a set; what is of another type is refused before anything else.
+fn is_there(context: &Context<'_>, key: &[u8]) -> Result<bool, WireError> {
+    Ok(context.sorted_set(&mut context.lock(key), key)?.is_some())
+}
+
 fn search(context: &mut Context<'_>, key_at: usize, target: Option<usize>) -> Result<(), WireError> {
     let name = super::find(context.args).map_or("", |command| command.name);
+    let key = context.arg(key_at);
+    is_there(context, key)?;
     let mut search = Search { target: target.map(|at| context.arg(at)), ..Search::new() };
-    search.options(context.args.from(key_at + 1), true, false)?;
+    search.options(context.args.from(key_at + 1), true, false, &|member| place_in(context, key, member))?;
     if search.is_uncentered() {
         return Err(error(format!("exactly one of FROMMEMBER or FROMLONLAT can be specified for {name}")));
     }
     if search.shape.is_none() {
         return Err(error(format!("exactly one of BYRADIUS and BYBOX can be specified for {name}")));
     }
-    search.answer(context, context.arg(key_at))
+    search.answer(context, key)
 }
 
 pub fn geosearch(context: &mut Context<'_>) -> Result<(), WireError> {
@@ -573,17 +595,22 @@ pub fn geosearchstore(context: &mut Context<'_>) -> Result<(), WireError> {
 }
 
 fn around_place(context: &mut Context<'_>, may_store: bool) -> Result<(), WireError> {
+    let key = context.arg(1);
+    is_there(context, key)?;
     let mut search = Search { center: Some(parse_place(context.arg(2), context.arg(3))?), ..Search::new() };
     search.radius(context.arg(4), context.arg(5))?;
-    search.options(context.args.from(6), false, may_store)?;
-    search.answer(context, context.arg(1))
+    search.options(context.args.from(6), false, may_store, &|_| Ok(None))?;
+    search.answer(context, key)
 }
 
 fn around_member(context: &mut Context<'_>, may_store: bool) -> Result<(), WireError> {
-    let mut search = Search { member: Some(context.arg(2)), ..Search::new() };
-    search.radius(context.arg(3), context.arg(4))?;
-    search.options(context.args.from(5), false, may_store)?;
-    search.answer(context, context.arg(1))
+    let (key, member) = (context.arg(1), context.arg(2));
+    let mut search = Search { member: Some(member), center: place_in(context, key, member)?, ..Search::new() };
+    if search.center.is_some() {
+        search.radius(context.arg(3), context.arg(4))?;
+    }
+    search.options(context.args.from(5), false, may_store, &|_| Ok(None))?;
+    search.answer(context, key)
 }
 
 pub fn georadius(context: &mut Context<'_>) -> Result<(), WireError> {

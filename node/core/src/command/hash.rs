@@ -200,12 +200,11 @@ pub fn hscan(context: &mut Context<'_>) -> Result<(), WireError> {
 pub fn hrandfield(context: &mut Context<'_>) -> Result<(), WireError> {
     let key = context.arg(1);
     let has_count = context.args.len() > 2;
-    let has_values = match context.args.len() {
-        2 | 3 => false,
-        4 if is(context.arg(3), "withvalues") => true,
-        _ => return Err(WireError::Syntax),
-    };
+    let has_values = context.args.len() == 4 && is(context.arg(3), "withvalues");
     let count = if has_count { parse_draws(context.arg(2), has_values)? } else { 1 };
+    if context.args.len() > 4 || (context.args.len() == 4 && !has_values) {
+        return Err(WireError::Syntax);
+    }
     let mut dice = context.dice();
     let mut guard = context.lock(key);
     let Some(hash) = context.hash(&mut guard, key)? else {

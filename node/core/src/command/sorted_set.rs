@@ -588,14 +588,11 @@ pub(super) fn counted_keys<'a>(args: Args<'a>, at: usize) -> Result<(Vec<&'a [u8
 
 /// `COUNT n` behind the end that is popped, if anything is there.
 pub(super) fn pop_count(rest: Args<'_>) -> Result<usize, WireError> {
-    match (rest.get(0), rest.get(1), rest.len()) {
-        (None, ..) => Ok(1),
-        (Some(word), Some(count), 2) if is(word, "count") => {
-            let count = parse_integer(count).filter(|count| *count > 0);
-            count.map(|count| count as usize).ok_or_else(|| error("count should be greater than 0"))
-        }
-        _ => Err(WireError::Syntax),
-    }
+    let Some(word) = rest.get(0) else { return Ok(1) };
+    let count = rest.get(1).filter(|_| is(word, "count")).ok_or(WireError::Syntax)?;
+    let count = parse_integer(count).filter(|count| *count > 0);
+    let count = count.ok_or_else(|| error("count should be greater than 0"))?;
+    if rest.len() > 2 { Err(WireError::Syntax) } else { Ok(count as usize) }
 }
 
 pub fn zmpop(context: &mut Context<'_>) -> Result<(), WireError> {
@@ -744,7 +741,9 @@ impl<'a> Joining<'a> {
             }
         }
         let mut elements: Vec<(f64, Vec<u8>)> = joined.into_iter().map(|(member, score)| (score, member)).collect();
-        elements.sort_by(|one, other| one.0.total_cmp(&other.0).then_with(|| one.1.cmp(&other.1)));
+        elements.sort_by(|one, other| {
+            one.0.partial_cmp(&other.0).unwrap_or(std::cmp::Ordering::Equal).then_with(|| one.1.cmp(&other.1))
+        });
         Ok(elements)
     }
 }
@@ -813,12 +812,11 @@ pub fn zintercard(context: &mut Context<'_>) -> Result<(), WireError> {
 pub fn zrandmember(context: &mut Context<'_>) -> Result<(), WireError> {
     let key = context.arg(1);
     let has_count = context.args.len() > 2;
-    let has_scores = match context.args.len() {
-        2 | 3 => false,
-        4 if is(context.arg(3), "withscores") => true,
-        _ => return Err(WireError::Syntax),
-    };
+    let has_scores = context.args.len() == 4 && is(context.arg(3), "withscores");
     let count = if has_count { parse_draws(context.arg(2), has_scores)? } else { 1 };
+    if context.args.len() > 4 || (context.args.len() == 4 && !has_scores) {
+        return Err(WireError::Syntax);
+    }
     let mut dice = context.dice();
     let mut guard = context.lock(key);
     let Some(set) = context.sorted_set(&mut guard, key)? else {

@@ -345,7 +345,7 @@ impl Edit {
             if !is_too_large {
                 let is_new = found.is_none();
                 if let Some(place) = found {
-                    if score_at(block, place.start).0.to_bits() == score.to_bits() {
+                    if score_at(block, place.start).0 == score {
                         return false;
                     }
                     splice(block, place, &[]);
@@ -362,7 +362,7 @@ impl Edit {
             self.grow();
         }
         let old = self.value().as_sorted_set().and_then(|set| set.score(member));
-        if old.is_some_and(|old| old.to_bits() == score.to_bits()) {
+        if old == Some(score) {
             return false;
         }
         self.is_changed = true;

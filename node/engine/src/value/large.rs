@@ -110,7 +110,7 @@ impl Scored {
     pub fn put(&mut self, member: &[u8], score: f64) -> bool {
         let old = self.score(member);
         if let Some(old) = old {
-            if old.to_bits() == score.to_bits() {
+            if old == score {
                 return false;
             }
             let at = self.before(old, member);
