@@ -333,6 +333,7 @@ impl<'a> Guard<'a> {
             let heap_after = large.heap_bytes() as u64;
             self.stripe.return_large(handle, large);
             self.stripe.heap_changed(of_entry, Some(self.slot), heap_before, heap_after);
+            self.stripe.note_fields(found.word);
             if is_refused {
                 return Err(Refused::Journal);
             }

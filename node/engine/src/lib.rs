@@ -413,10 +413,14 @@ impl Engine {
     /// Drops entries of one stripe whose time has come, looking at about `max`: how many were dropped, and whether all that
     /// is due was looked at. A segment is looked at when something in it has expired, and then at most once a second.
     pub fn expire_step(&self, stripe: usize, now_ms: u64, max: usize) -> (usize, bool) {
-        match self.stripes.get(stripe) {
-            Some(stripe) => stripe.lock().sweep(now_ms, max),
-            None => (0, true),
-        }
+        let Some(of_number) = self.stripes.get(stripe) else { return (0, true) };
+        let (swept, due) = {
+            let mut locked = of_number.lock();
+            (locked.sweep(now_ms, max), locked.take_due_fields())
+        };
+        // Fields whose time has come go when their hash is looked at.
+        due.iter().for_each(|(slot, database, key)| _ = self.lock(*slot).peek(*database, key, now_ms));
+        swept
     }
 
     /// Entries of one slot in one database, expired ones not dropped yet included.

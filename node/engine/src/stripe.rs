@@ -139,6 +139,8 @@ pub struct Stripe {
     segments: Vec<Option<Segment>>,
     /// Large collections by handle.
     larges: Vec<Option<Box<Large>>>,
+    /// Hashes the sweeper met with fields whose time has come: slot, database and key.
+    due_fields: Vec<(u16, u16, Vec<u8>)>,
     free_larges: Vec<u32>,
     garbage: VecDeque<Garbage>,
     free_segments: Vec<u32>,
@@ -193,6 +195,7 @@ impl Stripe {
             tables: parts.tables,
             segments: vec![None],
             larges: Vec::new(),
+            due_fields: Vec::new(),
             free_larges: Vec::new(),
             garbage: VecDeque::new(),
             free_segments: Vec::new(),
@@ -582,7 +585,9 @@ impl Stripe {
         draft.write(&mut segment.run.bytes_mut()[offset as usize..]);
         let stored = (draft.key.len() + draft.value.len()) as u64;
         self.count_in(number, bytes as u32, stored, draft.database, draft.expires_at_ms, draft.key);
-        Some(Word::new(hash, uses, number, offset))
+        let word = Word::new(hash, uses, number, offset);
+        self.note_fields(word);
+        Some(word)
     }
 
     /// Takes pages with an entry in them as a segment of their own, and returns its word; the table does not know it yet. The
@@ -794,6 +799,7 @@ impl Stripe {
         segment.expires_at_ms = segment.expires_at_ms.min(draft.expires_at_ms);
         segment.sweep_at_ms = segment.sweep_at_ms.min(draft.expires_at_ms);
         let queue = usize::from(segment.queue);
+        self.note_fields(found.word);
         let stored_before = u64::from(found.layout.key_len() + found.layout.value_len());
         let stored = u64::from(new_layout.key_len() + new_layout.value_len());
         let space = self.space(namespace);

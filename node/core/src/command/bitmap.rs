@@ -92,7 +92,7 @@ impl Range {
         }
         let number = |at: usize| parse_integer(&args[at]).ok_or(WireError::NotInteger);
         let mut range = Range { first: 0, last: -1, has_last: args.len() > 1, is_in_bits: false };
-        if args.len() > 0 {
+        if !args.is_empty() {
             range.first = number(0)?;
         }
         if !unit_first && args.len() > 1 {

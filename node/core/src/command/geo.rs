@@ -150,7 +150,7 @@ pub fn geoadd(context: &mut Context<'_>) -> Result<(), WireError> {
         at += 1;
     }
     let rest = context.args.from(at);
-    if rest.len() == 0 || !rest.len().is_multiple_of(3) || (adding.if_absent && adding.if_present) {
+    if rest.is_empty() || !rest.len().is_multiple_of(3) || (adding.if_absent && adding.if_present) {
         return Err(WireError::Syntax);
     }
     let element = |at: usize| -> Result<(f64, &[u8]), WireError> {
@@ -360,6 +360,9 @@ enum Order {
     Farthest,
 }
 
+/// Where a member is; none where there is no set at all.
+type PlaceOf<'a> = dyn Fn(&[u8]) -> Result<Option<Place>, WireError> + 'a;
+
 /// A search as it is asked for.
 struct Search<'a> {
     center: Option<Place>,
@@ -417,7 +420,7 @@ impl<'a> Search<'a> {
         args: Args<'a>,
         is_search: bool,
         may_store: bool,
-        place_of_member: &dyn Fn(&[u8]) -> Result<Option<Place>, WireError>,
+        place_of_member: &PlaceOf<'_>,
     ) -> Result<(), WireError> {
         let mut at = 0;
         let stored_by_name = self.target.is_some();

@@ -338,7 +338,7 @@ fn expire_fields(
 
 pub fn httl(context: &mut Context<'_>) -> Result<(), WireError> {
     let now_ms = context.now_ms;
-    expiry_of_fields(context, |at| (at.saturating_sub(now_ms) + 999) / 1000)
+    expiry_of_fields(context, |at| at.saturating_sub(now_ms).div_ceil(1000))
 }
 
 pub fn hpttl(context: &mut Context<'_>) -> Result<(), WireError> {

@@ -7,7 +7,7 @@ use crate::number::parse_integer;
 use dcache_engine::{Edit, Kind, SetRef};
 use dcache_protocol::error::WireError;
 use dcache_protocol::slot_of;
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 fn set_of(edit: &Edit) -> SetRef<'_> {
     edit.value().as_set().expect("an edit of a set has one")
@@ -122,7 +122,7 @@ pub fn srandmember(context: &mut Context<'_>) -> Result<(), WireError> {
 
 /// So many different members of a set that has more of them by far.
 fn draw_some(set: SetRef<'_>, count: usize, dice: &mut dyn FnMut() -> u64) -> Vec<Vec<u8>> {
-    let mut drawn = HashSet::with_capacity(count);
+    let mut drawn = BTreeSet::new();
     let mut members = Vec::with_capacity(count);
     while members.len() < count {
         let Some(member) = set.draw(dice) else { break };
@@ -222,7 +222,7 @@ fn join<'a>(
     let keys: Vec<&[u8]> = keys.collect();
     let mut kept = Kept::new();
     // All are looked at for their type first, and which is the smallest.
-    let mut sizes = Vec::with_capacity(keys.len());
+    let mut sizes: Vec<usize> = Vec::with_capacity(keys.len());
     for key in &keys {
         sizes.push(context.set(kept.of(context, key), key)?.map_or(0, |set| set.len()));
     }
@@ -251,19 +251,19 @@ fn join<'a>(
             Ok(members)
         }
         Operation::Union => {
-            let mut seen = HashSet::with_capacity(sizes.iter().copied().max().unwrap_or(0));
-            let mut members = Vec::new();
-            for key in &keys {
-                if let Some(set) = context.set(kept.of(context, key), key)? {
-                    set.each(|member| {
-                        if !seen.contains(member) {
-                            seen.insert(member.to_vec());
-                            members.push(member.to_vec());
-                        }
-                    });
+            // A set of its own knows what it has already.
+            let mut failed = Ok(());
+            let value = context.build(Kind::Set, |all| {
+                for key in &keys {
+                    match context.set(kept.of(context, key), key) {
+                        Ok(set) => set.into_iter().for_each(|set| set.each(|member| _ = all.add(member))),
+                        Err(why) => failed = Err(why),
+                    }
                 }
-            }
-            Ok(members)
+            });
+            failed?;
+            let all = value.as_ref().map(dcache_engine::ValueRef::from);
+            Ok(all.and_then(|all| all.as_set()).map(all_of).unwrap_or_default())
         }
     }
 }

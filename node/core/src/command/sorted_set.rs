@@ -93,7 +93,7 @@ pub fn zadd(context: &mut Context<'_>) -> Result<(), WireError> {
         at += 1;
     }
     let rest = context.args.from(at);
-    if rest.len() == 0 || !rest.len().is_multiple_of(2) {
+    if rest.is_empty() || !rest.len().is_multiple_of(2) {
         return Err(WireError::Syntax);
     }
     if adding.if_absent && adding.if_present {

@@ -184,6 +184,40 @@ impl Stripe {
         }
     }
 
+    /// When the first field of a hash expires; [`NEVER`] for anything else.
+    fn soonest_field(&self, bytes: &[u8]) -> u64 {
+        let layout = Layout::read(bytes);
+        if layout.is_dead() || !layout.is_collection() {
+            return NEVER;
+        }
+        self.value(bytes, &layout).as_hash(0).and_then(|hash| hash.soonest_ms()).unwrap_or(NEVER)
+    }
+
+    /// The sweeper is to look at an entry when its first field expires.
+    pub fn note_fields(&mut self, word: Word) {
+        let soonest = self.soonest_field(self.bytes_at(word));
+        let segment = self.segment_mut(word.segment());
+        segment.sweep_at_ms = segment.sweep_at_ms.min(soonest);
+    }
+
+    /// Notes a hash of which fields are due, at a place of a segment; when the next one is.
+    pub(super) fn sweep_fields(&mut self, segment: u32, at: u32, now_ms: u64) -> u64 {
+        let bytes = &self.segment(segment).run.bytes()[at as usize..];
+        let soonest = self.soonest_field(bytes);
+        if soonest > now_ms {
+            return soonest;
+        }
+        let layout = Layout::read(bytes);
+        let (database, key) = (layout.database(bytes), bytes[layout.key()].to_vec());
+        self.due_fields.push(((self.slot_of)(&key), database, key));
+        // What is left in it says when to come again; at the latest then.
+        now_ms + 1000
+    }
+
+    pub fn take_due_fields(&mut self) -> Vec<(u16, u16, Vec<u8>)> {
+        std::mem::take(&mut self.due_fields)
+    }
+
     /// All collections are let go of at once.
     pub(super) fn discard_all(&mut self) {
         for number in 1..self.segments.len() {

@@ -357,6 +357,7 @@ impl Stripe {
         self.segments[from as usize] = Some(source);
         // Making room may have freed nothing of this slot, but it may have moved tables: the place is looked up again.
         let word = Word::new(hash, target.1, to, offset);
+        self.note_fields(word);
         if let Some((place, _)) = self.tables.find_at(self.local(slot), hash, from, found.word.offset()) {
             self.tables.set(place, word);
         }
@@ -406,7 +407,8 @@ impl Stripe {
                     let next = at + layout.len() as u32;
                     let expires_at_ms = if layout.is_dead() { NEVER } else { layout.expires_at_ms(bytes) };
                     if expires_at_ms > now_ms {
-                        self.sweep = Sweep { segment: number, at: next, soonest: soonest.min(expires_at_ms) };
+                        let soonest = soonest.min(expires_at_ms).min(self.sweep_fields(number, at, now_ms));
+                        self.sweep = Sweep { segment: number, at: next, soonest };
                         continue;
                     }
                     let key = &bytes[layout.key()];

@@ -111,9 +111,9 @@ pub fn item_at(bytes: &[u8], at: usize) -> Range<usize> {
 
 /// Reads an item of what may be anything: none if it is not whole.
 pub fn take_item<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let needed = match rest.first()? {
-        &MIDDLE => 3,
-        &LONG => 5,
+    let needed = match *rest.first()? {
+        MIDDLE => 3,
+        LONG => 5,
         _ => 1,
     };
     if rest.len() < needed {

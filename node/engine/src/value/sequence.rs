@@ -318,7 +318,7 @@ impl Node {
     }
 
     #[cfg(test)]
-    fn check(&self, heap: &mut usize, depth: usize) -> usize {
+    fn check(&self, heap: &mut usize) -> usize {
         *heap += self.own_heap();
         match self {
             Node::Leaf { bytes, count } => {
@@ -333,7 +333,7 @@ impl Node {
                     .iter()
                     .map(|child| {
                         assert!(!child.is_empty());
-                        child.check(heap, depth + 1)
+                        child.check(heap)
                     })
                     .collect();
                 assert!(depths.windows(2).all(|pair| pair[0] == pair[1]));
@@ -583,7 +583,7 @@ mod tests {
                 prop_assert_eq!(sequence.len(), model.len());
             }
             let mut heap = 0;
-            sequence.root.check(&mut heap, 0);
+            sequence.root.check(&mut heap);
             prop_assert_eq!(heap, sequence.heap_bytes());
             let mut left = model.len();
             while sequence.free_step(3).is_some() {

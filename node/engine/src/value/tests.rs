@@ -144,7 +144,7 @@ proptest! {
         }
         pair.each_copy(200, |value| assert_eq!(fields_of(value), model));
         let hash = pair.value().as_hash(0).expect("a hash");
-        prop_assert_eq!(walked(|cursor, visit| hash.walk(cursor, 3, |met| visit(met))), model.keys().cloned().collect());
+        prop_assert_eq!(walked(|cursor, visit| hash.walk(cursor, 3, visit)), model.keys().cloned().collect());
         let later = pair.value().as_hash(1200).expect("a hash");
         prop_assert_eq!(later.len(), model.values().filter(|value| value.1.is_none_or(|at| at > 1200)).count());
         let removed = model.values().filter(|value| value.1.is_some_and(|at| at <= 1200)).count();
@@ -176,7 +176,7 @@ proptest! {
             assert!(model.iter().all(|member| set.contains(member)) && !set.contains(b"other"));
         });
         let set = pair.value().as_set().expect("a set");
-        prop_assert_eq!(walked(|cursor, visit| set.walk(cursor, 3, |met| visit(met))), model.clone());
+        prop_assert_eq!(walked(|cursor, visit| set.walk(cursor, 3, visit)), model.clone());
         let mut seed = 1u64;
         let mut dice = || { seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407); seed >> 11 };
         for _ in 0..20 {
@@ -217,7 +217,7 @@ proptest! {
             }
         });
         let set = pair.value().as_sorted_set().expect("a sorted set");
-        prop_assert_eq!(walked(|cursor, visit| set.walk(cursor, 3, |met| visit(met))), model.keys().cloned().collect());
+        prop_assert_eq!(walked(|cursor, visit| set.walk(cursor, 3, visit)), model.keys().cloned().collect());
     }
 
     #[test]
