@@ -298,3 +298,6 @@ pub(super) fn distinct(count: usize, below: usize, dice: &mut dyn FnMut() -> u64
     all.truncate(count);
     all
 }
+
+#[cfg(test)]
+mod tests;

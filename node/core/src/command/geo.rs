@@ -575,7 +575,7 @@ fn is_there(context: &Context<'_>, key: &[u8]) -> Result<bool, WireError> {
 }
 
 fn search(context: &mut Context<'_>, key_at: usize, target: Option<usize>) -> Result<(), WireError> {
-    let name = super::find(context.args).map_or("", |command| command.name);
+    let name = String::from_utf8_lossy(context.arg(0)).into_owned();
     let key = context.arg(key_at);
     is_there(context, key)?;
     let mut search = Search { target: target.map(|at| context.arg(at)), ..Search::new() };
