@@ -9,6 +9,7 @@ pub mod cluster;
 pub mod collection;
 pub mod connection;
 pub mod docs;
+pub mod dump;
 pub mod geo;
 pub mod hash;
 pub mod hyperloglog;

@@ -663,12 +663,13 @@ struct Joining<'a> {
 
 impl<'a> Joining<'a> {
     fn parse(
-        args: Args<'a>,
+        context: &Context<'a>,
         at: usize,
         operation: Operation,
         is_stored: bool,
         is_counted: bool,
     ) -> Result<Joining<'a>, WireError> {
+        let args = context.args;
         let count = args.get(at).and_then(parse_integer).ok_or(WireError::NotInteger)?;
         if count < 1 {
             let command = super::find(args).map_or("", |command| command.name);
@@ -676,6 +677,15 @@ impl<'a> Joining<'a> {
         }
         let count = usize::try_from(count).ok().filter(|count| *count < args.len() - at).ok_or(WireError::Syntax)?;
         let keys: Vec<&[u8]> = args.iter().skip(at + 1).take(count).collect();
+        // What they are is looked at before the options are.
+        let mut kept = Kept::new();
+        for key in &keys {
+            let kind = context.value(kept.of(context, key), key).map(|value| value.kind());
+            if kind.is_some_and(|kind| !matches!(kind, Kind::Set | Kind::SortedSet)) {
+                return Err(WireError::WrongType);
+            }
+        }
+        drop(kept);
         let weights = vec![1.0; count];
         let mut joining = Joining { keys, weights, aggregate: Aggregate::Sum, has_scores: false, limit: 0 };
         let rest = args.from(at + 1 + count);
@@ -762,7 +772,7 @@ fn each_scored(value: ValueRef<'_>, visit: &mut dyn FnMut(&[u8], f64)) -> Result
 }
 
 fn join(context: &mut Context<'_>, operation: Operation) -> Result<(), WireError> {
-    let joining = Joining::parse(context.args, 1, operation, false, false)?;
+    let joining = Joining::parse(context, 1, operation, false, false)?;
     let elements = joining.run(context, operation)?;
     elements_header(&mut context.reply, elements.len(), joining.has_scores);
     elements.iter().for_each(|(score, member)| element(&mut context.reply, member, *score, joining.has_scores));
@@ -770,7 +780,7 @@ fn join(context: &mut Context<'_>, operation: Operation) -> Result<(), WireError
 }
 
 fn join_and_store(context: &mut Context<'_>, operation: Operation) -> Result<(), WireError> {
-    let joining = Joining::parse(context.args, 2, operation, true, false)?;
+    let joining = Joining::parse(context, 2, operation, true, false)?;
     let elements = joining.run(context, operation)?;
     let count = elements.len();
     store(context, context.arg(1), elements.into_iter().map(|(score, member)| (member, score)))?;
@@ -803,7 +813,7 @@ pub fn zdiffstore(context: &mut Context<'_>) -> Result<(), WireError> {
 }
 
 pub fn zintercard(context: &mut Context<'_>) -> Result<(), WireError> {
-    let joining = Joining::parse(context.args, 1, Operation::Intersection, false, true)?;
+    let joining = Joining::parse(context, 1, Operation::Intersection, false, true)?;
     let count = joining.run(context, Operation::Intersection)?.len();
     context.reply.integer(if joining.limit > 0 { count.min(joining.limit) } else { count } as i64);
     Ok(())

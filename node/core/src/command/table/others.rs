@@ -1,7 +1,7 @@
-//! Rows of commands of several types: SORT and LCS.
+//! Rows of commands of several types: SORT, LCS, DUMP and RESTORE.
 
-use super::row::{KEY, block, docs, integer, key_arg, key_behind, keys, oneof, pattern, pure_token, row};
-use crate::command::{Categories, Command, Flags, Gateway, lcs, sort};
+use super::row::{KEY, block, docs, integer, key_arg, key_behind, keys, oneof, pattern, pure_token, row, string_arg};
+use crate::command::{Categories, Command, Flags, Gateway, dump, lcs, sort};
 
 const ADD_MOVABLE: Flags = Flags::WRITE.or(Flags::DENYOOM).or(Flags::MOVABLE_KEYS);
 const READ_MOVABLE: Flags = Flags::READONLY.or(Flags::MOVABLE_KEYS);
@@ -81,4 +81,36 @@ pub(super) const ROWS: &[Command] = &[
             lcs::lcs,
         )
     },
+    row(
+        "dump",
+        2,
+        Flags::READONLY,
+        Categories::KEYSPACE,
+        &[keys(1, 0, 1, &["RO", "access"])],
+        docs("generic", "2.6.0", "O(N) where N is the size of the value", "Answers a value as bytes.", &[KEY]),
+        dump::dump,
+    ),
+    row(
+        "restore",
+        -4,
+        Flags::WRITE.or(Flags::DENYOOM),
+        Categories::KEYSPACE.or(Categories::DANGEROUS),
+        &[keys(1, 0, 1, &["OW", "update"])],
+        docs(
+            "generic",
+            "2.6.0",
+            "O(N) where N is the size of the value",
+            "Stores a value from its bytes.",
+            &[
+                KEY,
+                integer("ttl"),
+                string_arg("serialized-value"),
+                pure_token("replace", "REPLACE").since("3.0.0").optional(),
+                pure_token("absttl", "ABSTTL").since("5.0.0").optional(),
+                integer("seconds").token("IDLETIME").since("5.0.0").optional(),
+                integer("frequency").token("FREQ").since("5.0.0").optional(),
+            ],
+        ),
+        dump::restore,
+    ),
 ];
