@@ -112,12 +112,12 @@ impl Walk<'_> {
                 (node.run(self.home, &["namespace", "show", &name, "-q"]).code == 0).then_some(())
             });
             let status = status(self.home, node);
-            assert_eq!(status["level"], 1, "{} at stage {}: {status}", node.name, self.stages);
+            assert_eq!(status["level"], 2, "{} at stage {}: {status}", node.name, self.stages);
             let (code, body) = post(node, "/v1/annotations", "too early");
             match version_of(&status, &node.name).as_str() {
                 NEW => {
                     assert_eq!(code, 409, "{} at stage {}: {body}", node.name, self.stages);
-                    assert!(body.contains("level 1") && body.contains(&format!("runs {OLD}")), "{body}");
+                    assert!(body.contains("level 2") && body.contains(&format!("runs {OLD}")), "{body}");
                 }
                 _ => assert_eq!(code, 404, "{}: {body}", node.name),
             }
@@ -232,7 +232,7 @@ fn a_cluster_under_load_gets_the_next_release_node_by_node() {
 /// The level rose, and what came with it works through every node.
 fn the_next_release_is_everywhere(home: &Home, nodes: &[Node]) {
     for node in nodes {
-        wait_until("the level is known", || (status(home, node)["level"] == 2).then_some(()));
+        wait_until("the level is known", || (status(home, node)["level"] == 3).then_some(()));
         let (code, body) = post(node, "/v1/annotations", &format!("by {}", node.name));
         assert_eq!(code, 200, "{body}");
     }
@@ -251,7 +251,7 @@ fn the_next_release_is_everywhere(home: &Home, nodes: &[Node]) {
 /// One that is new to the cluster, and one of its own that was started with the build before.
 fn old_builds_are_refused(home: &Home, nodes: &mut Vec<Node>) {
     let stranger = Node::start(home, "n5", &["--join", &nodes[0].peers]);
-    let why = format!("node n5 runs {OLD}, which speaks level 1; the cluster is at 2: start a newer build");
+    let why = format!("node n5 runs {OLD}, which speaks level 2; the cluster is at 3: start a newer build");
     wait_until("it says why it is in no cluster", || stranger.log().contains(&why).then_some(()));
     assert!(status(home, &nodes[0])["nodes"].as_array().unwrap().iter().all(|node| node["name"] != "n5"));
     drop(stranger);
@@ -266,5 +266,5 @@ fn old_builds_are_refused(home: &Home, nodes: &mut Vec<Node>) {
     let said = back.0.stderr.take().unwrap();
     assert_ne!(back.wait(), 0);
     let said = read_all(said);
-    assert!(said.contains("is of a cluster at level 2") && said.contains("there is no way back"), "{said}");
+    assert!(said.contains("is of a cluster at level 3") && said.contains("there is no way back"), "{said}");
 }

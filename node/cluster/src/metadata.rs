@@ -140,7 +140,7 @@ impl Command {
     fn level(&self) -> u16 {
         match self {
             #[cfg(feature = "next")]
-            Command::Annotate { .. } => 2,
+            Command::Annotate { .. } => 3,
             _ => level_first(),
         }
     }

@@ -448,7 +448,7 @@ pub(crate) fn split(
     merge: Merge,
     args: Args<'_>,
 ) -> Result<Fanout, WireError> {
-    let keys = command::key_indexes(origin.command, args.len()).count();
+    let keys = command::key_indexes(origin.command, args).count();
     if !(args.len() - 1).is_multiple_of(keys.max(1)) {
         return Err(command::wrong_arity(origin.command));
     }

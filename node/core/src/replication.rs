@@ -228,9 +228,13 @@ impl Journal for Replication {
     /// Called by the engine before it changes an entry of a slot of which this node holds a copy.
     fn record(&self, slot: u16, change: Change<'_>) -> bool {
         let Some((number, partition)) = self.of_slot(slot) else { return true };
+        let mut ops = Vec::new();
         let (namespace, key, effect, is_asked_for) = match change {
             Change::Set { database, key, hash, value, expires_at_ms, namespace } => {
-                (namespace, hash, Effect::set((database, slot), key, value, expires_at_ms), true)
+                (namespace, hash, Effect::set((database, slot), key, value, expires_at_ms, &mut ops), true)
+            }
+            Change::Edit { database, key, hash, ops, namespace } => {
+                (namespace, hash, Effect::Edit { database, slot, key, ops }, true)
             }
             Change::Expiry { database, key, hash, expires_at_ms, namespace } => {
                 (namespace, hash, Effect::Expiry { database, slot, key, expires_at_ms }, true)

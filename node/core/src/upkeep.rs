@@ -82,6 +82,7 @@ impl Upkeep {
         let is_over = || node.now().saturating_sub(begun) >= STEP_MAX;
         node.tick_copies(worker, workers);
         self.expire(node, worker, workers.max(1), &is_over);
+        self.free(node, worker, workers.max(1), &is_over);
         self.drop_lost(node, &is_over);
         self.sort(node, begun, &is_over);
         if worker == 0 {
@@ -99,6 +100,17 @@ impl Upkeep {
             }
             if is_done || is_over() {
                 return;
+            }
+        }
+    }
+
+    /// Frees what deleted collections left in the worker's stripes.
+    fn free(&self, node: &Node, worker: usize, workers: usize, is_over: &dyn Fn() -> bool) {
+        for stripe in (worker..node.engine().stripes()).step_by(workers) {
+            while !node.engine().free_step(stripe) {
+                if is_over() {
+                    return;
+                }
             }
         }
     }

@@ -75,7 +75,8 @@ fn in_parts(source: &Engine, target: &Engine) -> (Duration, Duration) {
     while let Some(at) = cursor {
         let (mut piece, mut total) = (Vec::new(), 0);
         cursor = timed(&mut read, || {
-            source.copy_slots(at, 1, (PIECE, PART), &|_| true, &mut |entry, range| {
+            source.copy_slots(at, 1, (PIECE, PART), &|_| true, &mut |entry, part| {
+                let Part::Bytes(range) = part else { return };
                 if entry.key == b"long" {
                     total = entry.value.bytes();
                     piece = entry.value.as_string().unwrap()[range].to_vec();

@@ -123,6 +123,50 @@ impl Budget {
         run
     }
 
+    /// The same for memory on the heap: true if it is counted.
+    pub fn charge(&self, namespace: NamespaceId, stripe: usize, pages: u32, need: Need) -> bool {
+        let account = self.of(namespace);
+        let Some(bytes) = account.raise(pages, need) else { return false };
+        let is_charged = self.arena.charge_pages(u64::from(pages), need);
+        match is_charged {
+            true => _ = account.shares[stripe].fetch_add(bytes, Relaxed),
+            false => _ = account.bytes.fetch_sub(bytes, Relaxed),
+        }
+        is_charged
+    }
+
+    /// Memory on the heap went back.
+    pub fn discharge(&self, namespace: NamespaceId, stripe: usize, pages: u32) {
+        self.give(namespace, stripe, u64::from(pages) * PAGE as u64);
+        self.arena.discharge_pages(u64::from(pages));
+    }
+
+    /// Memory on the heap that is of no stripe yet is counted; false: the limits do not allow it.
+    pub fn charge_unsettled(&self, namespace: NamespaceId, pages: u32) -> bool {
+        let account = self.of(namespace);
+        let Some(bytes) = account.raise(pages, Need::Write) else { return false };
+        let is_charged = self.arena.charge_pages(u64::from(pages), Need::Write);
+        if !is_charged {
+            account.bytes.fetch_sub(bytes, Relaxed);
+        }
+        is_charged
+    }
+
+    /// Such memory went back, or is counted elsewhere from now on.
+    pub fn discharge_unsettled(&self, namespace: NamespaceId, pages: u32) {
+        self.give_unsettled(namespace, u64::from(pages) * PAGE as u64);
+        self.arena.discharge_pages(u64::from(pages));
+    }
+
+    /// Charged pages of one namespace are another's, which may be above its maximum by them.
+    pub fn move_charge(&self, from: NamespaceId, to: NamespaceId, stripe: usize, pages: u32) {
+        self.notice(to);
+        let bytes = u64::from(pages) * PAGE as u64;
+        self.give(from, stripe, bytes);
+        self.of(to).bytes.fetch_add(bytes, Relaxed);
+        self.of(to).shares[stripe].fetch_add(bytes, Relaxed);
+    }
+
     /// The same for a run that is of no stripe yet, so that nobody looks for something to evict in it.
     pub fn grow(&self, namespace: NamespaceId, run: &mut Run, pages: u32) -> bool {
         let account = self.of(namespace);
@@ -332,6 +376,22 @@ impl Engine {
         }
         if let Some(victim) = self.budget.pressed(namespace) {
             self.pay(stripe, &mut self.stripes[stripe].lock(), victim, namespace, bytes, now_ms);
+        }
+        Ok(())
+    }
+
+    /// Counts so many pages of the heap that are of no stripe yet. Holds no lock meanwhile.
+    pub(crate) fn charge_with_room(
+        &self,
+        stripe: usize,
+        namespace: NamespaceId,
+        pages: u32,
+        now_ms: u64,
+    ) -> Result<(), OutOfMemory> {
+        let bytes = u64::from(pages) * PAGE as u64;
+        let mut search = Search::default();
+        while !self.budget.charge_unsettled(namespace, pages) {
+            self.make_room(&mut search, stripe, namespace, bytes, now_ms)?;
         }
         Ok(())
     }

@@ -7,9 +7,9 @@ use crate::item::{Draft, HEADER_MAX, Layout, NEVER, TICK_MS, tick_of};
 use crate::journal::{Cause, Change, SlotRole};
 use crate::pages::Need;
 use crate::staged::Staged;
-use crate::stripe::{Found, Gives, Prepared, Stripe};
+use crate::stripe::{Found, Gives, Prepared, Stripe, value_of};
 use crate::table::Word;
-use crate::value::ValueRef;
+use crate::value::{Body, Edit, Kind, Large, Told, Value, ValueRef};
 use crate::{Engine, NamespaceId, OutOfMemory, Refused, TABLE_SHARE};
 use parking_lot::MutexGuard;
 
@@ -31,11 +31,21 @@ pub struct EntryRef<'a> {
     bytes: &'a [u8],
     layout: Layout,
     word: Word,
+    value: ValueRef<'a>,
+}
+
+/// Why a collection was not changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unedited {
+    #[error("the value is of another type")]
+    WrongKind,
+    #[error(transparent)]
+    Refused(#[from] Refused),
 }
 
 impl<'a> EntryRef<'a> {
     pub fn value(&self) -> ValueRef<'a> {
-        ValueRef::String(&self.bytes[self.layout.value()])
+        self.value
     }
 
     /// Unix milliseconds from which on it is gone; `None`: it stays.
@@ -53,9 +63,10 @@ impl<'a> EntryRef<'a> {
         u64::from(self.word.uses())
     }
 
-    /// Bytes it takes of the memory: itself and its share of a table.
+    /// Bytes it takes of the memory: itself, its share of a table, and what it has on the heap.
     pub fn charged_bytes(&self) -> u64 {
-        self.layout.len() as u64 + TABLE_SHARE
+        let heap = if let ValueRef::Large(large) = self.value { large.heap_bytes() as u64 } else { 0 };
+        self.layout.len() as u64 + TABLE_SHARE + heap
     }
 }
 
@@ -124,22 +135,281 @@ impl<'a> Guard<'a> {
         namespace: NamespaceId,
         now_ms: u64,
     ) -> Result<(), Refused> {
-        let now = tick_of(now_ms);
+        let (bytes, is_collection) = match value {
+            ValueRef::String(bytes) => (bytes, false),
+            ValueRef::Packed(block) => (block, true),
+            ValueRef::Large(large) => {
+                let large = Box::new(large.clone());
+                return self.set_large((database, key), large, expires_at_ms, namespace, now_ms);
+            }
+        };
         let (hash, found) = self.present(database, key, now_ms);
+        let expires_at_ms = expires_at_ms.unwrap_or(NEVER);
+        let draft = Draft { database, key, value: bytes, is_collection, expires_at_ms, used: tick_of(now_ms) };
+        self.set_found(hash, found, value, &draft, namespace, now_ms)
+    }
+
+    #[inline]
+    fn set_found(
+        &mut self,
+        hash: u64,
+        found: Option<Found>,
+        value: ValueRef<'_>,
+        draft: &Draft<'_>,
+        namespace: NamespaceId,
+        now_ms: u64,
+    ) -> Result<(), Refused> {
         let is_journaled = self.stripe.role(self.slot) == SlotRole::Journaled;
+        let (database, key) = (draft.database, draft.key);
         if is_journaled {
+            let expires_at_ms = Some(draft.expires_at_ms).filter(|at| *at != NEVER);
             let change = Change::Set { database, key, hash, value, expires_at_ms, namespace };
             if !self.stripe.record(self.slot, change) {
                 return Err(Refused::Journal);
             }
         }
-        let ValueRef::String(value) = value;
-        let draft = Draft { database, key, value, expires_at_ms: expires_at_ms.unwrap_or(NEVER), used: now };
-        let stored = self.store(hash, found, &draft, namespace, now_ms);
+        let stored = self.store(hash, found, draft, namespace, now_ms);
         if stored.is_err() && is_journaled {
             self.take_back(database, key, hash, namespace);
         }
         Ok(stored?)
+    }
+
+    /// Stores a value of the caller's, as [`Guard::set`] does; a large collection is not copied.
+    pub fn set_value(
+        &mut self,
+        database: u16,
+        key: &[u8],
+        value: Value,
+        expires_at_ms: Option<u64>,
+        namespace: NamespaceId,
+        now_ms: u64,
+    ) -> Result<(), Refused> {
+        match value {
+            Value::Large(large) => self.set_large((database, key), large, expires_at_ms, namespace, now_ms),
+            value => self.set(database, key, (&value).into(), expires_at_ms, namespace, now_ms),
+        }
+    }
+
+    fn set_large(
+        &mut self,
+        (database, key): (u16, &[u8]),
+        large: Box<Large>,
+        expires_at_ms: Option<u64>,
+        namespace: NamespaceId,
+        now_ms: u64,
+    ) -> Result<(), Refused> {
+        // What was kept as a run is room on the heap now.
+        if let Some(prepared) = self.prepared.take() {
+            self.stripe.give_back(prepared);
+        }
+        self.heap_room(namespace, large.heap_bytes() as u64, now_ms)?;
+        let (hash, found) = self.present(database, key, now_ms);
+        let is_journaled = self.stripe.role(self.slot) == SlotRole::Journaled;
+        if is_journaled {
+            let value = ValueRef::Large(&large);
+            let change = Change::Set { database, key, hash, value, expires_at_ms, namespace };
+            if !self.stripe.record(self.slot, change) {
+                return Err(Refused::Journal);
+            }
+        }
+        let kept = large.kind();
+        let handle = self.stripe.add_large(large, namespace, self.slot);
+        let value = value_of(kept, handle);
+        let expires_at_ms = expires_at_ms.unwrap_or(NEVER);
+        let draft = Draft { database, key, value: &value, is_collection: true, expires_at_ms, used: tick_of(now_ms) };
+        let stored = self.store(hash, found, &draft, namespace, now_ms);
+        if stored.is_err() {
+            if let Some(large) = self.stripe.take_large(handle, namespace, self.slot) {
+                drop(large);
+            }
+            if is_journaled {
+                self.take_back(database, key, hash, namespace);
+            }
+        }
+        Ok(stored?)
+    }
+
+    /// Makes room for so many bytes more on the heap.
+    fn heap_room(&mut self, namespace: NamespaceId, bytes: u64, now_ms: u64) -> Result<(), OutOfMemory> {
+        if self.stripe.reserve_heap(namespace, bytes, Need::Write) {
+            return Ok(());
+        }
+        let gives = if self.stripe.evicts(namespace) { Gives::Now } else { Gives::DeadSpace };
+        for _ in 0..RESCUES * 16 {
+            if self.stripe.reclaim(namespace, now_ms, 64, gives).is_stuck {
+                break;
+            }
+            if self.stripe.reserve_heap(namespace, bytes, Need::Write) {
+                return Ok(());
+            }
+        }
+        if self.stripe.reserve_heap(namespace, bytes, Need::Write) { Ok(()) } else { Err(OutOfMemory) }
+    }
+
+    /// Has `change` change a collection of a kind, an empty one where there is none, and keeps what it left, or deletes the key if
+    /// that is empty. A new one gets an expiry. `room`: bytes of all that may be added, with 64 for each element. Nothing is
+    /// changed when that is refused.
+    #[allow(clippy::too_many_arguments)]
+    pub fn edit<R>(
+        &mut self,
+        (database, key): (u16, &[u8]),
+        kind: Kind,
+        namespace: NamespaceId,
+        if_new_expires_at_ms: Option<u64>,
+        room: usize,
+        now_ms: u64,
+        change: impl FnOnce(&mut Edit) -> R,
+    ) -> Result<R, Unedited> {
+        let (hash, mut found) = self.present(database, key, now_ms);
+        let mut handle = None;
+        if let Some(of) = &found {
+            if self.entry(*of).value.kind() != kind {
+                return Err(Unedited::WrongKind);
+            }
+            handle = self.stripe.handle_at(of);
+            if handle.is_some() && room > 0 {
+                // Twice, as buckets are cut with what is added; and what one cut takes besides.
+                let of_entry = self.stripe.namespace_of(of.word);
+                self.heap_room(of_entry, 2 * room as u64 + HEAP_SLACK, now_ms).map_err(Refused::from)?;
+                found = self.stripe.find(self.slot, hash, database, key);
+                handle = found.as_ref().and_then(|found| self.stripe.handle_at(found));
+            }
+        }
+        let is_journaled = self.stripe.role(self.slot) == SlotRole::Journaled;
+        let mut expires_at_ms = if_new_expires_at_ms.unwrap_or(NEVER);
+        let mut body = Body::empty(kind);
+        if let Some(found) = &mut found {
+            self.stripe.touch(hash, found, tick_of(now_ms));
+            let bytes = self.stripe.bytes_at(found.word);
+            expires_at_ms = found.layout.expires_at_ms(bytes);
+            body = match handle.and_then(|handle| self.stripe.lend_large(handle)) {
+                Some(large) => Body::Large(large),
+                None => {
+                    let block = &self.stripe.bytes_at(found.word)[found.layout.value()];
+                    let mut copy = Vec::with_capacity(block.len() + room.min(256));
+                    copy.extend_from_slice(block);
+                    Body::Packed(copy)
+                }
+            };
+        }
+        let heap_before = if let Body::Large(large) = &body { large.heap_bytes() as u64 } else { 0 };
+        let mut edit = Edit::new(body, self.engine.hasher(), now_ms, is_journaled);
+        let result = change(&mut edit);
+        self.close((database, key, hash), found, handle, edit, heap_before, expires_at_ms, namespace, now_ms)?;
+        Ok(result)
+    }
+
+    /// Keeps what an edit left.
+    #[allow(clippy::too_many_arguments)]
+    fn close(
+        &mut self,
+        (database, key, hash): (u16, &[u8], u64),
+        found: Option<Found>,
+        handle: Option<u32>,
+        mut edit: Edit,
+        heap_before: u64,
+        expires_at_ms: u64,
+        namespace: NamespaceId,
+        now_ms: u64,
+    ) -> Result<(), Refused> {
+        let is_journaled = self.stripe.role(self.slot) == SlotRole::Journaled;
+        if let (true, Some(handle), Some(found)) = (edit.was_large(), handle, &found) {
+            let of_entry = self.stripe.namespace_of(found.word);
+            let is_empty = edit.is_empty() && !edit.is_repeat();
+            let (mut is_refused, edit_is_changed) = (false, edit.is_changed());
+            if edit.is_changed() && !is_empty && is_journaled {
+                let Told::Ops(ops) = edit.told() else { unreachable!("a large one is told by operations") };
+                let change = Change::Edit { database, key, hash, ops, namespace: of_entry };
+                is_refused = !self.stripe.record(self.slot, change);
+            }
+            if is_empty && edit.is_changed() {
+                is_refused = !self.stripe.may_go(self.slot, hash, found.word, Cause::Deleted);
+            }
+            if is_refused {
+                edit.take_back();
+            }
+            let Body::Large(large) = edit.into_body() else { unreachable!("what was large stays so") };
+            let heap_after = large.heap_bytes() as u64;
+            self.stripe.return_large(handle, large);
+            self.stripe.heap_changed(of_entry, Some(self.slot), heap_before, heap_after);
+            self.stripe.note_fields(found.word);
+            if is_refused {
+                return Err(Refused::Journal);
+            }
+            if is_empty && edit_is_changed {
+                self.stripe.figures_of(of_entry).deletes += self.counts();
+                self.stripe.remove(self.slot, found);
+            } else if edit_is_changed {
+                self.stripe.figures_of(of_entry).sets += self.counts();
+                let bytes = heap_after.saturating_sub(heap_before);
+                self.engine.pay_for_change(self.number, &mut self.stripe, of_entry, bytes, now_ms);
+            }
+            return Ok(());
+        }
+        if !edit.is_changed() {
+            return Ok(());
+        }
+        if edit.is_empty() && !edit.is_repeat() {
+            let Some(found) = found else { return Ok(()) };
+            if !self.stripe.may_go(self.slot, hash, found.word, Cause::Deleted) {
+                return Err(Refused::Journal);
+            }
+            let of_entry = self.stripe.namespace_of(found.word);
+            self.stripe.figures_of(of_entry).deletes += self.counts();
+            self.stripe.remove(self.slot, &found);
+            return Ok(());
+        }
+        match edit.into_body() {
+            Body::Packed(block) => {
+                let used = tick_of(now_ms);
+                let draft = Draft { database, key, value: &block, is_collection: true, expires_at_ms, used };
+                self.set_found(hash, found, ValueRef::Packed(&block), &draft, namespace, now_ms)
+            }
+            Body::Large(large) => {
+                let expires_at_ms = Some(expires_at_ms).filter(|at| *at != NEVER);
+                self.set_large((database, key), large, expires_at_ms, namespace, now_ms)
+            }
+        }
+    }
+
+    /// Does what was done to another copy of a collection; nothing where there is none.
+    pub fn repeat(&mut self, database: u16, key: &[u8], ops: &[u8], now_ms: u64) -> Result<(), Refused> {
+        let (_, Some(found)) = self.present(database, key, now_ms) else { return Ok(()) };
+        let value = self.entry(found).value;
+        let kind = value.kind();
+        if kind == Kind::String {
+            return Ok(());
+        }
+        let namespace = self.stripe.namespace_of(found.word);
+        let edited = self.edit((database, key), kind, namespace, None, ops.len() * 2, now_ms, |edit| {
+            crate::ops_in(ops).for_each(|op| edit.repeat(&op));
+        });
+        match edited {
+            Ok(()) | Err(Unedited::WrongKind) => Ok(()),
+            Err(Unedited::Refused(refused)) => Err(refused),
+        }
+    }
+
+    /// Takes a value out, and its expiry, as [`Guard::remove`] does; it is not copied if it is large.
+    pub fn take(&mut self, database: u16, key: &[u8], now_ms: u64) -> Result<Option<(Value, Option<u64>)>, Refused> {
+        let (hash, Some(found)) = self.present(database, key, now_ms) else { return Ok(None) };
+        if !self.stripe.may_go(self.slot, hash, found.word, Cause::Deleted) {
+            return Err(Refused::Journal);
+        }
+        let namespace = self.stripe.namespace_of(found.word);
+        let expires_at_ms = self.entry(found).expires_at_ms();
+        let large = match self.stripe.handle_at(&found) {
+            Some(handle) => self.stripe.take_large(handle, namespace, self.slot),
+            None => None,
+        };
+        let value = match large {
+            Some(large) => Value::Large(large),
+            None => self.entry(found).value.to_owned(),
+        };
+        self.stripe.figures_of(namespace).deletes += self.counts();
+        self.stripe.remove(self.slot, &found);
+        Ok(Some((value, expires_at_ms)))
     }
 
     /// What was told to the journal did not come about: it is told what is there.
@@ -300,12 +570,24 @@ impl<'a> Guard<'a> {
         let bytes = self.stripe.bytes_at(found.word);
         let used = found.layout.used(bytes);
         let value = bytes[found.layout.value()].to_vec();
-        let draft = Draft { database, key, value: &value, expires_at_ms, used };
+        let is_collection = found.layout.is_collection();
+        let draft = Draft { database, key, value: &value, is_collection, expires_at_ms, used };
         let namespace = self.stripe.namespace_of(found.word);
         let target = self.stripe.present_target(&found);
+        // A large collection is in hand meanwhile, so that it stays whatever becomes of the entry.
+        let handle = self.stripe.handle_at(&found);
+        let large = handle.and_then(|handle| self.stripe.lend_large(handle));
         let word = self.append(namespace, target, hash, &draft, now_ms);
-        match (word, self.stripe.find(self.slot, hash, database, key)) {
-            (Ok(word), Some(found)) => self.stripe.replace(&found, word),
+        let found = self.stripe.find(self.slot, hash, database, key);
+        if let (Some(handle), Some(large)) = (handle, large) {
+            self.stripe.return_large(handle, large);
+            if word.is_err() && found.is_none() {
+                let large = self.stripe.take_large(handle, namespace, self.slot);
+                drop(large);
+            }
+        }
+        match (word, found) {
+            (Ok(word), Some(found)) => self.stripe.move_word(&found, word),
             (Ok(word), None) => self.stripe.enter(self.slot, hash, word),
             (Err(OutOfMemory), Some(found)) => {
                 // Whoever had it told takes this too, under this very lock.
@@ -322,7 +604,8 @@ impl<'a> Guard<'a> {
 
     #[inline]
     fn entry(&self, found: Found) -> EntryRef<'_> {
-        EntryRef { bytes: self.stripe.bytes_at(found.word), layout: found.layout, word: found.word }
+        let bytes = self.stripe.bytes_at(found.word);
+        EntryRef { bytes, layout: found.layout, word: found.word, value: self.stripe.value(bytes, &found.layout) }
     }
 
     /// The hash of a key and its entry; one whose time has come is dropped, where that is not for others to say.
@@ -344,6 +627,9 @@ impl<'a> Guard<'a> {
         let hash = self.hash(database, key);
         let Some(found) = self.stripe.find(self.slot, hash, database, key) else { return (hash, None, false) };
         if !found.layout.has_expiry() || found.layout.expires_at_ms(self.stripe.bytes_at(found.word)) > now_ms {
+            if found.layout.is_collection() && self.has_due_fields(&found, now_ms) {
+                return self.without_due_fields(database, key, (hash, found), now_ms);
+            }
             return (hash, Some(found), true);
         }
         if !self.stripe.may_go(self.slot, hash, found.word, Cause::Expired) {
@@ -355,6 +641,46 @@ impl<'a> Guard<'a> {
         (hash, None, false)
     }
 }
+
+impl Guard<'_> {
+    /// Whether a hash has fields whose time has come, and this decides about it.
+    fn has_due_fields(&self, found: &Found, now_ms: u64) -> bool {
+        let soonest = self.entry(*found).value.as_hash(now_ms).and_then(|hash| hash.soonest_ms());
+        soonest.is_some_and(|at| at <= now_ms) && self.stripe.role(self.slot) != SlotRole::Kept
+    }
+
+    /// Takes them out, and finds the entry again, if it still is.
+    #[cold]
+    fn without_due_fields(
+        &mut self,
+        database: u16,
+        key: &[u8],
+        (hash, found): (u64, Found),
+        now_ms: u64,
+    ) -> (u64, Option<Found>, bool) {
+        let is_journaled = self.stripe.role(self.slot) == SlotRole::Journaled;
+        let namespace = self.stripe.namespace_of(found.word);
+        let handle = self.stripe.handle_at(&found);
+        let bytes = self.stripe.bytes_at(found.word);
+        let expires_at_ms = found.layout.expires_at_ms(bytes);
+        let block = bytes[found.layout.value()].to_vec();
+        let body = match handle.and_then(|handle| self.stripe.lend_large(handle)) {
+            Some(large) => Body::Large(large),
+            None => Body::Packed(block),
+        };
+        let heap_before = if let Body::Large(large) = &body { large.heap_bytes() as u64 } else { 0 };
+        let mut edit = Edit::new(body, self.engine.hasher(), now_ms, is_journaled);
+        edit.remove_expired();
+        // Refused or not: who reads leaves out what has expired.
+        let place = (database, key, hash);
+        let _ = self.close(place, Some(found), handle, edit, heap_before, expires_at_ms, namespace, now_ms);
+        let found = self.stripe.find(self.slot, hash, database, key);
+        (hash, found, found.is_some())
+    }
+}
+
+/// What a change of a large collection can take beyond what is added: a leaf and a bucket cut, and a piece of a directory.
+const HEAP_SLACK: u64 = 24 << 10;
 
 /// Steps of reclaiming for a write whose room turned out too small, which takes another thread in between.
 const RESCUES: usize = 64;

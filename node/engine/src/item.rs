@@ -11,6 +11,7 @@
 //!                              1 bit   the key's length takes 4 bytes
 //!                              1 bit   dead: nothing refers to it any more
 //!                              1 bit   it has a database
+//!                              1 bit   the value is a collection (`value.rs`), not a string
 //! filler:  shape 0x03: one byte;  shape 0x07: its whole length in the next 4 bytes
 //! ```
 //!
@@ -38,6 +39,7 @@ const EXPIRY_SHIFT: u32 = 2;
 const LONG_KEY: u8 = 1 << 4;
 const DEAD: u8 = 1 << 5;
 const HAS_DATABASE: u8 = 1 << 6;
+const IS_COLLECTION: u8 = 1 << 7;
 
 /// The tick of a moment.
 pub fn tick_of(now_ms: u64) -> u32 {
@@ -50,6 +52,8 @@ pub struct Draft<'a> {
     pub database: u16,
     pub key: &'a [u8],
     pub value: &'a [u8],
+    /// The value is no string.
+    pub is_collection: bool,
     /// Unix milliseconds, or [`NEVER`].
     pub expires_at_ms: u64,
     pub used: u32,
@@ -61,6 +65,8 @@ pub struct Head {
     pub database: u16,
     pub key_len: usize,
     pub value_len: usize,
+    /// The value is no string.
+    pub is_collection: bool,
     /// Unix milliseconds, or [`NEVER`].
     pub expires_at_ms: u64,
     pub used: u32,
@@ -68,8 +74,8 @@ pub struct Head {
 
 impl Draft<'_> {
     fn head(&self) -> Head {
-        let Draft { database, key, value, expires_at_ms, used } = *self;
-        Head { database, key_len: key.len(), value_len: value.len(), expires_at_ms, used }
+        let Draft { database, key, value, is_collection, expires_at_ms, used } = *self;
+        Head { database, key_len: key.len(), value_len: value.len(), is_collection, expires_at_ms, used }
     }
 
     /// Bytes it takes in a segment.
@@ -109,6 +115,9 @@ impl Head {
     pub fn write(&self, to: &mut [u8]) -> usize {
         let (value, expiry) = (value_code(self.value_len), self.expiry_code());
         let mut shape = value | expiry << EXPIRY_SHIFT;
+        if self.is_collection {
+            shape |= IS_COLLECTION;
+        }
         let mut at = 1;
         let mut put = |bytes: &[u8]| {
             to[at..at + bytes.len()].copy_from_slice(bytes);
@@ -237,6 +246,12 @@ impl Layout {
         self.value_len
     }
 
+    /// Whether the value is no string.
+    #[inline]
+    pub fn is_collection(&self) -> bool {
+        self.shape & IS_COLLECTION != 0
+    }
+
     pub fn is_dead(&self) -> bool {
         self.shape & DEAD != 0
     }
@@ -318,7 +333,14 @@ mod tests {
     /// The drawing above, byte for byte.
     #[test]
     fn an_entry_lies_as_drawn() {
-        let plain = Draft { database: 0, key: b"key", value: b"value", expires_at_ms: NEVER, used: 0x0403_0201 };
+        let plain = Draft {
+            database: 0,
+            key: b"key",
+            value: b"value",
+            is_collection: false,
+            expires_at_ms: NEVER,
+            used: 0x0403_0201,
+        };
         assert_eq!(written(plain), [&[0, 3, 5, 1, 2, 3, 4][..], b"key", b"value"].concat());
         let expiring = Draft { expires_at_ms: 0x0605_0403_0201, ..plain };
         assert_eq!(written(expiring), [&[0b0100, 3, 5, 1, 2, 3, 4, 1, 2, 3, 4, 5, 6][..], b"key", b"value"].concat());
@@ -326,12 +348,15 @@ mod tests {
             database: 0x0807,
             key: &[b'k'; 300],
             value: &[b'v'; 70_000],
+            is_collection: false,
             expires_at_ms: 1 << 50,
             used: 0x0403_0201,
         };
         let header = [0b101_1010, 0x2c, 1, 0, 0, 0x70, 0x11, 1, 0, 1, 2, 3, 4, 7, 8, 0, 0, 0, 0, 0, 0, 4, 0];
         assert_eq!(header.len(), HEADER_MAX);
         assert_eq!(written(everything), [&header[..], &[b'k'; 300], &[b'v'; 70_000]].concat());
+        let collection = Draft { is_collection: true, ..plain };
+        assert_eq!(written(collection), [&[0x80, 3, 5, 1, 2, 3, 4][..], b"key", b"value"].concat());
         let middle = Draft { value: &[b'v'; 256], ..plain };
         assert_eq!(written(middle)[..8], [1, 3, 0, 1, 1, 2, 3, 4]);
     }
@@ -343,7 +368,8 @@ mod tests {
                 for value_len in [0, 1, 255, 256, 65_535, 65_536] {
                     for expires_at_ms in [NEVER, 0, (1 << 48) - 1, 1 << 48, NEVER - 1] {
                         let (key, value) = (vec![1; key_len], vec![2; value_len]);
-                        let draft = Draft { database, key: &key, value: &value, expires_at_ms, used: 77 };
+                        let draft =
+                            Draft { database, key: &key, value: &value, is_collection: false, expires_at_ms, used: 77 };
                         let mut bytes = written(draft);
                         let Record::Entry(layout) = read(&bytes) else { panic!("a filler") };
                         assert_eq!(layout.len(), bytes.len());
@@ -368,7 +394,8 @@ mod tests {
         let widths = [NEVER, 5, 1 << 50];
         for before in widths {
             for after in [NEVER, 6, 1 << 51] {
-                let draft = Draft { database: 0, key: b"k", value: b"v", expires_at_ms: before, used: 0 };
+                let draft =
+                    Draft { database: 0, key: b"k", value: b"v", is_collection: false, expires_at_ms: before, used: 0 };
                 let mut bytes = written(draft);
                 let layout = Layout::read(&bytes);
                 let fits =

@@ -34,6 +34,14 @@ pub enum Change<'a> {
         expires_at_ms: Option<u64>,
         namespace: NamespaceId,
     },
+    /// Operations on the elements of a large collection, as bytes ([`crate::ops_in`]).
+    Edit {
+        database: u16,
+        key: &'a [u8],
+        hash: u64,
+        ops: &'a [u8],
+        namespace: NamespaceId,
+    },
     /// Another expiry, or none.
     Expiry {
         database: u16,

@@ -26,7 +26,7 @@
 //! ```text
 //!   lib      slots ─► stripes                       │ pages    memory from the system, counted by the page
 //!   guard    a command's lock on one stripe         │ item     how an entry lies in a segment
-//!   staged   a value that comes in pieces           │
+//!   staged   a value that comes in pieces           │ value    collections, packed and large
 //!   stripe   segments of entries, one lock each     │ table    per slot: hash ─► where the entry lies
 //!   budget   limit, bounds, who gives               │ policy   who goes
 //!   journal  who decides about a slot, who is told  │
@@ -59,13 +59,14 @@ mod stripe;
 mod table;
 mod value;
 
-pub use guard::{EntryRef, Guard};
+pub use guard::{EntryRef, Guard, Unedited};
 pub use journal::{Cause, Change, Journal, SlotRole};
 pub use policy::{Choice, Policy, UnknownPolicy};
-pub use scan::Visit;
-pub use staged::Staged;
+pub use scan::{Part, Visit};
+pub use staged::{Staged, StagedCollection};
 pub use stats::NamespaceFigures;
-pub use value::{Kind, Value, ValueRef};
+pub use value::packed::is_block;
+pub use value::{Edit, HashRef, Kind, Large, ListRef, Met, Op, SetRef, SortedSetRef, Value, ValueRef, ops_in};
 
 use budget::Budget;
 use foldhash::SharedSeed;
@@ -106,7 +107,7 @@ pub fn charge(key_bytes: usize, value_bytes: u64) -> u64 {
 }
 
 /// Hashes keys, seeded per engine: clients choose the keys.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Hasher(SeedableRandomState);
 
 impl Hasher {
@@ -308,6 +309,29 @@ impl Engine {
         is_auto.then(|| self.shared[namespace.index()].choice())
     }
 
+    pub(crate) fn hasher(&self) -> &Hasher {
+        &self.hasher
+    }
+
+    /// A collection that is nobody's yet; none if it is left empty.
+    pub fn build(&self, kind: Kind, now_ms: u64, change: impl FnOnce(&mut Edit)) -> Option<Value> {
+        let mut edit = Edit::new(value::Body::empty(kind), &self.hasher, now_ms, false);
+        change(&mut edit);
+        if edit.is_empty() {
+            return None;
+        }
+        Some(match edit.into_body() {
+            value::Body::Packed(block) => Value::Packed(block.into()),
+            value::Body::Large(large) => Value::Large(large),
+        })
+    }
+
+    /// Frees some of what a stripe's deleted collections left; true when nothing is left.
+    pub fn free_step(&self, stripe: usize) -> bool {
+        const STEPS: usize = 4;
+        self.stripes.get(stripe).is_none_or(|stripe| stripe.lock().free_steps(STEPS))
+    }
+
     /// The hash of a key, as tables know it. To be computed once a command: see [`Guard::knows`].
     #[inline]
     pub fn hash(&self, database: u16, key: &[u8]) -> u64 {
@@ -393,10 +417,14 @@ impl Engine {
     /// Drops entries of one stripe whose time has come, looking at about `max`: how many were dropped, and whether all that
     /// is due was looked at. A segment is looked at when something in it has expired, and then at most once a second.
     pub fn expire_step(&self, stripe: usize, now_ms: u64, max: usize) -> (usize, bool) {
-        match self.stripes.get(stripe) {
-            Some(stripe) => stripe.lock().sweep(now_ms, max),
-            None => (0, true),
-        }
+        let Some(of_number) = self.stripes.get(stripe) else { return (0, true) };
+        let (swept, due) = {
+            let mut locked = of_number.lock();
+            (locked.sweep(now_ms, max), locked.take_due_fields())
+        };
+        // Fields whose time has come go when their hash is looked at.
+        due.iter().for_each(|(slot, database, key)| _ = self.lock(*slot).peek(*database, key, now_ms));
+        swept
     }
 
     /// Entries of one slot in one database, expired ones not dropped yet included.

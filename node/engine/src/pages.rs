@@ -260,16 +260,29 @@ impl Arena {
     /// Counts memory that is allocated elsewhere against the limit, as a write's, until the charge is dropped.
     pub fn charge(self: &Arc<Self>, bytes: usize) -> Option<Charge> {
         let pages = u64::from(pages_for(bytes));
+        self.charge_pages(pages, Need::Write).then(|| Charge { arena: Arc::clone(self), pages })
+    }
+
+    /// The same until [`Arena::discharge_pages`]; false: the limit does not allow it.
+    pub fn charge_pages(&self, pages: u64, need: Need) -> bool {
+        let limit = if need == Need::Write { self.soft_limit_pages } else { self.limit_pages };
         let mut holes = self.holes.lock();
         let granted = self.granted_pages.load(Relaxed) + pages;
-        if granted > self.soft_limit_pages {
-            return None;
+        if granted > limit {
+            return false;
         }
         while holes.kept_pages > 0 && granted + holes.kept_pages > self.limit_pages {
             holes.purge_one(&self.mapping);
         }
         self.granted_pages.store(granted, Relaxed);
-        Some(Charge { arena: Arc::clone(self), pages })
+        true
+    }
+
+    /// Memory that was charged is given back.
+    pub fn discharge_pages(&self, pages: u64) {
+        let _holes = self.holes.lock();
+        let granted = self.granted_pages.load(Relaxed);
+        self.granted_pages.store(granted - pages, Relaxed);
     }
 
     /// Gives kept pages back to the system, at most so many times [`PURGED_MAX`]; false when none was left.
@@ -306,9 +319,7 @@ pub struct Charge {
 
 impl Drop for Charge {
     fn drop(&mut self) {
-        let _holes = self.arena.holes.lock();
-        let granted = self.arena.granted_pages.load(Relaxed);
-        self.arena.granted_pages.store(granted - self.pages, Relaxed);
+        self.arena.discharge_pages(self.pages);
     }
 }
 

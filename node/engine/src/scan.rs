@@ -14,7 +14,7 @@
 use crate::item::Layout;
 use crate::stripe::Stripe;
 use crate::table::{Word, order_of};
-use crate::value::ValueRef;
+use crate::value::{Large, PLACE_BITS, ValueRef};
 use crate::{Engine, NamespaceId, item};
 use std::ops::Range;
 use std::sync::atomic::Ordering::Relaxed;
@@ -29,6 +29,15 @@ const PART_SHIFT: u32 = 38;
 
 /// What looking at an entry that is not wanted counts for in a walk.
 const LOOK_BYTES: usize = 64;
+
+/// What a walk for a copy shows of an entry at a time.
+#[derive(Clone, Debug)]
+pub enum Part<'a> {
+    /// These bytes of its value, which is a string or a block.
+    Bytes(Range<usize>),
+    /// Some elements of its large collection, as operations that make them.
+    Elements { ops: &'a [u8], is_first: bool, is_last: bool },
+}
 
 /// An entry as a scan shows it.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +60,7 @@ impl<'a> Visit<'a> {
             namespace: stripe.namespace_of(word),
             database: layout.database(bytes),
             key: &bytes[layout.key()],
-            value: ValueRef::String(&bytes[layout.value()]),
+            value: stripe.value(bytes, &layout),
             expires_at_ms: Some(layout.expires_at_ms(bytes)).filter(|at| *at != item::NEVER),
         }
     }
@@ -71,6 +80,59 @@ fn words_from(stripe: &Stripe, slot: u16, order: u8, tag: u16) -> (Vec<Word>, u3
     });
     words.sort_unstable_by_key(|word| word.tag());
     (words, orders)
+}
+
+/// Shows the large ones among entries whose hashes agree. A part's number is that of one of them, from 1 on, above its place.
+struct Larges<'a> {
+    engine: &'a Engine,
+    part_bytes: usize,
+    bytes: &'a mut usize,
+    visit: &'a mut dyn FnMut(Visit<'_>, Part<'_>),
+}
+
+/// Numbers that tell large collections apart.
+const LARGES: u64 = 7;
+
+impl Larges<'_> {
+    /// Which of the agreeing ones it is.
+    fn number_of(&self, seen: &Visit<'_>) -> u64 {
+        (self.engine.hash(seen.database, seen.key).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) % LARGES + 1
+    }
+
+    /// Shows a part of one; the next part's number.
+    fn show<'v>(&mut self, part: usize, entries: impl Iterator<Item = Visit<'v>>) -> Option<usize> {
+        let (number, place) = ((part >> PLACE_BITS) as u64, part as u64 & ((1 << PLACE_BITS) - 1));
+        let larges: Vec<(u64, &Large, Visit<'v>)> = entries
+            .filter_map(|seen| match seen.value {
+                ValueRef::Large(large) => Some((self.number_of(&seen), large, seen)),
+                _ => None,
+            })
+            .collect();
+        let mut of_number = larges.iter().filter(|found| found.0 == number);
+        let mut next_place = 0;
+        match (of_number.next(), of_number.next()) {
+            (Some((_, large, seen)), None) => next_place = self.tell(large, *seen, place, self.part_bytes),
+            (None, _) => {}
+            (Some(_), Some(_)) => {
+                for (_, large, seen) in larges.iter().filter(|found| found.0 == number) {
+                    self.tell(large, *seen, 0, usize::MAX);
+                }
+            }
+        }
+        if next_place != 0 {
+            return Some((number << PLACE_BITS | next_place) as usize);
+        }
+        let next = larges.iter().map(|found| found.0).filter(|other| *other > number).min()?;
+        Some((next as usize) << PLACE_BITS)
+    }
+
+    fn tell(&mut self, large: &Large, seen: Visit<'_>, place: u64, part_bytes: usize) -> u64 {
+        let mut ops = Vec::with_capacity(part_bytes.min(large.heap_bytes()));
+        let next = large.walk(place, part_bytes, &mut |op| op.encode(&mut ops));
+        *self.bytes += seen.key.len() + ops.len();
+        (self.visit)(seen, Part::Elements { ops: &ops, is_first: place == 0, is_last: next == 0 });
+        next
+    }
 }
 
 impl Engine {
@@ -139,19 +201,23 @@ impl Engine {
     /// One step of a walk over the slots below `end_slot`, in all databases, expired entries included: shows entries of the
     /// namespaces that are `wanted`, longer values in parts of `part_bytes`, until they have `bytes_max` bytes of keys and
     /// values together, and those whose hashes agree with the last one's. Returns the cursor for the next step; none after the
-    /// last. `visit` is told which bytes of the value are meant, runs under a lock, and must not call the engine.
+    /// last. `visit` is told which part of the value is meant, runs under a lock, and must not call the engine.
     ///
     /// An entry that is there unchanged during the whole walk is visited exactly once, or once for each of its parts in their
-    /// order. Of one that changes meanwhile any parts may be met, of the value as it then is; the walk goes on behind it.
+    /// order. Of a string that changes meanwhile any parts may be met, of the value as it then is; the walk goes on behind it. Of a
+    /// large collection every element is met that is there all the time, at least once, and what is done to the others meanwhile
+    /// is told besides, if all changes are told; once it is shown, it is shown to its end.
+    ///
     /// Entries whose hashes agree are walked side by side, one part of each at a time: so a part's number alone says how far the
-    /// walk is in all of them, whichever of them come and go.
+    /// walk is in all of them, whichever of them come and go. Large collections among them come after the others, one after the
+    /// other, told apart by further bits of their hashes; where these agree too, each is shown as one part.
     pub fn copy_slots(
         &self,
         cursor: u64,
         end_slot: u16,
         (bytes_max, part_bytes): (usize, usize),
         wanted: &dyn Fn(NamespaceId) -> bool,
-        visit: &mut dyn FnMut(Visit<'_>, Range<usize>),
+        visit: &mut dyn FnMut(Visit<'_>, Part<'_>),
     ) -> Option<u64> {
         let (bytes_max, part_bytes) = (bytes_max.max(1), part_bytes.max(1));
         let mut bytes = 0;
@@ -169,7 +235,17 @@ impl Engine {
                     if bytes >= bytes_max {
                         return Some((part as u64) << PART_SHIFT | place << TAG_BITS | u64::from(agreeing[0].tag()));
                     }
-                    let mut parts_max = 1;
+                    if part >= 1 << PLACE_BITS {
+                        let shown = agreeing.iter().map(|word| Visit::of(&stripe, slot, *word));
+                        let of_order = shown.filter(|seen| self.is_of_order(seen, order, orders));
+                        let mut larges = Larges { engine: self, part_bytes, bytes: &mut bytes, visit };
+                        match larges.show(part, of_order.filter(|seen| wanted(seen.namespace))) {
+                            Some(next) => part = next,
+                            None => break,
+                        }
+                        continue;
+                    }
+                    let (mut parts_max, mut has_large) = (1, false);
                     for word in agreeing {
                         let seen = Visit::of(&stripe, slot, *word);
                         if !self.is_of_order(&seen, order, orders) {
@@ -179,18 +255,28 @@ impl Engine {
                             bytes += LOOK_BYTES;
                             continue;
                         }
+                        if let ValueRef::Large(_) = seen.value {
+                            has_large = true;
+                            continue;
+                        }
                         let length = seen.value.bytes() as usize;
+                        // A block is a few KiB at most, and always one part.
+                        let is_block = matches!(seen.value, ValueRef::Packed(_));
+                        let part_bytes = if is_block { length.max(1) } else { part_bytes };
                         let parts = length.div_ceil(part_bytes).max(1);
                         parts_max = parts_max.max(parts);
                         if part < parts {
                             let range = part * part_bytes..length.min((part + 1) * part_bytes);
                             bytes += seen.key.len() + range.len();
-                            visit(seen, range);
+                            visit(seen, Part::Bytes(range));
                         }
                     }
                     part += 1;
                     if part >= parts_max {
-                        break;
+                        if !has_large {
+                            break;
+                        }
+                        part = 1 << PLACE_BITS;
                     }
                 }
                 part = 0;

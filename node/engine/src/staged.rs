@@ -16,6 +16,7 @@
 use crate::budget::Budget;
 use crate::item::{self, HEADER_MAX, Head, NEVER, tick_of};
 use crate::pages::{Run, pages_for};
+use crate::value::{Kind, Large, Value};
 use crate::{Engine, NamespaceId, OutOfMemory, Refused, charge};
 use std::sync::Arc;
 
@@ -81,6 +82,7 @@ impl Staged {
             database: self.database,
             key_len: self.key_len,
             value_len: self.value_len,
+            is_collection: false,
             expires_at_ms: expires_at_ms.unwrap_or(NEVER),
             used: tick_of(now_ms),
         };
@@ -108,7 +110,87 @@ impl Drop for Staged {
     }
 }
 
+/// A large collection that is not stored yet, since only a part of its elements has come. Dropped, it gives its memory back.
+#[derive(Debug)]
+pub struct StagedCollection {
+    budget: Arc<Budget>,
+    large: Option<Box<Large>>,
+    namespace: NamespaceId,
+    slot: u16,
+    database: u16,
+    key: Box<[u8]>,
+    /// Charged for it.
+    pages: u32,
+}
+
+impl StagedCollection {
+    pub fn database(&self) -> u16 {
+        self.database
+    }
+
+    pub fn key(&self) -> &[u8] {
+        &self.key
+    }
+
+    /// From now on it is of another namespace, as [`Staged::move_to`].
+    pub fn move_to(&mut self, namespace: NamespaceId) {
+        if namespace != self.namespace {
+            self.budget.move_unsettled(self.namespace, namespace, u64::from(self.pages) * crate::pages::PAGE as u64);
+            self.namespace = namespace;
+        }
+    }
+}
+
+impl Drop for StagedCollection {
+    fn drop(&mut self) {
+        self.budget.discharge_unsettled(self.namespace, self.pages);
+    }
+}
+
+/// What operations can add beyond their own bytes, besides a part of these.
+const OPS_SLACK: usize = 32 << 10;
+
 impl Engine {
+    /// Begins a collection for a key of a slot. Panics unless `slot` is below [`crate::Config::slots`].
+    pub fn stage_collection(
+        &self,
+        (slot, database, key): (u16, u16, &[u8]),
+        namespace: NamespaceId,
+        kind: Kind,
+    ) -> StagedCollection {
+        self.budget.notice(namespace);
+        assert!(slot < self.slots, "slot {slot} is not below {}", self.slots);
+        let large = Some(Box::new(Large::empty(kind, self.hasher())));
+        let budget = Arc::clone(&self.budget);
+        StagedCollection { budget, large, namespace, slot, database, key: key.into(), pages: 0 }
+    }
+
+    /// Does operations on it. Making room for them evicts as a write does.
+    pub fn add(&self, staged: &mut StagedCollection, ops: &[u8], now_ms: u64) -> Result<(), OutOfMemory> {
+        let Some(large) = &mut staged.large else { return Ok(()) };
+        let wanted = pages_for(large.heap_bytes() + 2 * ops.len() + OPS_SLACK);
+        if let Some(pages) = wanted.checked_sub(staged.pages).filter(|pages| *pages > 0) {
+            self.charge_with_room(self.stripe_of(staged.slot), staged.namespace, pages, now_ms)?;
+            staged.pages = wanted;
+        }
+        crate::ops_in(ops).for_each(|op| large.apply(&op));
+        Ok(())
+    }
+
+    /// Stores it and its expiry; what the key had before is gone. Refused, it is gone as well.
+    pub fn enter_collection(
+        &self,
+        mut staged: StagedCollection,
+        expires_at_ms: Option<u64>,
+        now_ms: u64,
+    ) -> Result<(), Refused> {
+        let Some(large) = staged.large.take() else { return Ok(()) };
+        let (slot, database, namespace) = (staged.slot, staged.database, staged.namespace);
+        let key = std::mem::take(&mut staged.key);
+        drop(staged);
+        self.lock(slot).set_value(database, &key, Value::Large(large), expires_at_ms, namespace, now_ms)
+    }
+
     /// Begins a value of `value_bytes` for a key of a slot. Panics unless `slot` is below [`crate::Config::slots`].
     pub fn stage(
         &self,

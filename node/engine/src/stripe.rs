@@ -13,8 +13,10 @@
 //!
 //! LOCK: everything here is reached through the stripe's mutex. Which namespace gives, and when, is in `budget.rs`.
 
+mod heap;
 mod reclaim;
 
+pub(crate) use heap::value_of;
 pub use reclaim::{Gives, Reclaimed};
 
 use crate::budget::Budget;
@@ -25,7 +27,9 @@ use crate::policy::{Meta, Policy, QUEUES, QueueFigures, Replacement, Shared, Ver
 use crate::staged::Staged;
 use crate::stats::NamespaceFigures;
 use crate::table::{BUCKET_BYTES, Place, SEGMENTS_MAX, Tables, Word};
+use crate::value::Large;
 use crate::{NAMESPACES, NamespaceId, TABLE_SHARE};
+use heap::Garbage;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -96,8 +100,11 @@ struct Space {
     walk: Option<Walk>,
     /// A run for the next segment, so that a write that was given room has it whichever queue it goes to.
     spare: Option<Run>,
-    /// Bytes of its segments and its spare.
+    /// Bytes of its segments, its spare and its part of the heap.
     run_bytes: u64,
+    /// Bytes of its large collections, those that are not freed yet included, and pages charged for them.
+    heap_bytes: u64,
+    heap_pages: u32,
     live_bytes: u64,
     /// Entries the policy kept since it last let one go, and how many it may.
     kept: u64,
@@ -130,6 +137,12 @@ pub struct Stripe {
     watch: Arc<Watch>,
     tables: Tables,
     segments: Vec<Option<Segment>>,
+    /// Large collections by handle.
+    larges: Vec<Option<Box<Large>>>,
+    /// Hashes the sweeper met with fields whose time has come: slot, database and key.
+    due_fields: Vec<(u16, u16, Vec<u8>)>,
+    free_larges: Vec<u32>,
+    garbage: VecDeque<Garbage>,
     free_segments: Vec<u32>,
     spaces: Vec<Option<Box<Space>>>,
     policies: Box<[Policy; NAMESPACES]>,
@@ -181,6 +194,10 @@ impl Stripe {
             watch: parts.watch,
             tables: parts.tables,
             segments: vec![None],
+            larges: Vec::new(),
+            due_fields: Vec::new(),
+            free_larges: Vec::new(),
+            garbage: VecDeque::new(),
             free_segments: Vec::new(),
             spaces: Vec::new(),
             policies: Box::new([Policy::default(); NAMESPACES]),
@@ -280,6 +297,8 @@ impl Stripe {
                 walk: None,
                 spare: None,
                 run_bytes: 0,
+                heap_bytes: 0,
+                heap_pages: 0,
                 live_bytes: 0,
                 kept: 0,
                 passed: 0,
@@ -312,7 +331,9 @@ impl Stripe {
             }
             (segment.namespace, segment.queue, used)
         };
-        let meta = Meta { hash, bytes: found.layout.len() as u32, used, uses: found.word.uses(), queue };
+        let heap = self.heap_of(self.bytes_at(found.word), &found.layout);
+        let bytes = found.layout.len().saturating_add(heap) as u32;
+        let meta = Meta { hash, bytes, used, uses: found.word.uses(), queue };
         let uses = self.space(namespace).replacement.hit(&meta, now);
         if uses != found.word.uses() {
             found.word = found.word.with_uses(uses);
@@ -564,7 +585,9 @@ impl Stripe {
         draft.write(&mut segment.run.bytes_mut()[offset as usize..]);
         let stored = (draft.key.len() + draft.value.len()) as u64;
         self.count_in(number, bytes as u32, stored, draft.database, draft.expires_at_ms, draft.key);
-        Some(Word::new(hash, uses, number, offset))
+        let word = Word::new(hash, uses, number, offset);
+        self.note_fields(word);
+        Some(word)
     }
 
     /// Takes pages with an entry in them as a segment of their own, and returns its word; the table does not know it yet. The
@@ -612,7 +635,8 @@ impl Stripe {
         }
     }
 
-    /// Marks an entry as dead where it lies and counts it out; the table is the caller's. May free its segment.
+    /// Marks an entry as dead where it lies and counts it out; the table is the caller's, and so is a large collection: the entry
+    /// may lie elsewhere now. May free its segment.
     pub fn kill(&mut self, word: Word, layout: Layout) {
         let number = word.segment();
         let bytes = self.bytes_at(word);
@@ -699,6 +723,7 @@ impl Stripe {
     /// Takes an entry out of its table and its segment.
     pub fn remove(&mut self, slot: u16, found: &Found) {
         self.tables.remove(self.local(slot), found.place);
+        self.release(found.word, found.layout);
         self.kill(found.word, found.layout);
     }
 
@@ -731,11 +756,18 @@ impl Stripe {
         let layout = Layout::read(self.bytes_at(word));
         let namespace = self.namespace_of(word);
         self.figures_of(namespace).evictions += 1;
+        self.release(word, layout);
         self.kill(word, layout);
     }
 
-    /// The entry at a found place lies elsewhere now.
+    /// Another entry takes the place of one.
     pub fn replace(&mut self, found: &Found, word: Word) {
+        self.release(found.word, found.layout);
+        self.move_word(found, word);
+    }
+
+    /// The entry at a found place lies elsewhere now.
+    pub fn move_word(&mut self, found: &Found, word: Word) {
         self.tables.set(found.place, word);
         self.kill(found.word, found.layout);
     }
@@ -752,6 +784,7 @@ impl Stripe {
             // Alone in its segment: pages would stay with nothing in them.
             return false;
         }
+        self.release(found.word, found.layout);
         let had_expiry = found.layout.has_expiry();
         let offset = found.word.offset() as usize;
         let segment = self.segment_mut(number);
@@ -766,6 +799,7 @@ impl Stripe {
         segment.expires_at_ms = segment.expires_at_ms.min(draft.expires_at_ms);
         segment.sweep_at_ms = segment.sweep_at_ms.min(draft.expires_at_ms);
         let queue = usize::from(segment.queue);
+        self.note_fields(found.word);
         let stored_before = u64::from(found.layout.key_len() + found.layout.value_len());
         let stored = u64::from(new_layout.key_len() + new_layout.value_len());
         let space = self.space(namespace);
@@ -812,6 +846,7 @@ impl Stripe {
     /// Forgets every entry.
     pub fn clear(&mut self) -> u64 {
         let mut items = 0;
+        self.discard_all();
         for number in 1..self.segments.len() as u32 {
             if let Some(segment) = self.segments[number as usize].take() {
                 items += u64::from(segment.items);
@@ -932,7 +967,10 @@ impl Stripe {
 
     /// Figures by namespace id, as far as any were used here.
     pub fn figures(&self) -> impl Iterator<Item = (usize, NamespaceFigures)> {
-        let of = |space: &Space| NamespaceFigures { bytes: space.run_bytes, ..space.figures };
+        let of = |space: &Space| {
+            let stored_bytes = space.figures.stored_bytes + space.heap_bytes;
+            NamespaceFigures { bytes: space.run_bytes, stored_bytes, ..space.figures }
+        };
         self.spaces.iter().enumerate().filter_map(move |(id, space)| Some((id, of(space.as_deref()?))))
     }
 

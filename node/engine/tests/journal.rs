@@ -47,6 +47,7 @@ impl Journal for Copy {
             Change::Expiry { database, key, expires_at_ms, .. } => {
                 items.get_mut(&(database, key.to_vec())).unwrap().1 = expires_at_ms;
             }
+            Change::Edit { .. } => panic!("there are no collections"),
             Change::Remove { database, key, .. } => assert!(items.remove(&(database, key.to_vec())).is_some()),
         }
         true

@@ -219,7 +219,8 @@ fn walk(engine: &Engine, bytes_max: usize, mut between: impl FnMut(usize)) -> To
     let mut steps = 0;
     while let Some(at) = cursor {
         let mut bytes = 0;
-        cursor = engine.copy_slots(at, SLOTS, (bytes_max, PART), &|_| true, &mut |visit, range| {
+        cursor = engine.copy_slots(at, SLOTS, (bytes_max, PART), &|_| true, &mut |visit, part| {
+            let Part::Bytes(range) = part else { panic!("a collection") };
             let value = visit.value.as_string().unwrap();
             assert!(range.len() == PART.min(value.len() - range.start) && range.start % PART == 0);
             bytes += range.len();

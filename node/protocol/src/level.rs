@@ -9,7 +9,10 @@
 //! that a test can run both together.
 
 /// What this build can say and read.
-pub const LEVEL: u16 = if cfg!(feature = "next") { 2 } else { 1 };
+pub const LEVEL: u16 = if cfg!(feature = "next") { 3 } else { 2 };
+
+/// From which on values may be collections, which copies are told in their own words.
+pub const COLLECTIONS: u16 = 2;
 
 /// The lowest level that this build still speaks.
 pub const LEVEL_OLDEST: u16 = 1;

@@ -1,6 +1,6 @@
 //! COMMAND and ACL CAT: the command table as clients ask for it. Shapes are Redis 7.2's, in both protocol versions.
 
-use super::{Arg, COMMANDS, Categories, Command, Context, KeySpec, key_indexes, lookup, lookup_subcommand};
+use super::{Arg, COMMANDS, Categories, Command, Context, Find, KeySpec, key_indexes, lookup, lookup_subcommand};
 use crate::glob::{self, Case};
 use dcache_protocol::error::WireError;
 use dcache_protocol::resp::parse::Args;
@@ -51,7 +51,7 @@ pub fn command_docs(context: &mut Context<'_>) -> Result<(), WireError> {
 pub fn command_getkeys(context: &mut Context<'_>) -> Result<(), WireError> {
     let request = context.args.from(2);
     let command = command_with_keys(request)?;
-    let indexes = key_indexes(command, request.len());
+    let indexes = key_indexes(command, request);
     context.reply.array(indexes.clone().count());
     indexes.for_each(|index| context.reply.bulk(&request[index]));
     Ok(())
@@ -60,9 +60,9 @@ pub fn command_getkeys(context: &mut Context<'_>) -> Result<(), WireError> {
 pub fn command_getkeysandflags(context: &mut Context<'_>) -> Result<(), WireError> {
     let request = context.args.from(2);
     let command = command_with_keys(request)?;
-    context.reply.array(key_indexes(command, request.len()).count());
+    context.reply.array(key_indexes(command, request).count());
     for spec in command.keys {
-        for index in spec.indexes(request.len()) {
+        for index in spec.indexes(request) {
             context.reply.array(2);
             context.reply.bulk(&request[index]);
             set_of(&mut context.reply, actual_flags(spec, request));
@@ -216,10 +216,27 @@ fn key_spec(reply: &mut Reply<'_>, spec: &KeySpec) {
     }
     reply.bulk("flags");
     set_of(reply, spec.flags.iter().copied());
+    let (first, last, step) = (i64::from(spec.first), i64::from(spec.last), i64::from(spec.step));
     reply.bulk("begin_search");
-    search(reply, "index", &[("index", i64::from(spec.first))]);
+    match spec.find {
+        Find::Word(word) => {
+            reply.map(2);
+            reply.bulk("type");
+            reply.bulk("keyword");
+            reply.bulk("spec");
+            reply.map(2);
+            reply.bulk("keyword");
+            reply.bulk(word);
+            reply.bulk("startfrom");
+            reply.integer(first);
+        }
+        Find::Range | Find::Count => search(reply, "index", &[("index", first)]),
+    }
     reply.bulk("find_keys");
-    search(reply, "range", &[("lastkey", i64::from(spec.last)), ("keystep", i64::from(spec.step)), ("limit", 0)]);
+    match spec.find {
+        Find::Count => search(reply, "keynum", &[("keynumidx", 0), ("firstkey", 1), ("keystep", step)]),
+        Find::Range | Find::Word(_) => search(reply, "range", &[("lastkey", last), ("keystep", step), ("limit", 0)]),
+    }
 }
 
 fn search(reply: &mut Reply<'_>, kind: &str, spec: &[(&str, i64)]) {

@@ -300,10 +300,16 @@ fn rename_to(context: &Context<'_>, replaces: bool) -> Result<bool, WireError> {
     if slot_of(source) != slot_of(target) {
         return rename_between_slots(context, replaces, namespace);
     }
-    let bytes = context.lock(source).peek(context.database, source, context.now_ms).map_or(0, |e| e.value().bytes());
-    let mut guard = context.lock_with_room(target, namespace, bytes as usize)?;
+    // What a large collection takes moves along with it.
+    let bytes_of = |value: ValueRef<'_>| if let ValueRef::Large(_) = value { 0 } else { value.bytes() };
+    let looked_at = context.lock(source).peek(context.database, source, context.now_ms).map(|e| bytes_of(e.value()));
+    let mut guard = context.lock_with_room(target, namespace, looked_at.unwrap_or(0) as usize)?;
     if !replaces && is_there(&mut guard, target) {
         return Ok(false);
+    }
+    let is_large = |value: ValueRef<'_>| matches!(value, ValueRef::Large(_));
+    if guard.peek(context.database, source, context.now_ms).is_some_and(|entry| is_large(entry.value())) {
+        return rename_large(context, &mut guard, namespace);
     }
     let (value, expires_at_ms) = look(context, &mut guard, source)?;
     // Written before the old name goes, so that a refusal loses nothing.
@@ -311,6 +317,17 @@ fn rename_to(context: &Context<'_>, replaces: bool) -> Result<bool, WireError> {
     context.put(&mut guard, target, (&value).into(), expires_at_ms, namespace)?;
     context.remove(&mut guard, source)?;
     Ok(true)
+}
+
+/// The collection itself gets another name, and is not copied.
+fn rename_large(context: &Context<'_>, guard: &mut Guard<'_>, namespace: NamespaceId) -> Result<bool, WireError> {
+    let (source, target) = (context.arg(1), context.arg(2));
+    context.remove(guard, target)?;
+    let taken = guard.take(context.database, source, context.now_ms).map_err(refused)?;
+    let (value, expires_at_ms) = taken.ok_or(WireError::NoSuchKey)?;
+    let expires_at_ms = context.expiry_within(namespace, expires_at_ms);
+    let set = guard.set_value(context.database, target, value, expires_at_ms, namespace, context.now_ms);
+    set.map(|()| true).map_err(refused)
 }
 
 /// Under one lock after the other. The value goes back if there is no room for it under the new name.
@@ -391,7 +408,7 @@ fn put_copy(
         return Ok(false);
     }
     let expires_at_ms = context.expiry_within(namespace, expires_at_ms);
-    let set = guard.set(database, target, (&value).into(), expires_at_ms, namespace, context.now_ms);
+    let set = guard.set_value(database, target, value, expires_at_ms, namespace, context.now_ms);
     set.map(|()| true).map_err(refused)
 }
 
@@ -399,6 +416,9 @@ fn put_copy(
 pub fn object_encoding(context: &mut Context<'_>) -> Result<(), WireError> {
     let key = context.arg(2);
     match context.lock(key).peek(context.database, key, context.now_ms) {
+        Some(entry) if entry.value().encoding().is_some() => {
+            context.reply.bulk(entry.value().encoding().unwrap_or_default());
+        }
         Some(entry) => context.reply.bulk(match string_of(entry.value())? {
             value if parse_integer(value).is_some() => "int",
             value if value.len() <= EMBEDDED_BYTES_MAX => "embstr",

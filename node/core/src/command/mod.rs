@@ -4,11 +4,22 @@
 //! its rows. The functions are in one file per group and named after the command (`string::get`), subcommands
 //! `container_subcommand` (`key::object_encoding`). Where a request may run is decided before, in `route`.
 
+pub mod bitmap;
 pub mod cluster;
+pub mod collection;
 pub mod connection;
 pub mod docs;
+pub mod dump;
+pub mod geo;
+pub mod hash;
+pub mod hyperloglog;
 pub mod key;
+pub mod lcs;
+pub mod list;
 pub mod server;
+pub mod set;
+pub mod sort;
+pub mod sorted_set;
 pub mod string;
 pub mod table;
 #[cfg(test)]
@@ -138,9 +149,11 @@ impl Flags {
     pub const STALE: Flags = Flags(1 << 7);
     pub const FAST: Flags = Flags(1 << 8);
     pub const NO_AUTH: Flags = Flags(1 << 9);
-    pub const ALLOW_BUSY: Flags = Flags(1 << 10);
+    /// Where keys are depends on what is in the request.
+    pub const MOVABLE_KEYS: Flags = Flags(1 << 10);
+    pub const ALLOW_BUSY: Flags = Flags(1 << 11);
 
-    const NAMES: [&'static str; 11] = [
+    const NAMES: [&'static str; 12] = [
         "write",
         "readonly",
         "denyoom",
@@ -151,6 +164,7 @@ impl Flags {
         "stale",
         "fast",
         "no_auth",
+        "movablekeys",
         "allow_busy",
     ];
 
@@ -176,17 +190,41 @@ impl Categories {
     pub const KEYSPACE: Categories = Categories(1 << 0);
     pub const READ: Categories = Categories(1 << 1);
     pub const WRITE: Categories = Categories(1 << 2);
-    pub const STRING: Categories = Categories(1 << 3);
-    pub const ADMIN: Categories = Categories(1 << 4);
-    pub const FAST: Categories = Categories(1 << 5);
-    pub const SLOW: Categories = Categories(1 << 6);
-    pub const BLOCKING: Categories = Categories(1 << 7);
-    pub const DANGEROUS: Categories = Categories(1 << 8);
-    pub const CONNECTION: Categories = Categories(1 << 9);
-    pub const ALL: Categories = Categories((1 << 10) - 1);
+    pub const SET: Categories = Categories(1 << 3);
+    pub const SORTED_SET: Categories = Categories(1 << 4);
+    pub const LIST: Categories = Categories(1 << 5);
+    pub const HASH: Categories = Categories(1 << 6);
+    pub const STRING: Categories = Categories(1 << 7);
+    pub const BITMAP: Categories = Categories(1 << 8);
+    pub const HYPERLOGLOG: Categories = Categories(1 << 9);
+    pub const GEO: Categories = Categories(1 << 10);
+    pub const ADMIN: Categories = Categories(1 << 11);
+    pub const FAST: Categories = Categories(1 << 12);
+    pub const SLOW: Categories = Categories(1 << 13);
+    pub const BLOCKING: Categories = Categories(1 << 14);
+    pub const DANGEROUS: Categories = Categories(1 << 15);
+    pub const CONNECTION: Categories = Categories(1 << 16);
+    pub const ALL: Categories = Categories((1 << 17) - 1);
 
-    const NAMES: [&'static str; 10] =
-        ["keyspace", "read", "write", "string", "admin", "fast", "slow", "blocking", "dangerous", "connection"];
+    const NAMES: [&'static str; 17] = [
+        "keyspace",
+        "read",
+        "write",
+        "set",
+        "sortedset",
+        "list",
+        "hash",
+        "string",
+        "bitmap",
+        "hyperloglog",
+        "geo",
+        "admin",
+        "fast",
+        "slow",
+        "blocking",
+        "dangerous",
+        "connection",
+    ];
 
     pub const fn or(self, other: Categories) -> Categories {
         Categories(self.0 | other.0)
@@ -207,10 +245,22 @@ impl Categories {
     }
 }
 
+/// How the keys of a request are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Find {
+    /// From one place to another.
+    Range,
+    /// So many behind the number at a place.
+    Count,
+    /// Behind this word, from a place on.
+    Word(&'static str),
+}
+
 /// Where the keys of a request are, and what happens to them.
 #[derive(Clone, Copy, Debug)]
 pub struct KeySpec {
-    /// Index of the first key in the request.
+    pub find: Find,
+    /// Index of the first key in the request; of the number, for [`Find::Count`]; of where to begin, for [`Find::Word`].
     pub first: u8,
     /// Index of the last: from `first` when not negative, from the request's end (-1: the last argument) when negative.
     pub last: i8,
@@ -277,7 +327,9 @@ impl Command {
 
     /// First key, last key and step in the way of Redis before key specs: one range over all of them, 0s without keys.
     pub fn legacy_keys(&self) -> (i64, i64, i64) {
-        let (Some(first), Some(last)) = (self.keys.first(), self.keys.last()) else { return (0, 0, 0) };
+        let mut ranges = self.keys.iter().filter(|spec| spec.find == Find::Range);
+        let Some(first) = ranges.next() else { return (0, 0, 0) };
+        let last = ranges.next_back().unwrap_or(first);
         let end = if last.last < 0 { i64::from(last.last) } else { i64::from(last.first) + i64::from(last.last) };
         (i64::from(first.first), end, i64::from(first.step))
     }
@@ -285,7 +337,7 @@ impl Command {
     /// The first key of a request of this command.
     pub fn first_key<'a>(&self, args: Args<'a>) -> Option<&'a [u8]> {
         let first_of = |spec: &KeySpec| {
-            let range = spec.range(args.len());
+            let range = spec.range(args);
             (!range.is_empty()).then_some(range.start)
         };
         args.get(self.keys.iter().find_map(first_of)?)
@@ -317,7 +369,7 @@ impl Command {
         let wanted = usize::from(self.arity.unsigned_abs());
         let counts = if self.arity < 0 { count >= wanted } else { count == wanted };
         let is_whole = |spec: &KeySpec| (count - usize::from(spec.first)).is_multiple_of(usize::from(spec.step));
-        counts && self.keys.iter().all(|spec| spec.last >= 0 || is_whole(spec))
+        counts && self.keys.iter().all(|spec| spec.find != Find::Range || spec.last >= 0 || is_whole(spec))
     }
 }
 
@@ -424,9 +476,13 @@ fn text(arg: &[u8], bytes_max: usize) -> String {
 }
 
 impl KeySpec {
-    /// Between which indexes its keys are in a request of `count` arguments.
-    fn range(&self, count: usize) -> Range<usize> {
-        let first = usize::from(self.first);
+    /// Between which indexes its keys are in a request.
+    #[inline]
+    fn range(&self, args: Args<'_>) -> Range<usize> {
+        let (first, count) = (usize::from(self.first), args.len());
+        if self.find != Find::Range {
+            return self.found(args);
+        }
         let end = match usize::try_from(self.last) {
             Ok(from_first) => first + from_first + 1,
             Err(_) => (count + 1).saturating_sub(usize::from(self.last.unsigned_abs())),
@@ -434,20 +490,43 @@ impl KeySpec {
         first..end.min(count)
     }
 
-    /// Indexes of its keys in a request of `count` arguments, ascending.
-    pub fn indexes(&self, count: usize) -> impl Iterator<Item = usize> + Clone + use<> {
-        self.range(count).step_by(usize::from(self.step))
+    /// The same where it depends on what is in the request.
+    #[cold]
+    fn found(&self, args: Args<'_>) -> Range<usize> {
+        let first = usize::from(self.first);
+        match self.find {
+            Find::Count => {
+                let count = args.get(first).and_then(crate::number::parse_integer).unwrap_or(0);
+                let count = usize::try_from(count).unwrap_or(0).min(args.len().saturating_sub(first + 1));
+                first + 1..first + 1 + count
+            }
+            Find::Word(word) => {
+                let is_it =
+                    |index: &usize| args.get(*index).is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()));
+                // The last one counts, as it does for who runs it.
+                match (first..args.len().saturating_sub(1)).rev().find(is_it) {
+                    Some(index) => index + 1..index + 2,
+                    None => 0..0,
+                }
+            }
+            Find::Range => 0..0,
+        }
+    }
+
+    /// Indexes of its keys in a request, ascending.
+    pub fn indexes(&self, args: Args<'_>) -> impl Iterator<Item = usize> + Clone + use<> {
+        self.range(args).step_by(usize::from(self.step))
     }
 }
 
 /// Indexes of a request's keys, ascending within each key spec.
-pub fn key_indexes(command: &'static Command, count: usize) -> impl Iterator<Item = usize> + Clone {
-    command.keys.iter().flat_map(move |spec| spec.indexes(count))
+pub fn key_indexes<'a>(command: &'static Command, args: Args<'a>) -> impl Iterator<Item = usize> + Clone + use<'a> {
+    command.keys.iter().flat_map(move |spec| spec.indexes(args))
 }
 
 /// The keys of a request whose arity was checked.
 pub fn keys_of<'a>(command: &'static Command, args: Args<'a>) -> impl Iterator<Item = &'a [u8]> + Clone {
-    key_indexes(command, args.len()).filter_map(move |index| args.get(index))
+    key_indexes(command, args).filter_map(move |index| args.get(index))
 }
 
 /// The bytes of a string value.

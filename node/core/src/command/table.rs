@@ -5,17 +5,37 @@
 //! and MIGRATE only name the operator's verb.
 //! Names are found through a table made at compile time, the usual ones by one comparison of eight bytes.
 
+mod bitmaps;
 mod cluster;
 mod connection;
+mod geo;
+mod hashes;
 mod keys;
+mod lists;
+mod others;
 mod row;
 mod server;
+mod sets;
+mod sorted_sets;
 mod strings;
 
 use super::Command;
 
 /// Rows by subject, in the order of their files' names here.
-const GROUPS: &[&[Command]] = &[connection::ROWS, cluster::ROWS, server::ROWS, keys::ROWS, strings::ROWS];
+const GROUPS: &[&[Command]] = &[
+    connection::ROWS,
+    cluster::ROWS,
+    server::ROWS,
+    keys::ROWS,
+    strings::ROWS,
+    hashes::ROWS,
+    lists::ROWS,
+    sets::ROWS,
+    sorted_sets::ROWS,
+    bitmaps::ROWS,
+    geo::ROWS,
+    others::ROWS,
+];
 
 /// All commands, each with its own position as its id.
 pub static COMMANDS: [Command; count()] = numbered();
@@ -161,7 +181,7 @@ const fn numbered() -> [Command; count()] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::{Flags, Gateway, keys_of, lookup, lookup_subcommand};
+    use crate::command::{Find, Flags, Gateway, KeySpec, keys_of, lookup, lookup_subcommand};
     use std::collections::BTreeSet;
 
     #[test]
@@ -202,8 +222,10 @@ mod tests {
             let by_key = matches!(command.gateway, Gateway::Single | Gateway::Split(_) | Gateway::SameSlot);
             assert_eq!(by_key, !command.keys.is_empty(), "{name}: the gateway routes by keys that there are");
             assert!(!command.flags.has(Flags::DENYOOM) || command.is_write(), "{name}");
-            for spec in command.keys {
-                let needed = i16::from(spec.first) + 1;
+            let is_placed = |spec: &&KeySpec| !matches!(spec.find, Find::Word(_));
+            for spec in command.keys.iter().filter(is_placed) {
+                // Keys to the end of the request may be none, behind the first one.
+                let needed = i16::from(spec.first) + i16::from(spec.last >= 0 || spec.first == 1);
                 assert!(command.arity.abs() >= needed && spec.step >= 1, "{name}: arity leaves a key out");
             }
         }
@@ -227,6 +249,12 @@ mod tests {
         assert_eq!(keys("COPY a b DB 1 REPLACE"), ["a", "b"]);
         assert_eq!(keys("OBJECT ENCODING a"), ["a"]);
         assert_eq!(keys("MEMORY USAGE a SAMPLES 1"), ["a"]);
+        assert_eq!(keys("ZUNIONSTORE t 2 a b WEIGHTS 1 2"), ["t", "a", "b"]);
+        assert_eq!(keys("ZUNION 9 a b"), ["a", "b"]);
+        assert_eq!(keys("LMPOP x a LEFT"), [""; 0]);
+        assert_eq!(keys("SORT a BY w_* STORE x STORE t"), ["a", "t"]);
+        assert_eq!(keys("GEORADIUS a 1 2 3 km STOREDIST t"), ["a", "t"]);
+        assert_eq!(keys("PFMERGE t"), ["t"]);
         assert_eq!(keys("PING a"), [""; 0]);
         assert_eq!(keys("COMMAND GETKEYS GET a"), [""; 0]);
     }

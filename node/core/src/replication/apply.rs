@@ -70,16 +70,20 @@ impl Applier<'_> {
         match effect {
             Effect::Part { .. } => self.stagings.apply(effect, engine, view, now_ms),
             Effect::Set { database, slot, key, value, expires_at_ms } => {
-                let namespace = view.namespace_of(database, key);
-                let bytes = charge(key.len(), value.len() as u64);
-                let stored = engine.lock_with_room(slot, namespace, bytes, now_ms).is_ok_and(|mut guard| {
-                    guard.set(database, key, ValueRef::String(value), expires_at_ms, namespace, now_ms).is_ok()
-                });
-                if !stored {
-                    // An older value must not stay in its place.
+                self.set((database, slot, key), ValueRef::String(value), expires_at_ms)
+            }
+            Effect::Block { database, slot, key, block, expires_at_ms } => {
+                self.set((database, slot, key), ValueRef::Packed(block), expires_at_ms)
+            }
+            Effect::Elements { .. } => self.stagings.apply(effect, engine, view, now_ms),
+            Effect::Edit { database, slot, key, ops } => {
+                let has_room = self.stagings.edit(database, key, ops, engine, now_ms);
+                let done = engine.lock(slot).repeat(database, key, ops, now_ms).is_ok();
+                if !done {
+                    // What is there is older.
                     let _ = engine.lock(slot).remove(database, key, now_ms);
                 }
-                stored
+                has_room && done
             }
             Effect::Remove { database, slot, key } => {
                 // There may be none: an effect is also done on what has it already.
@@ -96,6 +100,22 @@ impl Applier<'_> {
                 true
             }
         }
+    }
+}
+
+impl Applier<'_> {
+    fn set(&self, (database, slot, key): (u16, u16, &[u8]), value: ValueRef<'_>, expires_at_ms: Option<u64>) -> bool {
+        let Applier { engine, view, now_ms, .. } = *self;
+        let namespace = view.namespace_of(database, key);
+        let bytes = charge(key.len(), value.bytes());
+        let stored = engine
+            .lock_with_room(slot, namespace, bytes, now_ms)
+            .is_ok_and(|mut guard| guard.set(database, key, value, expires_at_ms, namespace, now_ms).is_ok());
+        if !stored {
+            // An older value must not stay in its place.
+            let _ = engine.lock(slot).remove(database, key, now_ms);
+        }
+        stored
     }
 }
 

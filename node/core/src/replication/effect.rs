@@ -6,16 +6,21 @@
 //!  expiry   3 │ database u16 │ slot u16 │ expires at ms u64, 0 never │ key
 //!  clear    4 │ database u16, 0xffff all
 //!  part     5 │ database u16 │ slot u16 │ expires at ms u64, 0 never │ total u64 │ offset u64 │ key length u32 │ key │ bytes
-//!  for      6 │ node u64 │ one of the above
+//!  for      6 │ node u64 │ one of the others
+//!  block    7 │ as set; the value is a collection's packed block
+//!  elements 8 │ database u16 │ slot u16 │ expires at ms u64, 0 never │ kind u8 │ which u8 │ key length u32 │ key │ operations
+//!  edit     9 │ database u16 │ slot u16 │ key length u32 │ key │ operations
 //! ```
 //!
 //! Integers are little-endian. The slot is the key's, said so that nobody computes it again. Every effect is absolute: done twice,
 //! or after what it already contains, it changes nothing more. Which namespace a key is in is not said: that follows from the key
-//! wherever it arrives. Parts change nothing until the last of them has come (`staging.rs`). What is for one node is nothing to
-//! all others: entries of namespaces without copies go along with a partition that moves, and into no backup.
+//! wherever it arrives. Parts change nothing until the last of them has come (`staging.rs`). So do elements, of which some come
+//! at a time: bit 0 of `which` says that these are the first ones, bit 1 that they are the last ones. Operations are the engine's
+//! (`dcache_engine::Op`), on a collection that is there. Those from 7 on are of level 2. What is for one node is nothing to all
+//! others: entries of namespaces without copies go along with a partition that moves, and into no backup.
 
 use bytes::BufMut;
-use dcache_engine::ValueRef;
+use dcache_engine::{Kind, ValueRef};
 use dcache_protocol::NodeId;
 
 /// All databases, in [`Effect::Clear`].
@@ -33,6 +38,32 @@ pub enum Effect<'a> {
         key: &'a [u8],
         value: &'a [u8],
         expires_at_ms: Option<u64>,
+    },
+    /// The same of a collection that is one block.
+    Block {
+        database: u16,
+        slot: u16,
+        key: &'a [u8],
+        block: &'a [u8],
+        expires_at_ms: Option<u64>,
+    },
+    /// Operations that make some elements of a collection, which is told whole with as many effects as it takes.
+    Elements {
+        database: u16,
+        slot: u16,
+        key: &'a [u8],
+        expires_at_ms: Option<u64>,
+        kind: u8,
+        is_first: bool,
+        is_last: bool,
+        ops: &'a [u8],
+    },
+    /// Operations on a collection.
+    Edit {
+        database: u16,
+        slot: u16,
+        key: &'a [u8],
+        ops: &'a [u8],
     },
     Remove {
         database: u16,
@@ -62,21 +93,32 @@ pub enum Effect<'a> {
 }
 
 impl<'a> Effect<'a> {
+    /// `ops`: room for the operations of a large collection.
     pub fn set(
         (database, slot): (u16, u16),
         key: &'a [u8],
         value: ValueRef<'a>,
         expires_at_ms: Option<u64>,
+        ops: &'a mut Vec<u8>,
     ) -> Effect<'a> {
-        // Every type has bytes to be written from; strings are theirs.
-        let value = value.as_string().unwrap_or_default();
-        Effect::Set { database, slot, key, value, expires_at_ms }
+        match value {
+            ValueRef::String(value) => Effect::Set { database, slot, key, value, expires_at_ms },
+            ValueRef::Packed(block) => Effect::Block { database, slot, key, block, expires_at_ms },
+            value => {
+                *ops = value.ops();
+                let kind = value.kind().number();
+                Effect::Elements { database, slot, key, expires_at_ms, kind, is_first: true, is_last: true, ops }
+            }
+        }
     }
 
     /// Database, slot and key of what is changed, if it is one entry.
     pub fn place(&self) -> Option<(u16, u16, &'a [u8])> {
         match *self {
             Effect::Set { database, slot, key, .. }
+            | Effect::Block { database, slot, key, .. }
+            | Effect::Elements { database, slot, key, .. }
+            | Effect::Edit { database, slot, key, .. }
             | Effect::Remove { database, slot, key }
             | Effect::Expiry { database, slot, key, .. }
             | Effect::Part { database, slot, key, .. } => Some((database, slot, key)),
@@ -88,6 +130,9 @@ impl<'a> Effect<'a> {
     pub fn len_max(&self) -> usize {
         match self {
             Effect::Set { key, value, .. } => 17 + key.len() + value.len(),
+            Effect::Block { key, block, .. } => 17 + key.len() + block.len(),
+            Effect::Elements { key, ops, .. } => 19 + key.len() + ops.len(),
+            Effect::Edit { key, ops, .. } => 9 + key.len() + ops.len(),
             Effect::Remove { key, .. } | Effect::Expiry { key, .. } => 13 + key.len(),
             Effect::Clear { .. } => 3,
             Effect::Part { key, bytes, .. } => 33 + key.len() + bytes.len(),
@@ -105,6 +150,34 @@ impl<'a> Effect<'a> {
                 out.put_u32_le(key.len() as u32);
                 out.put_slice(key);
                 out.put_slice(value);
+            }
+            Effect::Block { database, slot, key, block, expires_at_ms } => {
+                out.put_u8(7);
+                out.put_u16_le(*database);
+                out.put_u16_le(*slot);
+                out.put_u64_le(expiry(expires_at_ms));
+                out.put_u32_le(key.len() as u32);
+                out.put_slice(key);
+                out.put_slice(block);
+            }
+            Effect::Elements { database, slot, key, expires_at_ms, kind, is_first, is_last, ops } => {
+                out.put_u8(8);
+                out.put_u16_le(*database);
+                out.put_u16_le(*slot);
+                out.put_u64_le(expiry(expires_at_ms));
+                out.put_u8(*kind);
+                out.put_u8(u8::from(*is_first) | u8::from(*is_last) << 1);
+                out.put_u32_le(key.len() as u32);
+                out.put_slice(key);
+                out.put_slice(ops);
+            }
+            Effect::Edit { database, slot, key, ops } => {
+                out.put_u8(9);
+                out.put_u16_le(*database);
+                out.put_u16_le(*slot);
+                out.put_u32_le(key.len() as u32);
+                out.put_slice(key);
+                out.put_slice(ops);
             }
             Effect::Remove { database, slot, key } => {
                 out.put_u8(2);
@@ -173,6 +246,25 @@ impl<'a> Effect<'a> {
                 let is_within = offset.checked_add(bytes.len() as u64)? <= total;
                 is_within.then_some(Effect::Part { database, slot, key, expires_at_ms, total, offset, bytes })
             }
+            7 => {
+                let (slot, rest) = slot_of(rest)?;
+                let (expires_at_ms, rest) = expiry_of(rest)?;
+                let (key, block) = key_of(rest)?;
+                dcache_engine::is_block(block).then_some(Effect::Block { database, slot, key, block, expires_at_ms })
+            }
+            8 => {
+                let (slot, rest) = slot_of(rest)?;
+                let (expires_at_ms, rest) = expiry_of(rest)?;
+                let ([kind, which], rest) = rest.split_first_chunk::<2>()?;
+                let (key, ops) = key_of(rest)?;
+                let (kind, is_first, is_last) = (Kind::of_number(*kind)?.number(), which & 1 != 0, which & 2 != 0);
+                Some(Effect::Elements { database, slot, key, expires_at_ms, kind, is_first, is_last, ops })
+            }
+            9 => {
+                let (slot, rest) = slot_of(rest)?;
+                let (key, ops) = key_of(rest)?;
+                Some(Effect::Edit { database, slot, key, ops })
+            }
             _ => None,
         }
     }
@@ -206,6 +298,11 @@ fn slot_of(bytes: &[u8]) -> Option<(u16, &[u8])> {
     Some((u16::from_le_bytes(*slot), rest))
 }
 
+fn key_of(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = bytes.split_first_chunk::<4>()?;
+    rest.split_at_checked(u32::from_le_bytes(*length) as usize)
+}
+
 fn expiry_of(bytes: &[u8]) -> Option<(Option<u64>, &[u8])> {
     let (at, rest) = bytes.split_first_chunk::<8>()?;
     Some((Some(u64::from_le_bytes(*at)).filter(|at| *at != NEVER), rest))
@@ -235,7 +332,7 @@ pub fn of_piece(mut piece: &[u8]) -> impl Iterator<Item = Effect<'_>> {
 mod tests {
     use super::*;
 
-    fn some() -> [Effect<'static>; 9] {
+    fn some() -> [Effect<'static>; 13] {
         [
             Effect::Set { database: 0, slot: 1, key: b"k", value: b"", expires_at_ms: None },
             Effect::Set { database: 15, slot: 16383, key: b"", value: b"value", expires_at_ms: Some(u64::MAX) },
@@ -246,7 +343,15 @@ mod tests {
             Effect::Clear { database: Some(2) },
             part(7, 3, b"mid"),
             part(u64::MAX, u64::MAX, b""),
+            Effect::Block { database: 0, slot: 1, key: b"k", block: b"\x04\x01\0\x01m", expires_at_ms: Some(7) },
+            elements(true, false, b"\x03\x01m"),
+            elements(false, true, b""),
+            Effect::Edit { database: 1, slot: 2, key: b"key", ops: b"\x02\x01m" },
         ]
+    }
+
+    fn elements(is_first: bool, is_last: bool, ops: &[u8]) -> Effect<'_> {
+        Effect::Elements { database: 1, slot: 2, key: b"key", expires_at_ms: None, kind: 4, is_first, is_last, ops }
     }
 
     fn part(total: u64, offset: u64, bytes: &[u8]) -> Effect<'_> {
@@ -288,6 +393,10 @@ mod tests {
             assert_eq!(Effect::decode(bytes), None, "{bytes:?}");
         }
         assert_eq!(of_piece(b"\xff\xff\xff\xffx").count(), 0);
+        let block = Effect::Block { database: 0, slot: 1, key: b"k", block: b"\x04\x02\0\x01m", expires_at_ms: None };
+        bytes.clear();
+        block.encode(&mut bytes);
+        assert_eq!(Effect::decode(&bytes), None, "it has one member less than it says");
         for beyond in [part(5, 3, b"mid"), part(u64::MAX, u64::MAX, b"x"), part(0, 1, b"")] {
             let mut bytes = Vec::new();
             beyond.encode(&mut bytes);

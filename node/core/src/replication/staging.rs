@@ -11,16 +11,22 @@
 //! A part that does not go on where the staging is belongs to a value that has changed meanwhile, and the change says the rest:
 //! it is left out, and the staging with it. `offset` 0 begins anew.
 //!
+//! A large collection comes by its elements instead ([`Effect::Elements`]), and a change of it says nothing of those it leaves
+//! alone. So a change ([`Effect::Edit`]) between two parts is done to what has come, and ends nothing. That is right since every
+//! operation is absolute, and an element's last one in the log is what it is: one that is told before its part comes is told
+//! again there or changed on the way, one that is told after is newer than the part; and the part has what never changed.
+//!
 //! Of a namespace whose policy or rules change meanwhile the value is where its key says when the next part comes. Left out:
 //! memory for what is not whole (`staged.rs` in the engine).
 
 use super::effect::Effect;
 use crate::view::View;
-use dcache_engine::{Engine, OutOfMemory, Staged};
+use dcache_engine::{Engine, Kind, OutOfMemory, Staged, StagedCollection};
 
 /// One partition's values that are not whole.
 #[derive(Debug, Default)]
 pub(super) struct Stagings {
+    collections: Vec<(StagedCollection, u64)>,
     /// Few: of one walk those whose hashes agree, and what walks left behind that were not finished.
     list: Vec<Staging>,
     /// Of the last entry applied.
@@ -43,11 +49,12 @@ impl Staging {
 impl Stagings {
     pub fn clear(&mut self) {
         self.list.clear();
+        self.collections.clear();
     }
 
     #[cfg(test)]
     pub fn is_empty(&self) -> bool {
-        self.list.is_empty()
+        self.list.is_empty() && self.collections.is_empty()
     }
 
     /// An effect is about to be done of this term or an earlier one. What began two terms before was left behind by a walk of
@@ -56,28 +63,79 @@ impl Stagings {
         if term > self.term {
             let before = std::mem::replace(&mut self.term, term);
             self.list.retain(|staging| staging.term >= before);
+            self.collections.retain(|staging| staging.1 >= before);
         }
     }
 
     /// What an effect other than a part does to values that are not whole.
     pub fn note(&mut self, effect: &Effect<'_>) {
-        if self.list.is_empty() {
+        if self.list.is_empty() && self.collections.is_empty() {
             return;
         }
         match *effect {
-            Effect::Set { database, key, .. } | Effect::Remove { database, key, .. } => {
+            Effect::Set { database, key, .. }
+            | Effect::Block { database, key, .. }
+            | Effect::Elements { database, key, is_first: true, .. }
+            | Effect::Part { database, key, offset: 0, .. }
+            | Effect::Remove { database, key, .. } => {
                 self.list.retain(|staging| !staging.is_of(database, key));
+                self.collections.retain(|(staged, _)| staged.database() != database || staged.key() != key);
             }
             Effect::Clear { database } => {
-                let goes = |staging: &Staging| database.is_none_or(|database| staging.staged.database() == database);
-                self.list.retain(|staging| !goes(staging));
+                let stays = |of: u16| database.is_some_and(|database| of != database);
+                self.list.retain(|staging| stays(staging.staged.database()));
+                self.collections.retain(|(staged, _)| stays(staged.database()));
             }
-            Effect::Expiry { .. } | Effect::Part { .. } => {}
+            Effect::Expiry { .. } | Effect::Part { .. } | Effect::Elements { .. } | Effect::Edit { .. } => {}
         }
+    }
+
+    /// Does operations on a collection that is not whole. False: there was no room, and nothing has come of it.
+    pub fn edit(&mut self, database: u16, key: &[u8], ops: &[u8], engine: &Engine, now_ms: u64) -> bool {
+        let is_of = |(staged, _): &(StagedCollection, u64)| staged.database() == database && staged.key() == key;
+        let Some(index) = self.collections.iter().position(is_of) else { return true };
+        let has_room = engine.add(&mut self.collections[index].0, ops, now_ms).is_ok();
+        if !has_room {
+            self.collections.swap_remove(index);
+        }
+        has_room
+    }
+
+    fn apply_elements(&mut self, effect: Effect<'_>, engine: &Engine, view: &View, now_ms: u64) -> bool {
+        let Effect::Elements { database, slot, key, expires_at_ms, kind, is_first, is_last, ops } = effect else {
+            return true;
+        };
+        let is_of = |(staged, _): &(StagedCollection, u64)| staged.database() == database && staged.key() == key;
+        let begun = self.collections.iter().position(is_of);
+        // Taken out: whatever goes wrong below ends it.
+        let begun = begun.map(|index| self.collections.swap_remove(index).0);
+        let namespace = view.namespace_of(database, key);
+        let mut staged = match (begun, Kind::of_number(kind)) {
+            (_, Some(kind)) if is_first => engine.stage_collection((slot, database, key), namespace, kind),
+            (Some(begun), _) => begun,
+            _ => return true,
+        };
+        staged.move_to(namespace);
+        let stored = match engine.add(&mut staged, ops, now_ms) {
+            Ok(()) if is_last => engine.enter_collection(staged, expires_at_ms, now_ms).is_ok(),
+            Ok(()) => {
+                self.collections.push((staged, self.term));
+                true
+            }
+            Err(OutOfMemory) => false,
+        };
+        if !stored {
+            // An older value must not stay in its place.
+            let _ = engine.lock(slot).remove(database, key, now_ms);
+        }
+        stored
     }
 
     /// Adds a part, and enters the value when it is whole. False: there was no room, and the key has no value here now.
     pub fn apply(&mut self, effect: Effect<'_>, engine: &Engine, view: &View, now_ms: u64) -> bool {
+        if let Effect::Elements { .. } = effect {
+            return self.apply_elements(effect, engine, view, now_ms);
+        }
         let Effect::Part { database, slot, key, expires_at_ms, total, offset, bytes } = effect else { return true };
         let begun = self.list.iter().position(|staging| staging.is_of(database, key));
         // Taken out: whatever goes wrong below ends it.

@@ -1,5 +1,6 @@
-//! Long values between copies: what staging makes of parts, one rule at a time, and that a target which was told by a walk and a
-//! log has what the source has, whatever was written, removed, evicted and expired on the source meanwhile.
+//! Long values and collections between copies: what staging makes of parts, one rule at a time, and that a target which was told
+//! by a walk and a log has what the source has, whatever was written, changed, removed, evicted and expired on the source
+//! meanwhile.
 
 use super::apply::Applier;
 use super::effect::Effect;
@@ -7,7 +8,7 @@ use super::{Partition, walk};
 use crate::Node;
 use crate::fixture::{metadata, node};
 use crate::view::View;
-use dcache_engine::{Change, Config, Engine, Journal, NamespaceId, SlotRole, ValueRef, charge};
+use dcache_engine::{Change, Config, Edit, Engine, Journal, Kind, NamespaceId, Op, SlotRole, ValueRef, charge};
 use dcache_protocol::{Slot, SlotRange};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -31,10 +32,29 @@ fn engine(memory_bytes: u64) -> Engine {
 fn items(engine: &Engine) -> Items {
     let mut items = Items::new();
     engine.scan(0, usize::MAX, 0, &mut |entry| {
-        let value = entry.value.as_string().expect("strings are all there is").to_vec();
+        let value = content(entry.value);
         items.insert((entry.database, entry.key.to_vec()), (value, entry.expires_at_ms));
     });
     items
+}
+
+/// A string's bytes; of a collection its elements, in their order if they have one.
+fn content(value: ValueRef<'_>) -> Vec<u8> {
+    if let Some(text) = value.as_string() {
+        return text.to_vec();
+    }
+    let mut elements: Vec<Vec<u8>> = Vec::new();
+    value.each_op(&mut |op| {
+        let mut bytes = Vec::new();
+        // What number an item has is nobody's business, as long as they follow each other.
+        let op = if let Op::At { item, .. } = op { Op::Add { member: item } } else { op };
+        op.encode(&mut bytes);
+        elements.push(bytes);
+    });
+    if value.kind() != Kind::List {
+        elements.sort();
+    }
+    [vec![value.kind().number()], elements.concat()].concat()
 }
 
 fn value(length: usize, seed: u64) -> Vec<u8> {
@@ -189,10 +209,12 @@ impl Log {
 
 impl Journal for Log {
     fn record(&self, slot: u16, change: Change<'_>) -> bool {
+        let mut ops = Vec::new();
         self.push(&match change {
             Change::Set { database, key, value, expires_at_ms, .. } => {
-                Effect::set((database, slot), key, value, expires_at_ms)
+                Effect::set((database, slot), key, value, expires_at_ms, &mut ops)
             }
+            Change::Edit { database, key, ops, .. } => Effect::Edit { database, slot, key, ops },
             Change::Expiry { database, key, expires_at_ms, .. } => {
                 Effect::Expiry { database, slot, key, expires_at_ms }
             }
@@ -200,6 +222,54 @@ impl Journal for Log {
         });
         true
     }
+}
+
+/// Elements of a set, and which they are of it.
+fn members(numbers: std::ops::Range<u64>, is_first: bool, is_last: bool, apply: &dyn Fn(Effect<'_>) -> bool) {
+    let mut ops = Vec::new();
+    numbers.for_each(|number| Op::Add { member: &number.to_be_bytes() }.encode(&mut ops));
+    let (slot, kind) = (slot_of(KEY), Kind::Set.number());
+    let ops = &ops[..];
+    assert!(apply(Effect::Elements { database: 0, slot, key: KEY, expires_at_ms: None, kind, is_first, is_last, ops }));
+}
+
+#[test]
+fn a_change_of_a_collection_that_is_not_whole_is_done_to_what_has_come() {
+    let target = Target::new(16 << 20);
+    let apply = |effect: Effect<'_>| target.apply(effect);
+    let edit = |op: Op<'_>| {
+        let mut ops = Vec::new();
+        op.encode(&mut ops);
+        assert!(target.apply(Effect::Edit { database: 0, slot: slot_of(KEY), key: KEY, ops: &ops }));
+    };
+    // Nothing is there that could be changed.
+    edit(Op::Add { member: b"early" });
+    assert_eq!(target.get(KEY), None);
+    target.apply(set(b"old"));
+    members(0..10, true, false, &apply);
+    edit(Op::Drop { key: &3u64.to_be_bytes() });
+    edit(Op::Add { member: b"new" });
+    assert_eq!(target.get(KEY).map(|item| item.0), Some(b"old".to_vec()));
+    members(10..12, false, true, &apply);
+    assert!(target.partition.stagings.lock().is_empty());
+    let set_of = |numbers: &[u64]| {
+        let mut ops: Vec<Vec<u8>> = Vec::new();
+        let mut put = |member: &[u8]| {
+            let mut bytes = Vec::new();
+            Op::Add { member }.encode(&mut bytes);
+            ops.push(bytes);
+        };
+        numbers.iter().for_each(|number| put(&number.to_be_bytes()));
+        put(b"new");
+        ops.sort();
+        [vec![Kind::Set.number()], ops.concat()].concat()
+    };
+    assert_eq!(target.get(KEY).map(|item| item.0), Some(set_of(&[0, 1, 2, 4, 5, 6, 7, 8, 9, 10, 11])));
+    // It was begun and its key went: what comes then is of nothing.
+    members(20..30, true, false, &apply);
+    assert!(target.apply(Effect::Remove { database: 0, slot: slot_of(KEY), key: KEY }));
+    members(30..40, false, true, &apply);
+    assert_eq!(target.get(KEY), None);
 }
 
 struct Random(u64);
@@ -228,8 +298,29 @@ impl Source {
         Source { engine, log, random: Random(seed ^ 0x9e37_79b9), now_ms: 1000 }
     }
 
+    /// Changes of a collection: of few elements or of many, now and then at once.
+    fn change(&mut self) {
+        let Source { engine, random, now_ms, .. } = self;
+        let (database, key) = (random.below(2) as u16, vec![random.below(8) as u8, 100 + random.below(6) as u8]);
+        let kind = [Kind::Hash, Kind::List, Kind::Set, Kind::SortedSet][usize::from(key[1] % 4)];
+        let (count, seed) = ([1, 3, 40, 300][random.below(4) as usize], random.below(1 << 20));
+        let expires_at_ms = (random.below(6) == 0).then(|| *now_ms + random.below(500));
+        let room = count as usize * 100;
+        let Ok(mut guard) = engine.lock_with_room(slot_of(&key), NS, room as u64, *now_ms) else { return };
+        let mut random = Random(seed);
+        // Without room nothing happens.
+        let _ = guard.edit((database, &key), kind, NS, expires_at_ms, room, *now_ms, |edit| {
+            for _ in 0..count {
+                change_one(edit, kind, &mut random);
+            }
+        });
+    }
+
     /// Writes, removals, expiries, and time that passes; seldom all at once.
     fn live(&mut self) {
+        if self.random.below(3) == 0 {
+            return self.change();
+        }
         let Source { engine, random, now_ms, log } = self;
         let (database, key) = (random.below(2) as u16, vec![random.below(8) as u8, random.below(12) as u8]);
         let slot = slot_of(&key);
@@ -262,6 +353,38 @@ impl Source {
 
     fn step(&self, cursor: u64, bytes_max: usize, tell: &mut dyn FnMut(Effect<'_>)) -> Option<u64> {
         walk::in_parts_of(PART, &self.engine, (cursor, SLOTS), bytes_max, &|_| true, &mut |_, effect| tell(effect))
+    }
+}
+
+fn change_one(edit: &mut Edit, kind: Kind, random: &mut Random) {
+    let member = format!("member:{}", random.below(900)).into_bytes();
+    let adds = random.below(4) > 0;
+    let length = || edit.value().as_list().map_or(0, |list| list.len());
+    match kind {
+        Kind::Hash if adds => {
+            let expires_at_ms = (random.below(4) == 0).then(|| edit.now_ms() + 1 + random.below(2000));
+            edit.put_field(&member, &value(random.below(40) as usize, random.below(99)), expires_at_ms);
+        }
+        Kind::Hash => _ = edit.remove_field(&member),
+        Kind::Set if adds => _ = edit.add(&member),
+        Kind::Set => _ = edit.remove_member(&member),
+        Kind::SortedSet if adds => _ = edit.put_score(&member, random.below(50) as f64 / 4.0),
+        Kind::SortedSet => _ = edit.remove_scored(&member),
+        _ if length() == 0 => edit.push_back(&member),
+        _ => {
+            let length = length();
+            let at = random.below(length as u64) as usize;
+            match random.below(12) {
+                0..3 => edit.push_front(&member),
+                3..6 => edit.push_back(&member),
+                6 => edit.insert(at, &member),
+                7 => edit.set_item(at, &member),
+                8 => edit.remove_items(0..1, |_| {}),
+                9 => edit.remove_items(length - 1..length, |_| {}),
+                10 => edit.remove_items(at..(at + 3).min(length), |_| {}),
+                _ => edit.remove_each(&(at..length).step_by(7).take(5).collect::<Vec<usize>>()),
+            }
+        }
     }
 }
 

@@ -1,11 +1,11 @@
 //! A partition's store told as effects, step by step: for full syncs, and for whoever else brings it to another node.
 //!
 //! A value that is longer than [`PART_BYTES`] is told in parts of as many, in several steps, so that no step holds a stripe's
-//! lock or fills a message for longer than one part takes. What keeps the parts of one value together is in `staging.rs`. How
+//! lock or fills a message for longer than one part takes; so is a large collection, by its elements. What keeps the parts of one value together is in `staging.rs`. How
 //! far the walk is stands in its cursor alone (`scan.rs` in the engine). Left out: where the effects go.
 
 use super::effect::Effect;
-use dcache_engine::{Engine, NamespaceId};
+use dcache_engine::{Engine, NamespaceId, Part, ValueRef};
 
 /// Bytes of a value that are told at once, at most.
 pub(super) const PART_BYTES: usize = 256 << 10;
@@ -34,15 +34,20 @@ pub(super) fn in_parts_of(
     wanted: &dyn Fn(NamespaceId) -> bool,
     tell: &mut dyn FnMut(NamespaceId, Effect<'_>),
 ) -> Option<u64> {
-    engine.copy_slots(cursor, end_slot, (bytes_max, part_bytes), wanted, &mut |entry, range| {
-        // Every type has bytes to be written from; strings are theirs.
-        let value = entry.value.as_string().unwrap_or_default();
+    engine.copy_slots(cursor, end_slot, (bytes_max, part_bytes), wanted, &mut |entry, part| {
         let (database, slot, key, expires_at_ms) = (entry.database, entry.slot, entry.key, entry.expires_at_ms);
-        let effect = if range.len() == value.len() {
-            Effect::Set { database, slot, key, value, expires_at_ms }
-        } else {
-            let (total, offset) = (value.len() as u64, range.start as u64);
-            Effect::Part { database, slot, key, expires_at_ms, total, offset, bytes: &value[range] }
+        let effect = match (entry.value, part) {
+            (ValueRef::String(value), Part::Bytes(range)) if range.len() != value.len() => {
+                let (total, offset) = (value.len() as u64, range.start as u64);
+                Effect::Part { database, slot, key, expires_at_ms, total, offset, bytes: &value[range] }
+            }
+            (ValueRef::String(value), _) => Effect::Set { database, slot, key, value, expires_at_ms },
+            (ValueRef::Packed(block), _) => Effect::Block { database, slot, key, block, expires_at_ms },
+            (value, Part::Elements { ops, is_first, is_last }) => {
+                let kind = value.kind().number();
+                Effect::Elements { database, slot, key, expires_at_ms, kind, is_first, is_last, ops }
+            }
+            (_, Part::Bytes(_)) => return,
         };
         tell(entry.namespace, effect);
     })

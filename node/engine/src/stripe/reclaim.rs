@@ -53,6 +53,7 @@ impl Stripe {
         let mut done = Reclaimed::default();
         self.now = item::tick_of(now_ms);
         let keeps_all = gives == Gives::DeadSpace;
+        self.free_for_room(max, &mut done);
         let space = self.space(namespace);
         space.kept_max = match gives {
             Gives::Now => KEPT_MAX,
@@ -260,7 +261,7 @@ impl Stripe {
         let bytes = self.bytes_at(word);
         let layout = Layout::read(bytes);
         let found = Found { place, word, layout };
-        let length = layout.len();
+        let (length, heap) = (layout.len(), self.heap_of(bytes, &layout));
         let (is_expired, used) = (layout.expires_at_ms(bytes) <= now_ms, layout.used(bytes));
         if is_expired && self.may_go(slot, hash, word, Cause::Expired) {
             done.bytes += length as u64;
@@ -272,7 +273,8 @@ impl Stripe {
         let (queue, uses) = if keeps || self.passes(namespace, slot) {
             (queue, word.uses())
         } else {
-            let meta = Meta { hash, bytes: length as u32, used, uses: word.uses(), queue };
+            let bytes = length.saturating_add(heap) as u32;
+            let meta = Meta { hash, bytes, used, uses: word.uses(), queue };
             let space = self.space(namespace);
             match space.replacement.verdict(&meta, now) {
                 Verdict::Keep { queue, uses } if space.kept < space.kept_max => {
@@ -282,7 +284,7 @@ impl Stripe {
                 _ if self.may_go(slot, hash, word, Cause::Evicted) => {
                     let space = self.space(namespace);
                     (space.kept, space.passed) = (0, 0);
-                    done.bytes += length as u64;
+                    done.bytes += (length + heap) as u64;
                     self.figures_of(namespace).evictions += 1;
                     self.remove(slot, &found);
                     return true;
@@ -355,6 +357,7 @@ impl Stripe {
         self.segments[from as usize] = Some(source);
         // Making room may have freed nothing of this slot, but it may have moved tables: the place is looked up again.
         let word = Word::new(hash, target.1, to, offset);
+        self.note_fields(word);
         if let Some((place, _)) = self.tables.find_at(self.local(slot), hash, from, found.word.offset()) {
             self.tables.set(place, word);
         }
@@ -366,7 +369,10 @@ impl Stripe {
     pub(super) fn move_to(&mut self, slot: u16, hash: u64, found: &Found, namespace: NamespaceId, now: u32) {
         let target = (self.target(namespace, hash, found.layout.len(), now).0, found.word.uses());
         let old = self.namespace_of(found.word);
-        if !self.forward(namespace, hash, slot, found, target) && self.may_go(slot, hash, found.word, Cause::Evicted) {
+        let heap = self.heap_of(self.bytes_at(found.word), &found.layout) as u64;
+        if self.forward(namespace, hash, slot, found, target) {
+            self.heap_moves(old, namespace, heap);
+        } else if self.may_go(slot, hash, found.word, Cause::Evicted) {
             self.figures_of(old).evictions += 1;
             self.remove(slot, found);
         }
@@ -401,7 +407,8 @@ impl Stripe {
                     let next = at + layout.len() as u32;
                     let expires_at_ms = if layout.is_dead() { NEVER } else { layout.expires_at_ms(bytes) };
                     if expires_at_ms > now_ms {
-                        self.sweep = Sweep { segment: number, at: next, soonest: soonest.min(expires_at_ms) };
+                        let soonest = soonest.min(expires_at_ms).min(self.sweep_fields(number, at, now_ms));
+                        self.sweep = Sweep { segment: number, at: next, soonest };
                         continue;
                     }
                     let key = &bytes[layout.key()];

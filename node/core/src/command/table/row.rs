@@ -1,6 +1,6 @@
 //! What rows are written with: a command that needs nothing, its keys, its docs. Not here: the rows.
 
-use crate::command::{Arg, Categories, Command, Docs, Flags, Gateway, KeySpec, Run};
+use crate::command::{Arg, Categories, Command, Docs, Find, Flags, Gateway, KeySpec, Run};
 
 pub(super) const fn command(name: &'static str, arity: i16, flags: Flags, groups: Categories, run: Run) -> Command {
     let docs = docs("", "", "", "", &[]);
@@ -30,7 +30,31 @@ pub(super) const fn docs(
 }
 
 pub(super) const fn keys(first: u8, last: i8, step: u8, flags: &'static [&'static str]) -> KeySpec {
-    KeySpec { first, last, step, flags, notes: None }
+    KeySpec { find: Find::Range, first, last, step, flags, notes: None }
+}
+
+/// So many keys as the number at `index` says, behind it.
+pub(super) const fn counted_keys(index: u8, flags: &'static [&'static str]) -> KeySpec {
+    KeySpec { find: Find::Count, first: index, last: 0, step: 1, flags, notes: None }
+}
+
+/// The key behind a word.
+pub(super) const fn key_behind(word: &'static str, from: u8, flags: &'static [&'static str]) -> KeySpec {
+    KeySpec { find: Find::Word(word), first: from, last: 0, step: 1, flags, notes: None }
+}
+
+/// A row of one key, which its owner runs.
+#[allow(clippy::too_many_arguments)]
+pub(super) const fn row(
+    name: &'static str,
+    arity: i16,
+    flags: Flags,
+    groups: Categories,
+    keys: &'static [KeySpec],
+    docs: Docs,
+    run: Run,
+) -> Command {
+    Command { keys, docs, gateway: Gateway::Single, ..command(name, arity, flags, groups, run) }
 }
 
 pub(super) const KEY: Arg = key_arg("key").at(0);
