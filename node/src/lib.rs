@@ -31,6 +31,7 @@ mod process;
 pub mod raft;
 mod shared;
 mod sockets;
+mod talk;
 mod telemetry;
 mod upgrade;
 mod worker;

@@ -21,6 +21,7 @@
 
 pub(crate) mod copies;
 mod merge;
+pub(crate) mod told;
 
 use crate::Node;
 use crate::batch::KeyPlace;
@@ -30,6 +31,7 @@ use crate::replication::hold::Hold;
 use crate::route::{self, Route};
 use crate::session::ClientState;
 use crate::stats::Outcome as Counted;
+use crate::talk;
 use crate::view::{Owner, View, ViewNode};
 use dcache_cluster::mutant::{Rule, is_broken};
 use dcache_protocol::error::WireError;
@@ -128,6 +130,8 @@ enum Plan {
     Cursor { tag: u16 },
     /// Other copies have so much of what the client wrote.
     Copies(copies::Awaited),
+    /// It is done; other nodes are told of it.
+    Told(told::Told),
 }
 
 /// The keys of a split request that one node has.
@@ -247,6 +251,7 @@ impl Fanout {
                 merge::scanned(&view, tag, &reply, origin.version, out).map(|()| None)
             }
             Plan::Copies(awaited) => Ok(awaited.settle(node, &view, origin, replies, out)),
+            Plan::Told(told) => told.settle(origin, replies, out).map(|()| None),
         }
     }
 }
@@ -650,6 +655,7 @@ pub(crate) fn serve(
             let args = parser.args(request);
             match command::resolve(args) {
                 _ if args.get(0) == Some(copies::QUESTION) => copies::answer(node, version, args, out),
+                _ if args.get(0) == Some(talk::WORD) => node.hear(version, args, out),
                 Ok(command) if !route::is_all_mine(view, command, args) => return DataStatus::NotOwner,
                 Ok(command) => run_served(node, view, worker, command, args, &mut state, out, holds),
                 Err(error) => Err(error),
@@ -688,7 +694,7 @@ fn run_served(
     out: &mut Vec<u8>,
     holds: &mut Vec<Hold>,
 ) -> Result<(), WireError> {
-    if matches!(command.gateway, command::Gateway::Local | command::Gateway::Copies) {
+    if matches!(command.gateway, command::Gateway::Local | command::Gateway::Copies | command::Gateway::Told) {
         let text = format!("ERR '{}' is answered by the node it is sent to and is never forwarded", command.name);
         return Err(WireError::Other(text));
     }
@@ -713,6 +719,9 @@ fn run_served(
         reply: Reply::new(out, version),
     };
     let result = (command.run)(&mut context);
+    if node.events.are_watched() {
+        node.tell_events();
+    }
     match begun {
         None => result,
         Some(begun) => guarded.end(&begun, result, mark..out.len(), holds),

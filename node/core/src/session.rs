@@ -18,18 +18,23 @@ use crate::Node;
 use crate::batch::{Ahead, Batch, Next};
 use crate::clients::{Client, Wake, millis};
 use crate::command::{self, Command, Context, Door, Gateway};
+use crate::events::Reason;
 use crate::gateway::copies::{self, Written};
+use crate::gateway::told::Tell;
 use crate::gateway::{self, ASK_AGAIN_WITHIN, Fanout, Origin};
 use crate::replication::guard;
 use crate::replication::hold::Hold;
 use crate::route::{self, Route};
+use crate::slow::{Bounds, Log};
 use crate::stats::{Outcome, WorkerStats};
+use crate::tracking::Mode;
 use crate::view::{Owner, View};
 use dcache_cluster::membership::LEASE;
 use dcache_protocol::PartitionId;
 use dcache_protocol::error::WireError;
-use dcache_protocol::resp::parse::Args;
+use dcache_protocol::resp::parse::{Args, Limits, Parser, Progress};
 use dcache_protocol::resp::reply::{Reply, Version};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -39,6 +44,9 @@ pub const OUTPUT_BYTES_MAX: usize = 64 << 10;
 
 /// Most requests that are timed together.
 const SPAN_REQUESTS_MAX: u32 = 16;
+
+/// A request that took longer than its like: how long, and where it stands in the input.
+type Slowest = (&'static Command, Duration, Range<usize>);
 
 /// What a command may know and change of the client it runs for.
 #[derive(Debug)]
@@ -56,6 +64,11 @@ pub struct ClientState {
     pub(crate) news: Option<u64>,
     /// The connection ends once the reply is written.
     pub closing: bool,
+    /// It is subscribed, tracks, or is in a transaction: look before a request runs.
+    pub(crate) is_special: bool,
+    pub(crate) tracking: Option<Box<Mode>>,
+    /// What other nodes are to hear of the request that ran last.
+    pub(crate) tell: Option<Box<Tell>>,
     /// None for a request of another node.
     pub(crate) client: Option<Arc<Client>>,
     /// What `WAIT` is about.
@@ -100,6 +113,9 @@ impl ClientState {
             replies: Replies::All,
             news: None,
             closing: false,
+            is_special: false,
+            tracking: None,
+            tell: None,
             client: None,
             written: Written::default(),
         }
@@ -177,10 +193,12 @@ impl Session {
         let view = node.view_of_worker(self.worker);
         let stats = node.stats().worker(self.worker);
         let written = out.len();
-        let mut span = Span::begin(node, stats);
+        let bounds = node.slow.bounds();
+        let mut span = Span::begin(node, stats, bounds);
         self.client.active_ms.store(millis(span.since), Relaxed);
         let mut consumed = 0;
         let mut holds = Vec::new();
+        let is_watched = node.events.are_requests_watched();
         let step = loop {
             if self.state.closing || self.client.is_killed() {
                 break Step::Close;
@@ -215,6 +233,15 @@ impl Session {
                 started: span.since,
                 now_ms: span.now_ms(),
             };
+            if is_watched && request.is_paused() {
+                consumed -= ahead.bytes();
+                self.batch.put_back();
+                break Step::Pause;
+            }
+            if is_watched {
+                request.show(&self.state);
+            }
+            let reply_at = out.len();
             let executed = request.execute(&mut self.state, out, &mut holds);
             if !matches!(executed, Executed::NotServing(_)) {
                 // Also when it goes elsewhere: what another request waits for later is none of this one's patience.
@@ -238,10 +265,23 @@ impl Session {
                 }
                 Executed::Forwarded(fanout) => break Step::Forward(fanout),
                 Executed::Refused => span.skip(),
-                Executed::Answered { command, outcome } => span.after(command, outcome),
+                Executed::Answered { command, outcome } => {
+                    let reply_bytes = out.len().saturating_sub(reply_at);
+                    let is_large = ahead.bytes() >= bounds.request_bytes || reply_bytes >= bounds.reply_bytes;
+                    if is_large {
+                        request.note_large(&self.client, ahead.bytes(), reply_bytes);
+                    }
+                    span.after(command, outcome, consumed - ahead.bytes()..consumed);
+                }
+            }
+            if let Some(slowest) = span.slowest.take() {
+                note_slow(node, &self.client, slowest, input);
             }
         };
         span.end();
+        if let Some(slowest) = span.slowest.take() {
+            note_slow(node, &self.client, slowest, input);
+        }
         self.client.waiting_bytes.store(u32::try_from(input.len() - consumed).unwrap_or(u32::MAX), Relaxed);
         stats.bytes_in.add(consumed as u64);
         stats.bytes_out.add(out.len().saturating_sub(written) as u64);
@@ -251,16 +291,19 @@ impl Session {
     /// Whether [`Session::tell_news`] has something to say.
     #[inline]
     pub fn has_news(&self, node: &Node) -> bool {
-        self.state.news.is_some_and(|told| told != node.news().count())
+        self.client.mail.is_waiting() || self.state.news.is_some_and(|told| told != node.news().count())
     }
 
     /// Appends what the client asked to be told as it happens. `out` ends with a whole reply.
     pub fn tell_news(&mut self, node: &Node, out: &mut Vec<u8>) {
+        let written = out.len();
         if let Some(told) = self.state.news {
-            let written = out.len();
             self.state.news = Some(node.news().after(told, out));
-            node.stats().worker(self.worker).bytes_out.add((out.len() - written) as u64);
         }
+        if self.client.mail.is_waiting() {
+            self.client.mail.take(self.state.version, OUTPUT_BYTES_MAX, out);
+        }
+        node.stats().worker(self.worker).bytes_out.add((out.len() - written) as u64);
     }
 
     /// Whether another client killed this one: close without waiting for input.
@@ -284,13 +327,30 @@ struct Span<'a> {
     /// What ran since then, and how often.
     command: Option<&'static Command>,
     count: u32,
+    /// Where the last request stands.
+    at: Range<usize>,
+    slow_from: Duration,
+    count_max: u32,
+    slowest: Option<Slowest>,
 }
 
 impl<'a> Span<'a> {
-    fn begin(node: &'a Node, stats: &'a WorkerStats) -> Span<'a> {
+    fn begin(node: &'a Node, stats: &'a WorkerStats, bounds: Bounds) -> Span<'a> {
         let since = node.now();
         let wall_offset_ms = node.unix_ms().wrapping_sub(millis(since));
-        Span { node, stats, wall_offset_ms, since, command: None, count: 0 }
+        let count_max = if bounds.are_exact() { 1 } else { SPAN_REQUESTS_MAX };
+        Span {
+            node,
+            stats,
+            wall_offset_ms,
+            since,
+            command: None,
+            count: 0,
+            at: 0..0,
+            slow_from: bounds.took,
+            count_max,
+            slowest: None,
+        }
     }
 
     /// Unix milliseconds at the last look at the clock.
@@ -306,15 +366,17 @@ impl<'a> Span<'a> {
     }
 
     /// A request of this command has run.
-    fn after(&mut self, command: &'static Command, outcome: Outcome) {
+    fn after(&mut self, command: &'static Command, outcome: Outcome, at: Range<usize>) {
+        self.at = at;
         if outcome != Outcome::Answered {
             let took = self.look() / (self.count + 1);
             self.stats.record(usize::from(command.id), took, outcome, 1);
-            return self.record(took);
+            self.record(took);
+            return;
         }
         self.command = Some(command);
         self.count += 1;
-        if command.gateway != Gateway::Single || self.count == SPAN_REQUESTS_MAX {
+        if command.gateway != Gateway::Single || self.count >= self.count_max || !command.is_steady() {
             self.end();
         }
     }
@@ -336,6 +398,9 @@ impl<'a> Span<'a> {
     fn record(&mut self, took: Duration) {
         if let Some(command) = self.command.take() {
             self.stats.record(usize::from(command.id), took, Outcome::Answered, u64::from(self.count));
+            if took >= self.slow_from {
+                self.slowest = Some((command, took, self.at.clone()));
+            }
         }
         self.count = 0;
     }
@@ -347,6 +412,25 @@ impl<'a> Span<'a> {
         self.since = now;
         took
     }
+}
+
+/// Keeps a request that took long.
+#[cold]
+fn note_slow(node: &Node, client: &Client, (command, took, at): Slowest, input: &[u8]) {
+    let unix_seconds = node.unix_ms() / 1000;
+    let kind = if command.flags.has(command::Flags::FAST) { "fast-command" } else { "command" };
+    node.slow.note_latency(kind, took, unix_seconds);
+    let mut parser = Parser::new(Limits::default());
+    let mut request = input.get(at).unwrap_or_default();
+    while let Ok(Progress::Empty { consumed }) = parser.parse(request) {
+        request = &request[consumed..];
+    }
+    let is_secret = matches!(command.name, "auth" | "hello");
+    let args = parser.args(request);
+    let args: Vec<&[u8]> = args.iter().take(if is_secret { 1 } else { usize::MAX }).collect();
+    let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    let name = client.names.lock().name.clone();
+    node.slow.note(Log::Slow, us, unix_seconds, args.into_iter(), &client.remote, &name);
 }
 
 /// One request of a client, about to run.
@@ -395,6 +479,11 @@ impl Request<'_> {
 
     fn run(&self, state: &mut ClientState, out: &mut Vec<u8>, holds: &mut Vec<Hold>) -> Executed {
         let Some(command) = self.ahead.command else { return self.refuse(state, out) };
+        if state.is_special
+            && let Some(executed) = self.before_special(command, state, out)
+        {
+            return executed;
+        }
         if let Some(client) = &state.client {
             client.command.store(u32::from(command.id) + 1, Relaxed);
         }
@@ -427,6 +516,7 @@ impl Request<'_> {
             first.into_iter().chain(slots).for_each(|slot| state.written.note(self.view.partition_of(slot)));
         }
         let result = match route {
+            _ if command.gateway == Gateway::Told => self.run_told(command, state, out),
             _ if command.gateway == Gateway::Copies && self.view.has_copies() => {
                 copies::wait(self.node, self.view, self.origin(command, state), &state.written, self.args).map(Some)
             }
@@ -458,6 +548,92 @@ impl Request<'_> {
                 self.fail(&error, state.version, out);
                 Executed::Answered { command, outcome: Outcome::Failed }
             }
+        }
+    }
+
+    /// Runs here what other nodes hear of before it is answered.
+    fn run_told(
+        &self,
+        command: &'static Command,
+        state: &mut ClientState,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Fanout>, WireError> {
+        if self.door == Door::Cluster
+            && let Some(slot) = self.ahead.place.map(|place| place.slot)
+            && let Owner::Other(node) = self.view.owner(slot)
+        {
+            // What was handed over a moment ago is not passed on: it is about this connection.
+            return Err(WireError::Moved { slot, address: format!("{}:{}", node.host, node.port) });
+        }
+        let mark = out.len();
+        self.run_here(command, state, out)?;
+        let Some(tell) = state.tell.take() else { return Ok(None) };
+        let reply = out.split_off(mark);
+        Ok(Some(Fanout::told(self.origin(command, state), *tell, reply)))
+    }
+
+    /// For a client that is subscribed or tracks. The request does not run if this answers anything.
+    #[cold]
+    fn before_special(
+        &self,
+        command: &'static Command,
+        state: &mut ClientState,
+        out: &mut Vec<u8>,
+    ) -> Option<Executed> {
+        let client = state.client.clone()?;
+        let is_restricted = state.version == Version::Resp2 && client.is_subscriber();
+        if is_restricted && !command::pubsub::is_for_subscribers(command) {
+            let text = format!(
+                "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
+                command.name
+            );
+            return Some(self.reject(command, &WireError::Other(text), state, out));
+        }
+        if let Some(mode) = &mut state.tracking {
+            let keys = command::keys_of(command, self.args);
+            let remembers = mode.remembers();
+            mode.caching = mode.caching.filter(|_| command.name == "client|caching");
+            if command.is_read() && remembers {
+                let told = self.node.talk.tracking.lock().remember(client.id, keys, &|id| self.node.clients().find(id));
+                self.node.post_all(told);
+            }
+        }
+        state.is_special = state.tracking.is_some() || client.is_subscriber();
+        None
+    }
+
+    /// Whether it is to wait since clients are paused.
+    #[cold]
+    fn is_paused(&self) -> bool {
+        let Some(command) = self.ahead.command else { return false };
+        let is_about_pausing = matches!(command.name, "client|pause" | "client|unpause");
+        let is_write = command.is_write() || matches!(command.name, "publish" | "spublish");
+        self.node.events.has(Reason::PAUSED) && !is_about_pausing && self.node.is_paused(is_write)
+    }
+
+    /// Keeps a request that is large, or has a large reply.
+    #[cold]
+    fn note_large(&self, client: &Client, request_bytes: usize, reply_bytes: usize) {
+        let name = client.names.lock().name.clone();
+        let note = |log, bytes: usize| {
+            let unix_seconds = self.now_ms / 1000;
+            self.node.slow.note(log, bytes as u64, unix_seconds, self.args.iter(), &client.remote, &name);
+        };
+        note(Log::LargeRequest, request_bytes);
+        note(Log::LargeReply, reply_bytes);
+    }
+
+    /// Shows it to clients that look on.
+    #[cold]
+    fn show(&self, state: &ClientState) {
+        let is_shown = |command: &&Command| {
+            !command.flags.has(command::Flags::ADMIN) && !matches!(command.name, "auth" | "hello" | "monitor" | "exec")
+        };
+        if self.node.events.has(Reason::MONITORED)
+            && self.ahead.command.as_ref().is_some_and(|command| is_shown(command))
+            && let Some(client) = &state.client
+        {
+            self.node.show_request(client, state.database, self.args);
         }
     }
 
@@ -566,6 +742,9 @@ impl Request<'_> {
             reply,
         };
         let result = (command.run)(&mut context);
+        if self.node.events.are_watched() {
+            self.node.tell_events();
+        }
         if result.is_err() {
             // A write whose room another thread took after the old value was answered.
             out.truncate(mark);
@@ -595,7 +774,11 @@ impl Request<'_> {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.node.clients().unregister(self.client.id);
+        let client = &self.client;
+        if client.is_subscriber() || client.tracks.load(Relaxed) || client.is_monitor.load(Relaxed) {
+            self.node.forget_client(client);
+        }
+        self.node.clients().unregister(client.id);
     }
 }
 
@@ -728,11 +911,11 @@ mod tests {
         let node = &cluster.nodes[0];
         let stats = node.stats().worker(0);
         let [get, set, ping] = ["get", "set", "ping"].map(|name| command::lookup(name.as_bytes()).expect("a command"));
-        let mut span = Span::begin(node, stats);
+        let mut span = Span::begin(node, stats, node.slow.bounds());
         let mut run = |command, outcome| {
             span.before(Some(command));
             fixture::pass(Duration::from_micros(10));
-            span.after(command, outcome);
+            span.after(command, outcome, 0..0);
         };
         for command in [get, get, get, set, get, ping, ping] {
             run(command, Outcome::Answered);

@@ -4,10 +4,14 @@
 //! its rows. The functions are in one file per group and named after the command (`string::get`), subcommands
 //! `container_subcommand` (`key::object_encoding`). Where a request may run is decided before, in `route`.
 
+pub mod client;
 pub mod cluster;
+pub mod config;
 pub mod connection;
 pub mod docs;
 pub mod key;
+pub mod latency;
+pub mod pubsub;
 pub mod server;
 pub mod string;
 pub mod table;
@@ -18,6 +22,7 @@ pub use table::COMMANDS;
 
 use crate::Node;
 use crate::batch::KeyPlace;
+use crate::events::{Class, Event};
 use crate::session::ClientState;
 use crate::view::View;
 use dcache_engine::{EntryRef, Guard, NamespaceId, OutOfMemory, Refused, ValueRef, charge};
@@ -92,6 +97,8 @@ pub enum Gateway {
     SameSlot,
     /// Every node answers for its own keys, and the answers become one.
     Everywhere(Gather),
+    /// At both doors: the node asked does it, and other nodes are told before it is answered.
+    Told,
     /// At both doors: whoever serves what the client wrote tells which copies have it.
     Copies,
 }
@@ -139,8 +146,9 @@ impl Flags {
     pub const FAST: Flags = Flags(1 << 8);
     pub const NO_AUTH: Flags = Flags(1 << 9);
     pub const ALLOW_BUSY: Flags = Flags(1 << 10);
+    pub const PUBSUB: Flags = Flags(1 << 11);
 
-    const NAMES: [&'static str; 11] = [
+    const NAMES: [&'static str; 12] = [
         "write",
         "readonly",
         "denyoom",
@@ -152,6 +160,7 @@ impl Flags {
         "fast",
         "no_auth",
         "allow_busy",
+        "pubsub",
     ];
 
     pub const fn or(self, other: Flags) -> Flags {
@@ -183,10 +192,24 @@ impl Categories {
     pub const BLOCKING: Categories = Categories(1 << 7);
     pub const DANGEROUS: Categories = Categories(1 << 8);
     pub const CONNECTION: Categories = Categories(1 << 9);
-    pub const ALL: Categories = Categories((1 << 10) - 1);
+    pub const PUBSUB: Categories = Categories(1 << 10);
+    pub const TRANSACTION: Categories = Categories(1 << 11);
+    pub const ALL: Categories = Categories((1 << 12) - 1);
 
-    const NAMES: [&'static str; 10] =
-        ["keyspace", "read", "write", "string", "admin", "fast", "slow", "blocking", "dangerous", "connection"];
+    const NAMES: [&'static str; 12] = [
+        "keyspace",
+        "read",
+        "write",
+        "string",
+        "admin",
+        "fast",
+        "slow",
+        "blocking",
+        "dangerous",
+        "connection",
+        "pubsub",
+        "transaction",
+    ];
 
     pub const fn or(self, other: Categories) -> Categories {
         Categories(self.0 | other.0)
@@ -304,6 +327,11 @@ impl Command {
         }
     }
 
+    /// Whether each request of it is as quick as the next, whatever its key holds: then several may be timed together.
+    pub fn is_steady(&self) -> bool {
+        self.flags.has(Flags::FAST) || self.groups.has(Categories::STRING)
+    }
+
     pub fn is_read(&self) -> bool {
         self.flags.has(Flags::READONLY)
     }
@@ -396,6 +424,24 @@ pub fn unknown_subcommand(container: &Command, subcommand: &[u8]) -> WireError {
     WireError::UnknownSubcommand { command: container.name.to_ascii_uppercase(), subcommand: text(subcommand, 128) }
 }
 
+/// As Redis shows bytes to people: in double quotes, what is not printable as an escape.
+pub(crate) fn quote(bytes: &[u8], to: &mut Vec<u8>) {
+    to.push(b'"');
+    for byte in bytes {
+        match byte {
+            b'"' | b'\\' => to.extend([b'\\', *byte]),
+            b'\n' => to.extend(b"\\n"),
+            b'\r' => to.extend(b"\\r"),
+            b'\t' => to.extend(b"\\t"),
+            7 => to.extend(b"\\a"),
+            8 => to.extend(b"\\b"),
+            b' '..=b'~' => to.push(*byte),
+            byte => to.extend(format!("\\x{byte:02x}").bytes()),
+        }
+    }
+    to.push(b'"');
+}
+
 /// What Redis says to a subcommand that counts its arguments itself.
 pub fn unknown_subcommand_or_arity(container: &str, subcommand: &[u8]) -> WireError {
     let subcommand = text(subcommand, 128);
@@ -469,6 +515,28 @@ impl<'a> Context<'a> {
         self.args.get(index).unwrap_or_default()
     }
 
+    /// Says what a command did to a key. Whoever changes a key says so here, under its lock or right behind: clients that keep a
+    /// copy of it, or watch it, hear of nothing else. Costs one load while nobody wants to know.
+    #[inline]
+    pub fn notify(&self, class: Class, event: &'static str, key: &[u8]) {
+        if self.node.events.are_watched() {
+            self.note(class, event, self.database, key);
+        }
+    }
+
+    /// What an expiry did: this `event`, or delete the key when it has passed.
+    pub fn event_of_expiry(&self, expires_at_ms: Option<u64>, event: &'static str) -> &'static str {
+        if expires_at_ms.is_some_and(|at| at <= self.now_ms) { "del" } else { event }
+    }
+
+    /// The same as [`Context::notify`] in another database than the client's.
+    #[cold]
+    pub fn note(&self, class: Class, name: &'static str, database: u16, key: &[u8]) {
+        if self.node.events.is_of_use(class) {
+            self.node.events.note(Event { class, name, database, key: key.into(), by: self.client.id });
+        }
+    }
+
     pub fn namespace_of(&self, key: &[u8]) -> NamespaceId {
         self.view.namespace_of(self.database, key)
     }
@@ -511,11 +579,15 @@ impl<'a> Context<'a> {
     /// The entry of a key, for a command that answers from it: counts a hit or a miss, and as a use of the key unless the
     /// client asked not to (`CLIENT NO-TOUCH`).
     pub fn read<'g>(&self, guard: &'g mut Guard<'_>, key: &[u8], namespace: NamespaceId) -> Option<EntryRef<'g>> {
-        if self.client.no_touch {
+        let entry = if self.client.no_touch {
             guard.peek(self.database, key, self.now_ms)
         } else {
             guard.get(self.database, key, namespace, self.now_ms)
+        };
+        if entry.is_none() {
+            self.notify(Class::MISS, "keymiss", key);
         }
+        entry
     }
 
     /// Puts a value for which the guard has room. One that has expired already deletes the key instead.
@@ -529,6 +601,12 @@ impl<'a> Context<'a> {
     ) -> Result<(), WireError> {
         if expires_at_ms.is_some_and(|at| at <= self.now_ms) {
             return self.remove(guard, key).map(|_| ());
+        }
+        let is_new = self.node.events.are_watched()
+            && self.node.events.is_of_use(Class::NEW)
+            && guard.peek(self.database, key, self.now_ms).is_none();
+        if is_new {
+            self.note(Class::NEW, "new", self.database, key);
         }
         let set = guard.set(self.database, key, value, expires_at_ms, namespace, self.now_ms);
         set.map_err(refused)

@@ -8,14 +8,17 @@
 mod cluster;
 mod connection;
 mod keys;
+mod pubsub;
 mod row;
 mod server;
 mod strings;
+mod watch;
 
 use super::Command;
 
 /// Rows by subject, in the order of their files' names here.
-const GROUPS: &[&[Command]] = &[connection::ROWS, cluster::ROWS, server::ROWS, keys::ROWS, strings::ROWS];
+const GROUPS: &[&[Command]] =
+    &[connection::ROWS, cluster::ROWS, server::ROWS, pubsub::ROWS, watch::ROWS, keys::ROWS, strings::ROWS];
 
 /// All commands, each with its own position as its id.
 pub static COMMANDS: [Command; count()] = numbered();
@@ -200,7 +203,9 @@ mod tests {
             assert!(!command.docs.summary.is_empty() && !command.docs.since.is_empty(), "{name}");
             assert!(!(command.flags.has(Flags::WRITE) && command.flags.has(Flags::READONLY)), "{name}");
             let by_key = matches!(command.gateway, Gateway::Single | Gateway::Split(_) | Gateway::SameSlot);
-            assert_eq!(by_key, !command.keys.is_empty(), "{name}: the gateway routes by keys that there are");
+            // A shard channel is found as a key is, and is none.
+            let has_keys = !command.keys.is_empty() && command.gateway != Gateway::Told;
+            assert_eq!(by_key, has_keys, "{name}: the gateway routes by keys that there are");
             assert!(!command.flags.has(Flags::DENYOOM) || command.is_write(), "{name}");
             for spec in command.keys {
                 let needed = i16::from(spec.first) + 1;
