@@ -255,6 +255,12 @@ impl<'a> Caller<'a> {
         self.say(line).replace("\r\n", "|")
     }
 
+    /// Sends lines of memcached's protocol, `|` for their ends; answers the same way.
+    pub fn memcached(&mut self, lines: &str) -> String {
+        let reply = self.send(lines.replace('|', "\r\n").as_bytes());
+        String::from_utf8(reply).expect("replies of these tests are text").replace("\r\n", "|")
+    }
+
     /// Sends one request; answers its reply as text.
     pub fn call(&mut self, args: &[&str]) -> String {
         let mut request = Vec::new();

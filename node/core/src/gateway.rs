@@ -21,11 +21,13 @@
 
 pub(crate) mod copies;
 mod merge;
+pub(crate) mod strung;
 pub(crate) mod told;
 
 use crate::Node;
 use crate::batch::KeyPlace;
 use crate::command::{self, Command, Context, Door, Gather, Merge};
+use crate::memcached;
 use crate::replication::guard;
 use crate::replication::hold::Hold;
 use crate::route::{self, Route};
@@ -132,6 +134,8 @@ enum Plan {
     Copies(copies::Awaited),
     /// It is done; other nodes are told of it.
     Told(told::Told),
+    /// Answers of memcached's protocol, one behind the other.
+    Strung(strung::Strung),
 }
 
 /// The keys of a split request that one node has.
@@ -251,6 +255,7 @@ impl Fanout {
                 merge::scanned(&view, tag, &reply, origin.version, out).map(|()| None)
             }
             Plan::Copies(awaited) => Ok(awaited.settle(node, &view, origin, replies, out)),
+            Plan::Strung(strung) => Ok(asked.settle_strung(strung, replies, out, holds)),
             Plan::Told(told) => told.settle(origin, replies, out).map(|()| None),
         }
     }
@@ -656,6 +661,13 @@ pub(crate) fn serve(
             match command::resolve(args) {
                 _ if args.get(0) == Some(copies::QUESTION) => copies::answer(node, version, args, out),
                 _ if args.get(0) == Some(talk::WORD) => node.hear(version, args, out),
+                _ if args.get(0) == Some(memcached::WORD) && args.len() >= 3 => {
+                    let command = memcached::row_of(&args[2], args.iter().skip(3));
+                    if !route::is_all_mine(view, command, args) {
+                        return DataStatus::NotOwner;
+                    }
+                    run_served(node, view, worker, command, args, &mut state, out, holds)
+                }
                 Ok(command) if !route::is_all_mine(view, command, args) => return DataStatus::NotOwner,
                 Ok(command) => run_served(node, view, worker, command, args, &mut state, out, holds),
                 Err(error) => Err(error),

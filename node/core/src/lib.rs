@@ -23,6 +23,7 @@ pub mod health;
 pub mod heartbeat;
 pub mod history;
 mod mail;
+mod memcached;
 mod news;
 mod pubsub;
 pub mod replication;
@@ -65,7 +66,7 @@ use replication::hold::Hold;
 use slow::Slow;
 use stats::{Latencies, Stats};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 use talk::{Pause, Talk};
 use upkeep::Upkeep;
@@ -123,6 +124,10 @@ pub struct Node {
     pub(crate) slow: Slow,
     /// A client that is idle so long is ended; 0: none is.
     pub(crate) idle_seconds_max: AtomicU64,
+    /// DEBUG is allowed.
+    pub(crate) has_debug: AtomicBool,
+    /// Entries whose time has come go by themselves, and not only when they are looked for.
+    pub(crate) expires: AtomicBool,
     peak_bytes: AtomicU64,
     /// Microseconds of the processors, in the kernel and outside.
     processor_us: [AtomicU64; 2],
@@ -183,6 +188,8 @@ impl Node {
             pause: Mutex::default(),
             slow: Slow::default(),
             idle_seconds_max: AtomicU64::new(0),
+            has_debug: AtomicBool::new(false),
+            expires: AtomicBool::new(true),
             peak_bytes: AtomicU64::new(0),
             processor_us: Default::default(),
             stats: Stats::new(config.workers, command::COMMANDS.len()),
@@ -257,6 +264,11 @@ impl Node {
         self.upkeep.look_for_strays(self);
         self.note_peak(self.engine.used_bytes());
         self.end_idle_clients();
+    }
+
+    /// Clients may use DEBUG from now on.
+    pub fn allow_debug(&self) {
+        self.has_debug.store(true, Relaxed);
     }
 
     /// The most memory that entries and tables are known to have taken; `used` is what they take now.

@@ -39,7 +39,7 @@ pub fn route<'a>(
 ) -> Result<Route<'a>, WireError> {
     match door {
         Door::Cluster => route_cluster(view, command, args, first, now),
-        Door::Gateway => route_gateway(view, command, args, first),
+        Door::Gateway | Door::Memcached => route_gateway(view, command, args, first),
         Door::Peer => Ok(Route::Here),
     }
 }

@@ -14,6 +14,8 @@
 //! what they took evenly, since a look at the clock costs as much as a good part of such a request; any other request is
 //! timed by itself. The end of one span is the start of the next, and what reading ahead took counts for the first.
 
+mod memcached;
+
 use crate::Node;
 use crate::batch::{Ahead, Batch, Next};
 use crate::clients::{Client, Wake, millis};
@@ -147,6 +149,9 @@ pub struct Session {
     client: Arc<Client>,
     /// Since when the next request finds its slot served by nobody.
     paused_since: Option<Duration>,
+    skipped: memcached::Skipped,
+    /// Until when it sleeps (DEBUG SLEEP).
+    sleeps_until: Option<Duration>,
 }
 
 /// What one [`Session::advance`] did.
@@ -184,12 +189,25 @@ impl Session {
         let client = node.clients().register(remote, local, door, node.now(), wake);
         let state =
             ClientState { id: client.id, client: Some(Arc::clone(&client)), ..ClientState::of_peer(0, Version::Resp2) };
-        Session { node: Arc::clone(node), door, worker, batch: Batch::new(), state, client, paused_since: None }
+        Session {
+            node: Arc::clone(node),
+            door,
+            worker,
+            batch: Batch::new(),
+            state,
+            client,
+            paused_since: None,
+            skipped: Default::default(),
+            sleeps_until: None,
+        }
     }
 
     /// Runs at most what `input` holds; consumes whole requests; stops at a forward. `input` begins at the first byte not
     /// consumed yet.
     pub fn advance(&mut self, node: &Node, input: &[u8], out: &mut Vec<u8>) -> Advance {
+        if self.door == Door::Memcached {
+            return self.advance_memcached(node, input, out);
+        }
         let view = node.view_of_worker(self.worker);
         let stats = node.stats().worker(self.worker);
         let written = out.len();
@@ -233,7 +251,9 @@ impl Session {
                 started: span.since,
                 now_ms: span.now_ms(),
             };
-            if is_watched && request.is_paused() {
+            let is_asleep = ahead.command.is_some_and(|command| command.flags.has(command::Flags::ADMIN))
+                && request.is_asleep(&mut self.sleeps_until);
+            if is_asleep || is_watched && request.is_paused() {
                 consumed -= ahead.bytes();
                 self.batch.put_back();
                 break Step::Pause;
@@ -621,6 +641,29 @@ impl Request<'_> {
         };
         note(Log::LargeRequest, request_bytes);
         note(Log::LargeReply, reply_bytes);
+    }
+
+    /// DEBUG SLEEP: the client waits, and this node's others with it.
+    #[cold]
+    fn is_asleep(&self, until: &mut Option<Duration>) -> bool {
+        let is_sleep = self.ahead.command.is_some_and(|command| command.name == "debug|sleep");
+        if !is_sleep || !self.node.has_debug.load(Relaxed) {
+            return false;
+        }
+        let Some(sleep) = self.args.get(2).and_then(command::debug::sleep_of) else { return false };
+        let now = self.node.now();
+        match *until {
+            None => {
+                *until = Some(now + sleep);
+                self.node.pause_all(now + sleep);
+                true
+            }
+            Some(end) if now < end => true,
+            Some(_) => {
+                *until = None;
+                false
+            }
+        }
     }
 
     /// Shows it to clients that look on.

@@ -733,6 +733,11 @@ impl Node {
         pause.is_for_all || is_write
     }
 
+    pub(crate) fn pause_all(&self, until: Duration) {
+        *self.pause.lock() = Some(Pause { until, is_for_all: true });
+        self.events.set(Reason::PAUSED, true);
+    }
+
     pub(crate) fn unpause(&self) {
         *self.pause.lock() = None;
         self.events.set(Reason::PAUSED, false);

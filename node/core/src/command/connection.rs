@@ -286,7 +286,7 @@ pub fn client_capa(context: &mut Context<'_>) -> Result<(), WireError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture::{self, Caller, Cluster};
+    use crate::fixture::{self, Cluster};
     use std::time::Duration;
 
     fn hello_of(head: &str, proto: u8, id: u64, mode: &str) -> String {

@@ -8,6 +8,7 @@ pub mod client;
 pub mod cluster;
 pub mod config;
 pub mod connection;
+pub mod debug;
 pub mod docs;
 pub mod key;
 pub mod latency;
@@ -39,6 +40,8 @@ pub enum Door {
     Gateway,
     /// A cluster-aware client: this node answers for itself.
     Cluster,
+    /// A client that speaks memcached's protocol: this node answers for the whole cluster.
+    Memcached,
     /// Another node's gateway forwarded it: this node answers for itself and nothing is forwarded again.
     Peer,
 }

