@@ -119,14 +119,12 @@ impl Reason {
     pub const PUBLISHED: Reason = Reason(1);
     /// Clients of this or another node keep copies of keys.
     pub const TRACKED: Reason = Reason(1 << 1);
-    /// Clients watch keys for a transaction.
-    pub const WATCHED: Reason = Reason(1 << 2);
     /// Clients look on at what others run.
     pub const MONITORED: Reason = Reason(1 << 3);
     /// Clients are paused.
     pub const PAUSED: Reason = Reason(1 << 4);
 
-    const OF_KEYS: u32 = 0b111;
+    const OF_KEYS: u32 = 0b11;
     const OF_REQUESTS: u32 = 0b11000;
 }
 

@@ -33,6 +33,7 @@ mod slow;
 pub mod stats;
 mod talk;
 mod tracking;
+pub mod transaction;
 pub mod view;
 
 #[cfg(test)]
@@ -70,7 +71,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 use talk::{Pause, Talk};
 use upkeep::Upkeep;
-use view::{NamespaceIds, Published};
+use view::{Alone, NamespaceIds, Published};
 
 /// The only way core learns time.
 #[derive(Clone, Copy, Debug)]
@@ -245,6 +246,11 @@ impl Node {
     /// again meanwhile.
     pub(crate) fn view_of_worker(&self, worker: usize) -> MappedMutexGuard<'_, Arc<View>> {
         self.view.of_worker(worker)
+    }
+
+    /// As long as this is held nothing but the worker's own batch runs on this node. None: another worker asked before.
+    pub(crate) fn alone(&self, worker: usize) -> Option<Alone<'_>> {
+        self.view.alone(worker)
     }
 
     /// One bounded step of background work, of about a millisecond at most: expiry of this worker's share of the memory,

@@ -17,12 +17,13 @@
 mod memcached;
 
 use crate::Node;
-use crate::batch::{Ahead, Batch, Next};
+use crate::batch::{Ahead, Batch, KeyPlace, Next};
 use crate::clients::{Client, Wake, millis};
 use crate::command::{self, Command, Context, Door, Gateway};
 use crate::events::Reason;
 use crate::gateway::copies::{self, Written};
-use crate::gateway::told::Tell;
+use crate::gateway::told::{Answers, Tell};
+use crate::gateway::watched::Ask;
 use crate::gateway::{self, ASK_AGAIN_WITHIN, Fanout, Origin};
 use crate::replication::guard;
 use crate::replication::hold::Hold;
@@ -30,12 +31,14 @@ use crate::route::{self, Route};
 use crate::slow::{Bounds, Log};
 use crate::stats::{Outcome, WorkerStats};
 use crate::tracking::Mode;
+use crate::transaction::{self, Place, Transaction};
 use crate::view::{Owner, View};
 use dcache_cluster::membership::LEASE;
 use dcache_protocol::PartitionId;
 use dcache_protocol::error::WireError;
 use dcache_protocol::resp::parse::{Args, Limits, Parser, Progress};
 use dcache_protocol::resp::reply::{Reply, Version};
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -71,6 +74,11 @@ pub struct ClientState {
     pub(crate) tracking: Option<Box<Mode>>,
     /// What other nodes are to hear of the request that ran last.
     pub(crate) tell: Option<Box<Tell>>,
+    pub(crate) transaction: Option<Box<Transaction>>,
+    /// What is to be asked of other nodes for the request that ran last.
+    pub(crate) ask: Option<Box<Ask>>,
+    /// Requests of a split transaction that have not run yet.
+    pub(crate) split: VecDeque<Vec<u8>>,
     /// None for a request of another node.
     pub(crate) client: Option<Arc<Client>>,
     /// What `WAIT` is about.
@@ -118,8 +126,19 @@ impl ClientState {
             is_special: false,
             tracking: None,
             tell: None,
+            transaction: None,
+            ask: None,
+            split: VecDeque::new(),
             client: None,
             written: Written::default(),
+        }
+    }
+
+    /// Forgets what was said since MULTI or WATCH.
+    pub(crate) fn end_transaction(&mut self) {
+        self.transaction = None;
+        if let Some(client) = &self.client {
+            client.queued.store(0, Relaxed);
         }
     }
 
@@ -224,6 +243,16 @@ impl Session {
             if out.len() >= OUTPUT_BYTES_MAX {
                 break Step::OutputFull;
             }
+            if let Some(queued) = self.state.split.pop_front() {
+                match self.run_split(node, &view, &queued, out, &mut holds) {
+                    Executed::NotServing(_) => {
+                        self.state.split.push_front(queued);
+                        break Step::Pause;
+                    }
+                    Executed::Forwarded(fanout) => break Step::Forward(fanout),
+                    Executed::Refused | Executed::Answered { .. } => continue,
+                }
+            }
             let rest = &input[consumed..];
             match self.batch.next(node, self.state.database, rest) {
                 Next::Request => {}
@@ -306,6 +335,41 @@ impl Session {
         stats.bytes_in.add(consumed as u64);
         stats.bytes_out.add(out.len().saturating_sub(written) as u64);
         Advance { consumed, step, holds }
+    }
+
+    /// Runs a request of a transaction whose keys are at several nodes.
+    #[cold]
+    fn run_split(
+        &mut self,
+        node: &Node,
+        view: &View,
+        queued: &[u8],
+        out: &mut Vec<u8>,
+        holds: &mut Vec<Hold>,
+    ) -> Executed {
+        let stats = node.stats().worker(self.worker);
+        let (door, worker, database) = (self.door, self.worker, self.state.database);
+        let state = &mut self.state;
+        let ran = transaction::with_request(queued, |command, args| {
+            let place = command.first_key(args).map(|key| KeyPlace::new(node, database, key));
+            let ahead = Ahead::apart(command, place);
+            let (started, now_ms) = (node.now(), node.unix_ms());
+            let request = Request { node, view, stats, door, worker, args, ahead: &ahead, started, now_ms };
+            let since = *self.paused_since.get_or_insert(started);
+            match request.execute(state, out, holds) {
+                Executed::NotServing(why) if started.saturating_sub(since) >= ASK_AGAIN_WITHIN => {
+                    request.fail(&why, state.version, out);
+                    self.paused_since = None;
+                    Executed::Refused
+                }
+                Executed::NotServing(why) => Executed::NotServing(why),
+                executed => {
+                    self.paused_since = None;
+                    executed
+                }
+            }
+        });
+        ran.unwrap_or(Executed::Refused)
     }
 
     /// Whether [`Session::tell_news`] has something to say.
@@ -454,6 +518,7 @@ fn note_slow(node: &Node, client: &Client, (command, took, at): Slowest, input: 
 }
 
 /// One request of a client, about to run.
+#[derive(Clone, Copy)]
 struct Request<'a> {
     node: &'a Node,
     view: &'a View,
@@ -498,7 +563,12 @@ impl Request<'_> {
     }
 
     fn run(&self, state: &mut ClientState, out: &mut Vec<u8>, holds: &mut Vec<Hold>) -> Executed {
-        let Some(command) = self.ahead.command else { return self.refuse(state, out) };
+        let Some(command) = self.ahead.command else {
+            if let Some(transaction) = &mut state.transaction {
+                transaction.has_failed = true;
+            }
+            return self.refuse(state, out);
+        };
         if state.is_special
             && let Some(executed) = self.before_special(command, state, out)
         {
@@ -536,7 +606,7 @@ impl Request<'_> {
             first.into_iter().chain(slots).for_each(|slot| state.written.note(self.view.partition_of(slot)));
         }
         let result = match route {
-            _ if command.gateway == Gateway::Told => self.run_told(command, state, out),
+            _ if command.gateway == Gateway::Told => self.run_told(command, state, out, holds),
             _ if command.gateway == Gateway::Copies && self.view.has_copies() => {
                 copies::wait(self.node, self.view, self.origin(command, state), &state.written, self.args).map(Some)
             }
@@ -577,7 +647,11 @@ impl Request<'_> {
         command: &'static Command,
         state: &mut ClientState,
         out: &mut Vec<u8>,
+        holds: &mut Vec<Hold>,
     ) -> Result<Option<Fanout>, WireError> {
+        if command.name == "exec" && state.transaction.as_ref().is_some_and(|transaction| transaction.is_open) {
+            return self.run_transaction(command, state, out, holds);
+        }
         if self.door == Door::Cluster
             && let Some(slot) = self.ahead.place.map(|place| place.slot)
             && let Owner::Other(node) = self.view.owner(slot)
@@ -587,6 +661,10 @@ impl Request<'_> {
         }
         let mark = out.len();
         self.run_here(command, state, out)?;
+        if let Some(ask) = state.ask.take() {
+            out.truncate(mark);
+            return Fanout::watched(self.view, self.origin(command, state), *ask).map(Some);
+        }
         let Some(tell) = state.tell.take() else { return Ok(None) };
         let reply = out.split_off(mark);
         Ok(Some(Fanout::told(self.origin(command, state), *tell, reply)))
@@ -609,6 +687,151 @@ impl Request<'_> {
             );
             return Some(self.reject(command, &WireError::Other(text), state, out));
         }
+        let is_queueing = state.transaction.as_ref().is_some_and(|transaction| transaction.is_open);
+        if is_queueing && !matches!(command.name, "exec" | "discard" | "multi" | "watch" | "quit" | "reset") {
+            return Some(self.queue(command, state, out));
+        }
+        self.track(command, state, &client);
+        state.is_special = state.tracking.is_some() || client.is_subscriber() || state.transaction.is_some();
+        None
+    }
+
+    /// Keeps a request for EXEC, if it could run as things are.
+    fn queue(&self, command: &'static Command, state: &mut ClientState, out: &mut Vec<u8>) -> Executed {
+        let first = self.ahead.place.map(|place| place.slot);
+        let routed = match route::route(self.view, self.door, command, self.args, first, self.started) {
+            Ok(Route::There(node)) if self.door == Door::Cluster => match first {
+                Some(slot) => Err(WireError::Moved { slot, address: format!("{}:{}", node.host, node.port) }),
+                None => Ok(()),
+            },
+            routed => routed.map(|_| ()),
+        };
+        let Some(transaction) = &mut state.transaction else { return Executed::Refused };
+        if let Err(error) = routed.and_then(|()| transaction.queue(self.args)) {
+            transaction.has_failed = true;
+            return self.reject(command, &error, state, out);
+        }
+        if let Some(client) = &state.client {
+            client.queued.store(transaction.requests.len() as u32 + 1, Relaxed);
+        }
+        Reply::new(out, state.version).simple("QUEUED");
+        Executed::Answered { command, outcome: Outcome::Answered }
+    }
+
+    /// EXEC: runs what was queued, if nothing that is watched has changed.
+    #[cold]
+    fn run_transaction(
+        &self,
+        command: &'static Command,
+        state: &mut ClientState,
+        out: &mut Vec<u8>,
+        holds: &mut Vec<Hold>,
+    ) -> Result<Option<Fanout>, WireError> {
+        let Some(transaction) = state.transaction.take() else { return Ok(None) };
+        if transaction.has_failed {
+            state.end_transaction();
+            return Err(WireError::Other("EXECABORT Transaction discarded because of previous errors.".into()));
+        }
+        let place = transaction::place_of(self.view, self.door, &transaction);
+        if matches!(place, Ok(Place::Here)) {
+            // Another transaction runs: this one is looked at again in a moment.
+            let Some(_alone) = self.node.alone(self.worker) else {
+                state.transaction = Some(transaction);
+                return Err(WireError::NotServing);
+            };
+            return self.run_alone(command, transaction, state, out, holds);
+        }
+        state.end_transaction();
+        match place? {
+            Place::Here => Ok(None),
+            Place::There(key) => {
+                let numbers: Vec<(Box<[u8]>, Vec<u8>)> = transaction
+                    .watched
+                    .lock()
+                    .iter()
+                    .map(|(key, n)| (key.clone(), n.to_string().into_bytes()))
+                    .collect();
+                let count = numbers.len().to_string();
+                let mut words: Vec<&[u8]> = vec![transaction::WORD, &key, count.as_bytes()];
+                words.extend(numbers.iter().flat_map(|(key, number)| [&key[..], &number[..]]));
+                words.extend(transaction.requests.iter().map(Vec::as_slice));
+                let origin = Origin { command: &transaction::ROW, ..self.origin(command, state) };
+                match self.view.owner(dcache_protocol::slot_of(&key)) {
+                    Owner::Other(node) => Ok(Some(Fanout::whole_of(origin, node, &words))),
+                    _ => Err(WireError::NotServing),
+                }
+            }
+            Place::Split => {
+                Reply::new(out, state.version).array(transaction.requests.len());
+                state.split = transaction.requests.into();
+                Ok(None)
+            }
+        }
+    }
+
+    fn run_alone(
+        &self,
+        command: &'static Command,
+        transaction: Box<Transaction>,
+        state: &mut ClientState,
+        out: &mut Vec<u8>,
+        holds: &mut Vec<Hold>,
+    ) -> Result<Option<Fanout>, WireError> {
+        let is_unchanged = {
+            let watched = transaction.watched.lock();
+            let watched = watched.iter().map(|(key, number)| (&key[..], *number));
+            transaction::is_unchanged(self.node, transaction.database, watched)
+        };
+        let mark = out.len();
+        if !is_unchanged {
+            state.end_transaction();
+            Reply::new(out, state.version).null_array();
+            return Ok(None);
+        }
+        let mut told = Vec::new();
+        Reply::new(out, state.version).array(transaction.requests.len());
+        for (index, queued) in transaction.requests.iter().enumerate() {
+            let ran = transaction::with_request(queued, |command, args| {
+                let place = command.first_key(args).map(|key| KeyPlace::new(self.node, state.database, key));
+                let ahead = Ahead::apart(command, place);
+                let request = Request { args, ahead: &ahead, ..*self };
+                if let Some(client) = state.client.clone() {
+                    request.track(command, state, &client);
+                }
+                let is_guarded = self.view.has_copies() && command.gateway != Gateway::Told;
+                let at = out.len();
+                let ran = match is_guarded {
+                    true => request.run_guarded(command, state, out, holds),
+                    false => request.run_here(command, state, out),
+                };
+                told.extend(state.tell.take().into_iter().flat_map(|tell| tell.requests));
+                if let Err(error) = &ran {
+                    out.truncate(at);
+                    if index > 0 || !matches!(error, WireError::NotServing | WireError::NoLease) {
+                        request.fail(error, state.version, out);
+                        return Ok(());
+                    }
+                }
+                self.stats.record(usize::from(command.id), Duration::ZERO, Outcome::Answered, 1);
+                ran
+            });
+            if let Some(Err(error)) = ran {
+                state.transaction = Some(transaction);
+                return Err(error);
+            }
+        }
+        state.end_transaction();
+        if told.is_empty() {
+            return Ok(None);
+        }
+        let reply = out.split_off(mark);
+        let tell = Tell { requests: told, answers: Answers::Awaited };
+        Ok(Some(Fanout::told(self.origin(command, state), tell, reply).holding(std::mem::take(holds))))
+    }
+
+    /// Remembers what a client that tracks is about to read.
+    #[inline]
+    fn track(&self, command: &'static Command, state: &mut ClientState, client: &Arc<Client>) {
         if let Some(mode) = &mut state.tracking {
             let keys = command::keys_of(command, self.args);
             let remembers = mode.remembers();
@@ -618,8 +841,6 @@ impl Request<'_> {
                 self.node.post_all(told);
             }
         }
-        state.is_special = state.tracking.is_some() || client.is_subscriber();
-        None
     }
 
     /// Whether it is to wait since clients are paused.
@@ -627,7 +848,7 @@ impl Request<'_> {
     fn is_paused(&self) -> bool {
         let Some(command) = self.ahead.command else { return false };
         let is_about_pausing = matches!(command.name, "client|pause" | "client|unpause");
-        let is_write = command.is_write() || matches!(command.name, "publish" | "spublish");
+        let is_write = command.is_write() || matches!(command.name, "publish" | "spublish" | "exec");
         self.node.events.has(Reason::PAUSED) && !is_about_pausing && self.node.is_paused(is_write)
     }
 

@@ -134,6 +134,7 @@ pub fn reset(context: &mut Context<'_>) -> Result<(), WireError> {
         context.node.forget_client(client);
     }
     context.client.tracking = None;
+    context.client.end_transaction();
     context.client.is_special = false;
     context.client.no_touch = false;
     context.client.reads_copies = false;

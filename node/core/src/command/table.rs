@@ -12,13 +12,22 @@ mod pubsub;
 mod row;
 mod server;
 mod strings;
+mod transactions;
 mod watch;
 
 use super::Command;
 
 /// Rows by subject, in the order of their files' names here.
-const GROUPS: &[&[Command]] =
-    &[connection::ROWS, cluster::ROWS, server::ROWS, pubsub::ROWS, watch::ROWS, keys::ROWS, strings::ROWS];
+const GROUPS: &[&[Command]] = &[
+    connection::ROWS,
+    cluster::ROWS,
+    server::ROWS,
+    pubsub::ROWS,
+    transactions::ROWS,
+    watch::ROWS,
+    keys::ROWS,
+    strings::ROWS,
+];
 
 /// All commands, each with its own position as its id.
 pub static COMMANDS: [Command; count()] = numbered();

@@ -170,6 +170,7 @@ impl Asked<'_> {
                 Err(ForwardError::NotOwner) if may_wait => {
                     let mut parser = Parser::new(Limits::default());
                     let args: Vec<&[u8]> = own_request(&mut parser, &self.parts[index].request).iter().collect();
+                    let _turn = self.node.view_of_worker(self.origin.worker);
                     match again.place(self.node, self.view, &args) {
                         Ok(piece) => answers.push(piece),
                         // It is this node's, which does not serve it at this moment: it is asked as another would be.
