@@ -174,7 +174,8 @@ fn serve(config: Config, doors: Doors, identity: Identity, files: u64, begun: In
     let (beats, heartbeat_messages) = mpsc::unbounded_channel();
     let handles = [&control_runtime, &heartbeat_runtime].map(|runtime| runtime.handle().clone());
     let cluster = Cluster::new(shared.clone(), identity, me.clone(), metadata, inputs, beats, handles);
-    banner(&config, &me, &cluster);
+    let memcached = doors.memcached.as_ref().and_then(|door| door.local_addr().ok());
+    banner(&config, &me, &cluster, memcached);
 
     let mut threads = Vec::new();
     let Doors { gateway, cluster: cluster_door, control: control_door, peers, memcached } = doors;
@@ -345,7 +346,7 @@ fn force() {
 }
 
 /// First lines an operator reads, on stderr as all talk.
-fn banner(config: &Config, me: &NodeRecord, cluster: &Cluster) {
+fn banner(config: &Config, me: &NodeRecord, cluster: &Cluster, memcached: Option<SocketAddr>) {
     let identity = cluster.identify();
     let role = match identity.cluster_id {
         Some(_) => format!("cluster {:?}", identity.cluster_name),
@@ -364,8 +365,7 @@ fn banner(config: &Config, me: &NodeRecord, cluster: &Cluster) {
         me.addresses.peers,
         config.data_dir.display(),
     );
-    let memcached =
-        config.memcached.map(|address| format!("\n  memcached {address}   clients of memcached's text protocol"));
+    let memcached = memcached.map(|address| format!("\n  memcached {address}   clients of memcached's text protocol"));
     let banner = banner + &memcached.unwrap_or_default();
     for line in banner.lines() {
         tracing::info!("{line}");

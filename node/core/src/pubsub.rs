@@ -141,8 +141,8 @@ impl Subscriptions {
     /// Names with subscribers that match a pattern.
     pub fn names(&self, kind: Kind, pattern: Option<&[u8]>) -> Vec<Box<[u8]>> {
         let tables = self.tables.read();
-        let is_asked = |name: &&Box<[u8]>| pattern.is_none_or(|pattern| glob::matches(pattern, name, Case::Sensitive));
-        tables.by_name[kind as usize].keys().filter(is_asked).cloned().collect()
+        let is_asked = |name: &[u8]| pattern.is_none_or(|pattern| glob::matches(pattern, name, Case::Sensitive));
+        tables.by_name[kind as usize].keys().filter(|name| is_asked(name)).cloned().collect()
     }
 
     pub fn count(&self, kind: Kind, name: &[u8]) -> usize {

@@ -894,7 +894,7 @@ impl Request<'_> {
             !command.flags.has(command::Flags::ADMIN) && !matches!(command.name, "auth" | "hello" | "monitor" | "exec")
         };
         if self.node.events.has(Reason::MONITORED)
-            && self.ahead.command.as_ref().is_some_and(|command| is_shown(command))
+            && self.ahead.command.as_ref().is_some_and(is_shown)
             && let Some(client) = &state.client
         {
             self.node.show_request(client, state.database, self.args);

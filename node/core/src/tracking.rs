@@ -138,7 +138,7 @@ impl Tracking {
     fn forget(&mut self, key: &[u8], by: u64, find: Find<'_>) -> Told {
         let readers = self.keys.remove(key).unwrap_or_default();
         let trackers = readers.iter().filter_map(|id| self.clients.get(id).map(|tracker| (*id, tracker)));
-        let trackers = trackers.filter(|(id, tracker)| !tracker.broadcasts && !(tracker.no_loop && *id == by));
+        let trackers = trackers.filter(|(id, tracker)| !(tracker.broadcasts || tracker.no_loop && *id == by));
         trackers.filter_map(|(_, tracker)| tracker.tell(Stale::Key(key), find)).collect()
     }
 

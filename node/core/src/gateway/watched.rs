@@ -22,12 +22,12 @@ pub(crate) struct Ask {
 
 impl Fanout {
     pub(crate) fn watched(view: &View, origin: Origin, ask: Ask) -> Result<Fanout, WireError> {
-        let part = |key: &Box<[u8]>| match view.owner(slot_of(key)) {
+        let part = |key: &[u8]| match view.owner(slot_of(key)) {
             Owner::Other(owner) => Ok(origin.part(owner.id, &[QUESTION, key])),
             Owner::Down(owner) => Err(route::down(owner)),
             Owner::Me | Owner::Nobody => Err(route::nobody()),
         };
-        let parts = ask.keys.iter().map(part).collect::<Result<_, _>>()?;
+        let parts = ask.keys.iter().map(|key| part(key)).collect::<Result<_, _>>()?;
         let (delay, holds) = (Duration::ZERO, Vec::new());
         Ok(Fanout { parts, barrier: true, delay, holds, plan: Plan::Watched(ask), origin })
     }

@@ -144,7 +144,6 @@ impl Session {
             Ran::Done
         };
         let decoded: Vec<u8>;
-        let as_sent: Vec<u8>;
         let (keys, before): (&[&[u8]], &[&[u8]]) = match (verb, rest) {
             (b"get" | b"gets", keys @ [_, ..]) => (keys, &[]),
             (b"gat" | b"gats", [expiry, keys @ ..]) if !keys.is_empty() => (keys, std::slice::from_ref(expiry)),
@@ -186,7 +185,7 @@ impl Session {
             },
             false => keys[0],
         };
-        as_sent = [b"K", keys[0]].concat();
+        let as_sent = [b"K", keys[0]].concat();
         let one = [first];
         let keys: &[&[u8]] = if is_base64 { &one } else { keys };
         let requests = keys.iter().map(|key| {
