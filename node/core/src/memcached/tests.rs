@@ -1,3 +1,5 @@
+//! memcached's protocol in lines as they are said.
+
 use crate::Door;
 use crate::fixture::{self, Caller, Cluster, key_of};
 use std::time::Duration;

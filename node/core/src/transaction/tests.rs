@@ -1,3 +1,5 @@
+//! Transactions on one node and over several.
+
 use crate::Door;
 use crate::fixture::{self, Caller, Cluster, key_of};
 

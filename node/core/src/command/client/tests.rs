@@ -1,3 +1,5 @@
+//! Clients listed, ended, paused, looked on at and told what changed.
+
 use crate::Door;
 use crate::fixture::{Caller, Cluster};
 use std::sync::atomic::Ordering::Relaxed;

@@ -1,3 +1,5 @@
+//! The logs of requests that stood out.
+
 use crate::Door;
 use crate::fixture::Cluster;
 

@@ -1,3 +1,5 @@
+//! Pub/sub in words on the wire, over one node and several.
+
 use crate::Door;
 use crate::fixture::{self, Cluster, key_of};
 use crate::gateway::ForwardError;
