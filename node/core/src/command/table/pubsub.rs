@@ -1,4 +1,4 @@
-//! Rows of pub/sub.
+//! Rows of pub/sub: subscribing, publishing, and who is subscribed.
 
 use super::row::{command, docs, keys, pattern, string_arg};
 use crate::command::{Categories, Command, Flags, Gateway, docs, pubsub};
