@@ -49,6 +49,15 @@ mod wire {
             (number(), number())
         }
 
+        /// An integer.
+        pub fn integer(&mut self) -> i64 {
+            let (mut text, mut byte) = (String::new(), [0]);
+            while self.0.read_exact(&mut byte).is_ok() && byte[0] != b'\n' {
+                text.push(char::from(byte[0]));
+            }
+            text.trim().trim_start_matches(':').parse().unwrap()
+        }
+
         /// Whatever comes until nothing does for a moment.
         pub fn rest(&mut self) -> String {
             self.0.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
@@ -198,4 +207,45 @@ fn memcached_s_clients_use_the_same_keys_through_any_node() {
         redis.say("DBSIZE|");
         (redis.rest() == ":0|").then_some(())
     });
+}
+
+#[test]
+fn a_subscriber_that_does_not_read_is_ended_and_nobody_else() {
+    let home = Home::new();
+    let node = Node::start(&home, "n1", &[]);
+    let mut slow = Wire::to(&node.gateway);
+    slow.ask("SUBSCRIBE flood", "*3|$9|subscribe|$5|flood|:1|");
+    let mut publisher = Wire::to(&node.gateway);
+    let message = "x".repeat(1 << 20);
+    let mut receivers = 1;
+    for _ in 0..200 {
+        publisher.say(&format!("*3|$7|PUBLISH|$5|flood|${}|{message}|", message.len()));
+        receivers = publisher.integer();
+        if receivers == 0 {
+            break;
+        }
+    }
+    assert_eq!(receivers, 0, "32 MiB wait at most, beside what the sockets hold");
+    publisher.ask("PING", "+PONG|");
+    publisher.say("INFO stats|");
+    assert!(publisher.rest().contains("client_output_buffer_limit_disconnections:1|"));
+}
+
+#[test]
+fn sharded_channels_end_where_their_slot_does() {
+    let home = Home::new();
+    let nodes = three(&home, &[]);
+    let status = status(&home, &nodes[0]);
+    let channel = key_of(&status, "n2", "shard");
+    let length = channel.len();
+    let mut subscriber = Wire::to(&nodes[1].cluster);
+    subscriber.ask(&format!("SSUBSCRIBE {channel}"), &format!("*3|$10|ssubscribe|${length}|{channel}|:1|"));
+    let mut plain = Wire::to(&nodes[0].gateway);
+    plain.ask(&format!("SPUBLISH {channel} hi"), ":1|");
+    subscriber.hear(&format!("*3|$8|smessage|${length}|{channel}|$2|hi|"), "through another node");
+    let mut wrong = Wire::to(&nodes[0].cluster);
+    wrong.say(&format!("SSUBSCRIBE {channel}|"));
+    assert!(wrong.rest().starts_with("-MOVED "));
+    nodes[0].ok(&home, &["cluster", "failover", "n2", "--yes"]);
+    subscriber.hear(&format!("*3|$12|sunsubscribe|${length}|{channel}|:0|"), "its slot went elsewhere");
 }

@@ -819,7 +819,7 @@ fn run_served(
     };
     let result = (command.run)(&mut context);
     if node.events.are_watched() {
-        node.tell_events();
+        node.after_command(command, args);
     }
     match begun {
         None => result,

@@ -1007,7 +1007,7 @@ impl Request<'_> {
         };
         let result = (command.run)(&mut context);
         if self.node.events.are_watched() {
-            self.node.tell_events();
+            self.node.after_command(command, self.args);
         }
         if result.is_err() {
             // A write whose room another thread took after the old value was answered.

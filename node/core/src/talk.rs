@@ -18,6 +18,7 @@
 //! interest to nodes that come later.
 
 use crate::clients::{Client, Wake};
+use crate::command::{Command, keys_of};
 use crate::events::{Event, Reason, Wanted};
 use crate::gateway::{ForwardError, Part};
 use crate::mail::{Letter, Limits, Put};
@@ -408,6 +409,15 @@ impl Node {
         own.tracks = tracks;
         own.generation += 1;
         tracks.then_some((own.generation, Addition::Tracks))
+    }
+
+    /// A command has run, and somebody wants to know what happens to keys.
+    #[cold]
+    pub(crate) fn after_command(&self, command: &'static Command, args: Args<'_>) {
+        if command.is_write() && !command.says_what_it_did() && self.events.has(Reason::TRACKED) {
+            keys_of(command, args).for_each(|key| self.stale(Stale::Key(key), 0));
+        }
+        self.tell_events();
     }
 
     /// Tells what happened to keys since this was called last.

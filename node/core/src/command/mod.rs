@@ -335,6 +335,12 @@ impl Command {
         self.flags.has(Flags::FAST) || self.groups.has(Categories::STRING)
     }
 
+    /// Whether its writes say themselves what they did ([`Context::notify`]). Of others, clients that keep copies are told that all
+    /// keys of the request have changed, once it has run.
+    pub fn says_what_it_did(&self) -> bool {
+        matches!(self.docs.group, "string" | "generic" | "server" | "connection" | "transactions" | "pubsub")
+    }
+
     pub fn is_read(&self) -> bool {
         self.flags.has(Flags::READONLY)
     }

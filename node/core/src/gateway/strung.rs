@@ -166,6 +166,11 @@ impl Asked<'_> {
                 Piece::OfPart(index) => index,
             };
             match replies.get_mut(index).and_then(Option::take).unwrap_or(Err(ForwardError::Unreachable)) {
+                // What waited for other copies in vain is said in Redis's words.
+                Ok(reply) if reply.starts_with(b"-") => {
+                    let text = String::from_utf8_lossy(&reply[1..]).trim_end().to_string();
+                    answers.push(Piece::Have(memcached::error_line(&WireError::Other(text)).into_bytes()));
+                }
                 Ok(reply) => answers.push(Piece::Have(reply)),
                 Err(ForwardError::NotOwner) if may_wait => {
                     let mut parser = Parser::new(Limits::default());
