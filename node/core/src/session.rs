@@ -564,7 +564,7 @@ impl Request<'_> {
 
     fn run(&self, state: &mut ClientState, out: &mut Vec<u8>, holds: &mut Vec<Hold>) -> Executed {
         let Some(command) = self.ahead.command else {
-            if let Some(transaction) = &mut state.transaction {
+            if let Some(transaction) = state.transaction.as_mut().filter(|transaction| transaction.is_open) {
                 transaction.has_failed = true;
             }
             return self.refuse(state, out);
@@ -835,7 +835,8 @@ impl Request<'_> {
         if let Some(mode) = &mut state.tracking {
             let keys = command::keys_of(command, self.args);
             let remembers = mode.remembers();
-            mode.caching = mode.caching.filter(|_| command.name == "client|caching");
+            // As Redis: until a request that is no CLIENT.
+            mode.caching = mode.caching.filter(|_| command.container() == Some("client"));
             if command.is_read() && remembers {
                 let told = self.node.talk.tracking.lock().remember(client.id, keys, &|id| self.node.clients().find(id));
                 self.node.post_all(told);
@@ -973,6 +974,15 @@ impl Request<'_> {
     fn refuse(&self, state: &mut ClientState, out: &mut Vec<u8>) -> Executed {
         self.stats.refused.add(1);
         if let Err(error) = command::resolve(self.args) {
+            let is_exec = self.args.get(0).is_some_and(|name| name.eq_ignore_ascii_case(b"exec"));
+            let error = if is_exec {
+                state.end_transaction();
+                let text = error.to_string();
+                let why = text.trim_start_matches("ERR ");
+                WireError::Other(format!("EXECABORT Transaction discarded because of: {why}"))
+            } else {
+                error
+            };
             self.fail(&error, state.version, out);
         }
         // What a browser sends when a web page points it at this port; Redis hangs up too.

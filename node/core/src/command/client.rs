@@ -168,15 +168,15 @@ fn kill(context: &mut Context<'_>, client: &Arc<Client>) {
 
 /// `CLIENT PAUSE timeout [WRITE|ALL]`: requests of this node's clients wait, those of other nodes do not.
 pub fn client_pause(context: &mut Context<'_>) -> Result<(), WireError> {
+    if context.args.len() > 4 {
+        return Err(super::unknown_subcommand_or_arity("CLIENT", context.arg(1)));
+    }
     let is_for_all = match context.args.get(3) {
         None => true,
         Some(mode) if is(mode, "all") => true,
         Some(mode) if is(mode, "write") => false,
         Some(_) => return Err(other("ERR CLIENT PAUSE mode must be WRITE or ALL")),
     };
-    if context.args.len() > 4 {
-        return Err(WireError::Syntax);
-    }
     let timeout =
         parse_integer(context.arg(2)).ok_or_else(|| other("ERR timeout is not an integer or out of range"))?;
     let timeout = u64::try_from(timeout).map_err(|_| other("ERR timeout is negative"))?;
@@ -207,7 +207,7 @@ pub fn client_unblock(context: &mut Context<'_>) -> Result<(), WireError> {
         return Err(other("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"));
     }
     if context.args.len() > 4 {
-        return Err(WireError::Syntax);
+        return Err(super::unknown_subcommand_or_arity("CLIENT", context.arg(1)));
     }
     parse_integer(context.arg(2)).ok_or(WireError::NotInteger)?;
     context.reply.integer(0);

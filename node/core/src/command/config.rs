@@ -172,8 +172,8 @@ fn parse_outputs(value: &str) -> Result<New, String> {
     let mut limits = [None; 2];
     for group in words.chunks(4) {
         let number = |text: &str| {
-            parse_size(text)
-                .map_err(|_| "Error in hard, soft or soft_seconds setting in buffer limit configuration.".to_string())
+            let wrong = "Error in hard, soft or soft_seconds setting in buffer limit configuration.";
+            bytes_of(text).ok_or_else(|| wrong.to_string())
         };
         let (hard_bytes, soft_bytes) = (number(group[1])?, number(group[2])?);
         let limit = Limit { hard_bytes, soft_bytes, soft_seconds: within(group[3], u64::MAX >> 1)? };
@@ -189,6 +189,22 @@ fn parse_outputs(value: &str) -> Result<New, String> {
         *place = Some(limit);
     }
     Ok(New::Outputs(limits))
+}
+
+/// Bytes as Redis reads them: `1k` is 1000 and `1kb` 1024.
+fn bytes_of(text: &str) -> Option<u64> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let factor = match text[digits..].to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" => 1000,
+        "kb" => 1 << 10,
+        "m" => 1_000_000,
+        "mb" => 1 << 20,
+        "g" => 1_000_000_000,
+        "gb" => 1 << 30,
+        _ => return None,
+    };
+    text[..digits].parse::<u64>().ok()?.checked_mul(factor)
 }
 
 /// `CONFIG GET pattern [pattern ...]`

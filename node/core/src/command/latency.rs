@@ -18,7 +18,7 @@ pub fn slowlog_get(context: &mut Context<'_>) -> Result<(), WireError> {
         Some(count) => parse_integer(count).unwrap_or(-2),
     };
     if context.args.len() > 3 {
-        return Err(WireError::WrongArity { command: "slowlog|get".into() });
+        return Err(super::unknown_subcommand_or_arity("SLOWLOG", context.arg(1)));
     }
     if most < -1 {
         return Err(other("ERR count should be greater than or equal to -1"));

@@ -801,6 +801,119 @@ mod tests {
     }
 
     #[test]
+    fn info_speaks_of_the_namespace_of_the_client_s_database() {
+        let cluster = Cluster::new(1);
+        let mut metadata = fixture::metadata(1);
+        let spec = NamespaceSpec {
+            name: "queues".into(),
+            matches: Some(Match::Database(3)),
+            memory_max_bytes: Some(1 << 20),
+            eviction: dcache_protocol::Eviction::None,
+            ..NamespaceSpec::default_namespace()
+        };
+        metadata.namespaces.insert(spec.name.clone(), spec);
+        cluster.publish(&metadata);
+        let mut client = cluster.client(0, Door::Gateway);
+        client.say("SELECT 3");
+        let info = info_of(&mut client, "memory");
+        assert_eq!((&*info["maxmemory_policy"], &*info["maxmemory"]), ("noeviction", "1048576"));
+        assert_eq!(client.ask("CONFIG GET maxmemory-policy"), "*2|$16|maxmemory-policy|$10|noeviction|");
+        client.say("SELECT 0");
+        assert_eq!(info_of(&mut client, "memory")["maxmemory_policy"], "allkeys-lru");
+    }
+
+    #[test]
+    fn databases_are_key_spaces_of_their_own() {
+        let cluster = Cluster::new(3);
+        let mut client = cluster.client(0, Door::Gateway);
+        let keys: Vec<String> = (0..3).map(|node| key_of(node, 3, 0)).collect();
+        for key in &keys {
+            client.say(&format!("SET {key} zero"));
+            assert_eq!(client.ask(&format!("MOVE {key} 2")), ":1|");
+            assert_eq!(client.ask(&format!("MOVE {key} 2")), ":0|");
+        }
+        assert_eq!(client.ask("DBSIZE"), ":0|");
+        client.say("SELECT 2");
+        assert_eq!(client.ask("DBSIZE"), ":3|");
+        assert_eq!(client.ask("FLUSHDB"), "+OK|");
+        assert_eq!(client.ask("DBSIZE"), ":0|");
+        assert_eq!(client.ask("SWAPDB 0 0"), "+OK|");
+        assert!(client.ask("SWAPDB 0 1").starts_with("-ERR SWAPDB is not there: "));
+        let mut cluster_aware = cluster.client(0, Door::Cluster);
+        assert_eq!(cluster_aware.ask(&format!("MOVE {} 1", keys[0])), "-ERR MOVE is not allowed in cluster mode|");
+    }
+
+    #[test]
+    fn idle_clients_are_ended_after_the_time_that_is_set_and_subscribers_are_not() {
+        let cluster = Cluster::new(1);
+        let mut client = cluster.client(0, Door::Gateway);
+        let mut idle = cluster.client(0, Door::Gateway);
+        let mut subscriber = cluster.client(0, Door::Gateway);
+        subscriber.say("SUBSCRIBE a");
+        idle.say("PING");
+        assert_eq!(client.ask("CONFIG SET timeout 10 slowlog-max-len 5"), "+OK|");
+        fixture::pass(Duration::from_secs(9));
+        client.say("PING");
+        fixture::pass(Duration::from_secs(3));
+        client.node.sample();
+        assert!(idle.session.is_killed() && !client.session.is_killed() && !subscriber.session.is_killed());
+    }
+
+    #[test]
+    fn settings_change_together_or_not_at_all() {
+        let cluster = Cluster::new(1);
+        let mut client = cluster.client(0, Door::Gateway);
+        for (line, reply) in [
+            ("CONFIG SET timeout 10 nosuch 1", "-ERR Unknown option or number of arguments for CONFIG SET - 'nosuch'|"),
+            (
+                "CONFIG SET timeout 10 slowlog-max-len x",
+                "-ERR CONFIG SET failed (possibly related to argument 'slowlog-max-len') - argument couldn't be parsed into an integer|",
+            ),
+            (
+                "CONFIG SET timeout 10 maxmemory 5",
+                "-ERR CONFIG SET maxmemory is not a client's business in dcache; use: dcache node start --memory SIZE|",
+            ),
+            (
+                "CONFIG SET timeout 10 timeout 20",
+                "-ERR CONFIG SET failed (possibly related to argument 'timeout') - duplicate parameter|",
+            ),
+            ("CONFIG GET timeout", "*2|$7|timeout|$1|0|"),
+            ("CONFIG REWRITE", "-ERR The server is running without a config file|"),
+        ] {
+            assert_eq!(client.ask(line), reply, "{line}");
+        }
+        let unbounded = client.call(&["CONFIG", "SET", "client-output-buffer-limit", "pubsub 0 0 0"]);
+        assert!(unbounded.contains("no client may have memory without bound"), "{unbounded}");
+        assert_eq!(client.call(&["CONFIG", "SET", "client-output-buffer-limit", "pubsub 1mb 512kb 5"]), "+OK\r\n");
+        assert!(client.say("CONFIG GET client-output-buffer-limit").contains("pubsub 1048576 524288 5"));
+    }
+
+    #[test]
+    fn debug_is_for_nodes_that_allow_it() {
+        let cluster = Cluster::new(1);
+        let mut client = cluster.client(0, Door::Gateway);
+        let refused = "-ERR DEBUG command not allowed: start the node with --debug-commands to allow it|";
+        for line in ["DEBUG SLEEP 1", "DEBUG OBJECT k", "DEBUG SET-ACTIVE-EXPIRE 0", "DEBUG JMAP"] {
+            assert_eq!(client.ask(line), refused);
+        }
+        client.node.allow_debug();
+        let begun = client.node.now();
+        assert_eq!(client.ask("DEBUG SLEEP 0.5"), "+OK|");
+        assert!(client.node.now() - begun >= Duration::from_millis(500));
+        client.say("SET k v PX 10");
+        assert!(client.ask("DEBUG OBJECT k").starts_with("+Value at:"));
+        assert_eq!(client.ask("DEBUG SET-ACTIVE-EXPIRE 0"), "+OK|");
+        fixture::pass(Duration::from_secs(5));
+        client.node.maintain(0, 1);
+        assert_eq!(client.node.items(), 1);
+        client.say("DEBUG SET-ACTIVE-EXPIRE 1");
+        client.node.maintain(0, 1);
+        assert_eq!(client.node.items(), 0);
+        assert!(client.ask("DEBUG JMAP").starts_with("-ERR DEBUG JMAP is not there"));
+        assert_eq!(client.ask("DEBUG SLEEP x"), "-ERR value is not a valid float|");
+    }
+
+    #[test]
     fn settings_are_read_by_pattern() {
         let cluster = Cluster::new(1);
         let mut client = cluster.client(0, Door::Gateway);

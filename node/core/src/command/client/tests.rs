@@ -190,8 +190,7 @@ fn modes_of_tracking_are_redis_s() {
     reader.say("CLIENT TRACKING ON OPTIN NOLOOP");
     reader.say("GET a");
     assert_eq!(reader.ask("CLIENT CACHING YES"), "+OK|");
-    assert!(reader.ask("CLIENT TRACKINGINFO").contains("|$2|on|$5|optin|$6|noloop|"));
-    reader.say("CLIENT CACHING YES");
+    assert!(reader.ask("CLIENT TRACKINGINFO").contains("|$2|on|$5|optin|$11|caching-yes|$6|noloop|"));
     reader.say("GET b");
     reader.say("GET c");
     reader.say("CLIENT CACHING YES");
