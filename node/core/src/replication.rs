@@ -234,7 +234,8 @@ impl Journal for Replication {
             Cause::Expired => (Class::EXPIRED, "expired"),
             Cause::Evicted => (Class::EVICTED, "evicted"),
         };
-        if self.events.is_of_use(class) {
+        // What memcached's clients have beside a value goes with it, and is no key.
+        if database < dcache_protocol::namespace::DATABASES && self.events.is_of_use(class) {
             self.events.note(Event { class, name, database, key: key.into(), by: 0 });
         }
     }

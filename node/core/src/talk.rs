@@ -236,6 +236,7 @@ impl Peer {
         if self.incarnation != incarnation {
             (self.incarnation, self.generation) = (incarnation, 0);
             self.late.clear();
+            self.forget_waiting();
         }
         if self.interest.is_some() && generation < self.generation {
             return;
@@ -249,7 +250,10 @@ impl Peer {
 
     fn add(&mut self, incarnation: u64, generation: u64, addition: Addition) {
         if self.incarnation != incarnation || self.late.len() >= LATE_MAX {
-            // What the rest is it will say itself.
+            // What the rest is it will say itself; what waited was for the process before.
+            if self.incarnation != incarnation {
+                self.forget_waiting();
+            }
             *self = Peer { incarnation, interest: None, late: Vec::new(), generation: 0, ..std::mem::take(self) };
         }
         if let Some(interest) = &mut self.interest {
@@ -266,11 +270,15 @@ impl Peer {
         }
     }
 
+    fn forget_waiting(&mut self) {
+        self.waiting.clear();
+        self.waiting_bytes = 0;
+    }
+
     fn put(&mut self, entry: [&[u8]; 3]) {
         let bytes: usize = entry.iter().map(|part| part.len() + 24).sum();
         if self.waiting_bytes + bytes > WAITING_BYTES_MAX {
-            self.waiting.clear();
-            self.waiting_bytes = 0;
+            self.forget_waiting();
             self.has_lost = true;
             return;
         }
