@@ -2879,7 +2879,7 @@ _dcache() {
             return 0
             ;;
         dcache__subcmd__node__subcmd__start)
-            opts="-f -c -o -y -q -v -h --file --name --zone --gateway --listen --control --peers --announce --memory --weight --workers --join --data-dir --insecure --check --log-format --context --endpoint --output --no-headers --columns --timeout --yes --confirm --no-input --quiet --verbose --color --help"
+            opts="-f -c -o -y -q -v -h --file --name --zone --gateway --listen --control --peers --memcached --announce --memory --weight --workers --join --data-dir --insecure --debug-commands --check --log-format --context --endpoint --output --no-headers --columns --timeout --yes --confirm --no-input --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2936,6 +2936,10 @@ _dcache() {
                     return 0
                     ;;
                 --peers)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --memcached)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -319,6 +319,7 @@ complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subc
 complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from start" -l listen -d 'Door for cluster-aware Redis clients; 127.0.0.1:7400 without it' -r
 complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from start" -l control -d 'Door of the control API and of /metrics; 127.0.0.1:7401 without it' -r
 complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from start" -l peers -d 'Door for other nodes; 127.0.0.1:7402 without it' -r
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from start" -l memcached -d 'Door for clients of memcached\'s text protocol; none without it' -r
 complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from start" -l announce -d 'Host that clients and other nodes are told, when it is not the address listened on' -r
 complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from start" -l memory -d 'Memory for entries, as 2GiB or 40%; a quarter of the machine without it' -r
 complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from start" -l weight -d 'Share of the slots relative to other nodes, 1 to 10000; 100 without it' -r
@@ -342,6 +343,7 @@ complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subc
 always\t''
 never\t''"
 complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from start" -l insecure -d 'Allow addresses beyond this machine, without encryption or login'
+complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from start" -l debug-commands -d 'Allow DEBUG, with which a client can hold up all others: for test suites'
 complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from start" -l check -d 'Check the configuration and start nothing'
 complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from start" -l no-headers -d 'Leave out the header line of tables'
 complete -c dcache -n "__fish_dcache_using_subcommand node; and __fish_seen_subcommand_from start" -s y -l yes -d 'Answer yes to ordinary questions'

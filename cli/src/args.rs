@@ -384,6 +384,10 @@ pub struct NodeStart {
     #[arg(long, env = "DCACHE_PEERS", value_name = "HOST:PORT")]
     pub peers: Option<String>,
 
+    /// Door for clients of memcached's text protocol; none without it
+    #[arg(long, env = "DCACHE_MEMCACHED", value_name = "HOST:PORT")]
+    pub memcached: Option<String>,
+
     /// Host that clients and other nodes are told, when it is not the address listened on
     #[arg(long, env = "DCACHE_ANNOUNCE", value_name = "HOST")]
     pub announce: Option<String>,
@@ -411,6 +415,10 @@ pub struct NodeStart {
     /// Allow addresses beyond this machine, without encryption or login
     #[arg(long, env = "DCACHE_INSECURE", value_parser = FalseyValueParser::new())]
     pub insecure: bool,
+
+    /// Allow DEBUG, with which a client can hold up all others: for test suites
+    #[arg(long, env = "DCACHE_DEBUG_COMMANDS", value_parser = FalseyValueParser::new())]
+    pub debug_commands: bool,
 
     /// Check the configuration and start nothing
     #[arg(long)]

@@ -20,6 +20,8 @@ pub struct StartOptions {
     pub listen: Option<String>,
     pub control: Option<String>,
     pub peers: Option<String>,
+    /// No door for memcached's clients without it.
+    pub memcached: Option<String>,
     /// Host other nodes and clients are told, when it is not the address listened on.
     pub announce: Option<String>,
     pub memory: Option<String>,
@@ -28,6 +30,7 @@ pub struct StartOptions {
     pub join: Vec<String>,
     pub data_dir: Option<PathBuf>,
     pub insecure: bool,
+    pub debug_commands: bool,
     pub log_format: Option<String>,
 }
 
@@ -84,11 +87,14 @@ pub struct Config {
     pub cluster: SocketAddr,
     pub control: SocketAddr,
     pub peers: SocketAddr,
+    pub memcached: Option<SocketAddr>,
     pub announce: Option<String>,
     /// Peers doors of a cluster to join, or where to look for one's own cluster.
     pub join: Vec<String>,
     pub data_dir: PathBuf,
     pub insecure: bool,
+    /// DEBUG is allowed.
+    pub debug_commands: bool,
     pub log: LogFormat,
     pub warnings: Vec<String>,
 }
@@ -122,11 +128,13 @@ struct NodeFile {
     listen: Option<String>,
     control: Option<String>,
     peers: Option<String>,
+    memcached: Option<String>,
     announce: Option<String>,
     join: Vec<String>,
     data_dir: Option<PathBuf>,
     workers: Option<usize>,
     insecure: bool,
+    debug_commands: bool,
     log_format: Option<String>,
 }
 
@@ -171,6 +179,10 @@ impl Config {
         let cluster = door("listen", options.listen.as_ref(), file.listen.as_ref(), "127.0.0.1:7400")?;
         let control = door("control", options.control.as_ref(), file.control.as_ref(), "127.0.0.1:7401")?;
         let peers = door("peers", options.peers.as_ref(), file.peers.as_ref(), "127.0.0.1:7402")?;
+        let memcached = match options.memcached.as_ref().or(file.memcached.as_ref()) {
+            Some(address) => Some(door("memcached", Some(address), None, "")?),
+            None => None,
+        };
         let announce = options.announce.clone().or(file.announce);
         if announce.is_none()
             && let Some(address) = [gateway, cluster, control, peers].iter().find(|a| a.ip().is_unspecified())
@@ -209,10 +221,12 @@ impl Config {
             cluster,
             control,
             peers,
+            memcached,
             announce,
             join,
             data_dir,
             insecure,
+            debug_commands: options.debug_commands || file.debug_commands,
             log,
             warnings,
         })

@@ -54,6 +54,12 @@ const INPUT_GROWTH_MAX: usize = 1 << 20;
 /// Buffers handed to one write.
 const SLICES_MAX: usize = 64;
 
+/// Above this many unwritten bytes a client is told nothing new.
+const NEWS_BYTES_MAX: usize = 256 << 10;
+
+/// Writes of news before another client has its turn.
+const NEWS_A_TURN_MAX: usize = 16;
+
 /// A larger buffer for replies is not kept.
 const SPARE_BYTES_MAX: usize = 256 << 10;
 
@@ -137,7 +143,7 @@ impl Connection {
         let mut turn = Turn::Read;
         loop {
             self.settle();
-            self.tell_news();
+            self.tell_news()?;
             self.write()?;
             if turn == Turn::Unblock && !self.is_blocked() {
                 turn = self.process_buffered();
@@ -222,10 +228,19 @@ impl Connection {
         self.outbox.settle(&self.worker, &self.wake);
     }
 
-    fn tell_news(&mut self) {
-        if self.session.has_news(&self.shared.core) {
+    /// What comes unasked waits elsewhere, with a bound of its own, while too much is unwritten here.
+    fn tell_news(&mut self) -> io::Result<()> {
+        let mut turns = 0;
+        while self.session.has_news(&self.shared.core) && self.outbox.unwritten_bytes() < NEWS_BYTES_MAX {
+            if turns == NEWS_A_TURN_MAX {
+                self.nudge.nudge();
+                return Ok(());
+            }
+            turns += 1;
             self.session.tell_news(&self.shared.core, self.outbox.tail(&self.worker.spare));
+            self.write()?;
         }
+        Ok(())
     }
 
     /// The session must not run another request now.

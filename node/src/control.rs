@@ -48,6 +48,8 @@ pub async fn run(cluster: Arc<Cluster>, mut inputs: mpsc::UnboundedReceiver<Inpu
             _ = sample.tick() => {
                 let core = &cluster.shared.core;
                 core.set_process_memory(process::resident_bytes(), cluster.shared.buffers.held());
+                let [system, user] = process::processor_time();
+                core.set_processor_time(system, user);
                 core.sample();
                 let figures = core.replication_figures();
                 if figures.discarded > discarded {

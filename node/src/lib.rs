@@ -31,6 +31,7 @@ mod process;
 pub mod raft;
 mod shared;
 mod sockets;
+mod talk;
 mod telemetry;
 mod upgrade;
 mod worker;
@@ -83,12 +84,13 @@ pub fn run(options: StartOptions) -> Result<(), StartError> {
     serve(config, doors, identity, files, begun).map_err(StartError::Failed)
 }
 
-/// The four listeners, bound before anything else is done.
+/// The listeners, bound before anything else is done.
 struct Doors {
     gateway: TcpListener,
     cluster: TcpListener,
     control: TcpListener,
     peers: TcpListener,
+    memcached: Option<TcpListener>,
 }
 
 impl Doors {
@@ -98,6 +100,7 @@ impl Doors {
             cluster: sockets::bind("cluster", "listen", config.cluster)?,
             control: sockets::bind("control", "control", config.control)?,
             peers: sockets::bind("peers", "peers", config.peers)?,
+            memcached: config.memcached.map(|address| sockets::bind("memcached", "memcached", address)).transpose()?,
         })
     }
 
@@ -171,10 +174,14 @@ fn serve(config: Config, doors: Doors, identity: Identity, files: u64, begun: In
     let (beats, heartbeat_messages) = mpsc::unbounded_channel();
     let handles = [&control_runtime, &heartbeat_runtime].map(|runtime| runtime.handle().clone());
     let cluster = Cluster::new(shared.clone(), identity, me.clone(), metadata, inputs, beats, handles);
-    banner(&config, &me, &cluster);
+    let memcached = doors.memcached.as_ref().and_then(|door| door.local_addr().ok());
+    banner(&config, &me, &cluster, memcached);
 
     let mut threads = Vec::new();
-    let Doors { gateway, cluster: cluster_door, control: control_door, peers } = doors;
+    let Doors { gateway, cluster: cluster_door, control: control_door, peers, memcached } = doors;
+    if config.debug_commands {
+        shared.core.allow_debug();
+    }
     let (control_cluster, control_hands, join) = (cluster.clone(), hands.clone(), config.join.clone());
     let control_thread = spawn_beside("control", move || {
         control_runtime.block_on(control_thread(control_cluster, control_hands, peers, control_inputs, join));
@@ -193,7 +200,12 @@ fn serve(config: Config, doors: Doors, identity: Identity, files: u64, begun: In
         accept_runtime.block_on(async {
             let gateway = worker::accept(gateway, Door::Gateway, hands.clone(), accept_shared.clone());
             let cluster = worker::accept(cluster_door, Door::Cluster, hands.clone(), accept_shared.clone());
-            tokio::join!(gateway, cluster);
+            let memcached = async {
+                if let Some(door) = memcached {
+                    worker::accept(door, Door::Memcached, hands.clone(), accept_shared.clone()).await;
+                }
+            };
+            tokio::join!(gateway, cluster, memcached);
         });
     })?);
     let main_runtime = runtime().context("making the signal runtime")?;
@@ -342,7 +354,7 @@ fn force() {
 }
 
 /// First lines an operator reads, on stderr as all talk.
-fn banner(config: &Config, me: &NodeRecord, cluster: &Cluster) {
+fn banner(config: &Config, me: &NodeRecord, cluster: &Cluster, memcached: Option<SocketAddr>) {
     let identity = cluster.identify();
     let role = match identity.cluster_id {
         Some(_) => format!("cluster {:?}", identity.cluster_name),
@@ -361,6 +373,8 @@ fn banner(config: &Config, me: &NodeRecord, cluster: &Cluster) {
         me.addresses.peers,
         config.data_dir.display(),
     );
+    let memcached = memcached.map(|address| format!("\n  memcached {address}   clients of memcached's text protocol"));
+    let banner = banner + &memcached.unwrap_or_default();
     for line in banner.lines() {
         tracing::info!("{line}");
     }
@@ -369,6 +383,7 @@ fn banner(config: &Config, me: &NodeRecord, cluster: &Cluster) {
     }
     let open: Vec<&SocketAddr> = [&config.gateway, &config.cluster, &config.control, &config.peers]
         .into_iter()
+        .chain(&config.memcached)
         .filter(|address| !address.ip().is_loopback())
         .collect();
     match open.is_empty() {

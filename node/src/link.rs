@@ -19,9 +19,11 @@ use dcache_protocol::peer::{
 };
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
+use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
@@ -123,6 +125,27 @@ impl Links {
             });
         }
         open
+    }
+
+    /// Sends one part that is nobody's request; its reply.
+    pub async fn ask(&self, part: &Part, worker: &Rc<Worker>) -> PartReply {
+        let nudge = Arc::new(Nudge::default());
+        let open = Rc::new(RefCell::new(OpenFanout {
+            fanout: None,
+            replies: vec![None],
+            missing: 1,
+            is_barrier: false,
+            nudge: nudge.clone(),
+        }));
+        self.link(part.to, worker).send(part, 0, &open);
+        poll_fn(|context| {
+            nudge.attach(context);
+            match open.borrow_mut().replies[0].take() {
+                Some(reply) => Poll::Ready(reply),
+                None => Poll::Pending,
+            }
+        })
+        .await
     }
 
     fn send_parts(&self, fanout: &Fanout, open: &Rc<RefCell<OpenFanout>>, worker: &Rc<Worker>) {

@@ -7,7 +7,7 @@
 use crate::link::{self, Links};
 use crate::nudge::{Bell, Nudge};
 use crate::shared::{Shared, Stop};
-use crate::{connection, copies, sockets};
+use crate::{connection, copies, sockets, talk};
 use dcache_core::Door;
 use dcache_core::clients::Wake;
 use std::cell::{Cell, RefCell};
@@ -174,6 +174,9 @@ fn run(
     });
     runtime.block_on(async {
         tokio::task::spawn_local(copies::tend(worker.clone(), count));
+        if index == 0 {
+            tokio::task::spawn_local(talk::run(worker.clone()));
+        }
         let bell = worker.bell.clone();
         tokio::task::spawn_local(async move { bell.answer().await });
         let sender = worker.clone();

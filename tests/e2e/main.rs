@@ -18,3 +18,4 @@ mod copies;
 mod http;
 mod never_green;
 mod stops;
+mod talk;

@@ -21,6 +21,7 @@ pub fn start(app: &App, args: NodeStart) -> Result<Exit> {
         listen: args.listen,
         control: args.control,
         peers: args.peers,
+        memcached: args.memcached,
         announce: args.announce,
         memory: args.memory,
         weight: args.weight,
@@ -28,6 +29,7 @@ pub fn start(app: &App, args: NodeStart) -> Result<Exit> {
         join: args.join,
         data_dir: args.data_dir,
         insecure: args.insecure,
+        debug_commands: args.debug_commands,
         log_format: args.log_format,
     };
     if is_check {

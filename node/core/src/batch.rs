@@ -55,6 +55,11 @@ pub(crate) struct Ahead {
 }
 
 impl Ahead {
+    /// A request that was not read from a client's input just now.
+    pub fn apart(command: &'static Command, place: Option<KeyPlace>) -> Ahead {
+        Ahead { skipped: 0, length: 0, kept: Kept::default(), command: Some(command), place }
+    }
+
     /// Bytes of the input that are done with once it has run.
     pub fn bytes(&self) -> usize {
         self.skipped + self.length

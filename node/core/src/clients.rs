@@ -5,6 +5,8 @@
 //! life. The registry is locked only when a client comes, goes, is listed or is killed.
 
 use crate::command::Door;
+use crate::mail::Mail;
+use crate::pubsub::{Kind, Subscribed};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -47,6 +49,18 @@ pub struct Client {
     pub(crate) no_touch: AtomicBool,
     pub(crate) wants_news: AtomicBool,
     pub(crate) names: Mutex<Names>,
+    pub(crate) mail: Mail,
+    pub(crate) subscribed: Mutex<Subscribed>,
+    /// How many channels, patterns and shard channels it is subscribed to.
+    pub(crate) subscriptions: [AtomicU32; 3],
+    pub(crate) tracks: AtomicBool,
+    pub(crate) broadcasts: AtomicBool,
+    /// Who is told in its place what it tracks; 0: nobody.
+    pub(crate) redirect: AtomicU64,
+    pub(crate) redirect_broken: AtomicBool,
+    pub(crate) is_monitor: AtomicBool,
+    /// Requests queued for a transaction plus one; 0: none is open.
+    pub(crate) queued: AtomicU32,
 }
 
 /// What a client calls itself; printable ASCII without spaces, checked where it comes in.
@@ -83,11 +97,38 @@ impl Client {
         (self.wake)();
     }
 
-    /// Redis's one-letter flags: `N` for none, `e` no-evict, `T` no-touch.
+    pub(crate) fn subscriptions_of(&self, kind: Kind) -> usize {
+        self.subscriptions[kind as usize].load(Relaxed) as usize
+    }
+
+    /// Whether it is subscribed to anything.
+    pub(crate) fn is_subscriber(&self) -> bool {
+        self.subscriptions.iter().any(|count| count.load(Relaxed) > 0)
+    }
+
+    /// Redis's one-letter flags: `N` for none, `O` looks on, `P` subscribed, `x` in a transaction, `t` tracks, `R` whose redirection is
+    /// broken, `B` broadcasts, `e` no-evict, `T` no-touch.
     fn flags(&self) -> String {
-        let flags = [(self.no_evict.load(Relaxed), 'e'), (self.no_touch.load(Relaxed), 'T')];
+        let flags = [
+            (self.is_monitor.load(Relaxed), 'O'),
+            (self.is_subscriber(), 'P'),
+            (self.queued.load(Relaxed) > 0, 'x'),
+            (self.tracks.load(Relaxed), 't'),
+            (self.redirect_broken.load(Relaxed), 'R'),
+            (self.broadcasts.load(Relaxed), 'B'),
+            (self.no_evict.load(Relaxed), 'e'),
+            (self.no_touch.load(Relaxed), 'T'),
+        ];
         let letters: String = flags.iter().filter(|(set, _)| *set).map(|&(_, letter)| letter).collect();
         if letters.is_empty() { "N".into() } else { letters }
+    }
+
+    /// As Redis tells it: -1 for a client that does not track, 0 without a redirection.
+    pub(crate) fn redirection(&self) -> i64 {
+        match self.tracks.load(Relaxed) {
+            true => i64::try_from(self.redirect.load(Relaxed)).unwrap_or(i64::MAX),
+            false => -1,
+        }
     }
 
     /// The line of `CLIENT LIST`, in Redis's field order. The descriptor is not known here: -1, as Redis prints without one.
@@ -98,10 +139,11 @@ impl Client {
             0 => "NULL".into(),
             number => command_name(number as usize - 1),
         };
+        let (letters, mail_bytes) = self.mail.size();
         format!(
-            "id={} addr={} laddr={} fd=-1 name={} age={} idle={idle} flags={} db={} sub=0 psub=0 ssub=0 multi=-1 qbuf={} \
-             qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem={} events=r cmd={command} \
-             user=default redir=-1 resp={} lib-name={} lib-ver={}\n",
+            "id={} addr={} laddr={} fd=-1 name={} age={} idle={idle} flags={} db={} sub={} psub={} ssub={} multi={} qbuf={} \
+             qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll={letters} omem={mail_bytes} tot-mem={} events=r \
+             cmd={command} user=default redir={} resp={} lib-name={} lib-ver={}\n",
             self.id,
             self.remote,
             self.local,
@@ -109,8 +151,13 @@ impl Client {
             now.saturating_sub(self.since).as_secs(),
             self.flags(),
             self.database.load(Relaxed),
+            self.subscriptions_of(Kind::Channel),
+            self.subscriptions_of(Kind::Pattern),
+            self.subscriptions_of(Kind::Shard),
+            i64::from(self.queued.load(Relaxed)) - 1,
             self.waiting_bytes.load(Relaxed),
-            self.waiting_bytes.load(Relaxed),
+            self.waiting_bytes.load(Relaxed) as usize + mail_bytes,
+            self.redirection(),
             self.resp.load(Relaxed),
             names.library,
             names.library_version,
@@ -147,6 +194,15 @@ impl Clients {
             no_touch: AtomicBool::new(false),
             wants_news: AtomicBool::new(false),
             names: Mutex::default(),
+            mail: Mail::default(),
+            subscribed: Mutex::default(),
+            subscriptions: Default::default(),
+            tracks: AtomicBool::new(false),
+            broadcasts: AtomicBool::new(false),
+            redirect: AtomicU64::new(0),
+            redirect_broken: AtomicBool::new(false),
+            is_monitor: AtomicBool::new(false),
+            queued: AtomicU32::new(0),
         });
         self.open.lock().insert(client.id, Arc::clone(&client));
         self.total.fetch_add(1, Relaxed);
@@ -183,6 +239,10 @@ impl Clients {
 
     pub fn limit(&self) -> usize {
         self.clients_max
+    }
+
+    pub(crate) fn find(&self, id: u64) -> Option<Arc<Client>> {
+        self.open.lock().get(&id).cloned()
     }
 
     /// All open clients, oldest first.

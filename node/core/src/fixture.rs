@@ -158,6 +158,24 @@ impl Cluster {
         }
     }
 
+    /// Has nodes tell each other all there is to tell.
+    pub fn talk(&self) {
+        self.nodes.iter().for_each(|node| node.maintain(0, 1));
+        loop {
+            let parts: Vec<_> = self
+                .nodes
+                .iter()
+                .flat_map(|node| node.talk_parts().into_iter().map(move |part| (node, part)))
+                .collect();
+            if parts.is_empty() {
+                return;
+            }
+            for (node, part) in parts {
+                node.talk_answered(part.to, &self.carry(&part));
+            }
+        }
+    }
+
     /// Carries a fan-out to its end.
     pub fn finish(&self, node: &Node, mut fanout: Fanout, out: &mut Vec<u8>) {
         for attempt in 0.. {
@@ -220,6 +238,27 @@ impl<'a> Caller<'a> {
                 }
             }
         }
+    }
+
+    /// What came unasked since the last time, with `|` for the ends of lines.
+    pub fn news(&mut self) -> String {
+        let mut out = Vec::new();
+        while self.session.has_news(&self.node) {
+            self.session.tell_news(&self.node, &mut out);
+        }
+        self.closed |= self.session.is_killed();
+        String::from_utf8(out).expect("news of these tests are text").replace("\r\n", "|")
+    }
+
+    /// Sends a line; answers its reply with `|` for the ends of lines.
+    pub fn ask(&mut self, line: &str) -> String {
+        self.say(line).replace("\r\n", "|")
+    }
+
+    /// Sends lines of memcached's protocol, `|` for their ends; answers the same way.
+    pub fn memcached(&mut self, lines: &str) -> String {
+        let reply = self.send(lines.replace('|', "\r\n").as_bytes());
+        String::from_utf8(reply).expect("replies of these tests are text").replace("\r\n", "|")
     }
 
     /// Sends one request; answers its reply as text.

@@ -21,15 +21,21 @@
 
 pub(crate) mod copies;
 mod merge;
+pub(crate) mod strung;
+pub(crate) mod told;
+pub(crate) mod watched;
 
 use crate::Node;
 use crate::batch::KeyPlace;
 use crate::command::{self, Command, Context, Door, Gather, Merge};
+use crate::memcached;
 use crate::replication::guard;
 use crate::replication::hold::Hold;
 use crate::route::{self, Route};
 use crate::session::ClientState;
 use crate::stats::Outcome as Counted;
+use crate::talk;
+use crate::transaction;
 use crate::view::{Owner, View, ViewNode};
 use dcache_cluster::mutant::{Rule, is_broken};
 use dcache_protocol::error::WireError;
@@ -128,6 +134,12 @@ enum Plan {
     Cursor { tag: u16 },
     /// Other copies have so much of what the client wrote.
     Copies(copies::Awaited),
+    /// It is done; other nodes are told of it.
+    Told(told::Told),
+    /// What watched keys hold.
+    Watched(watched::Ask),
+    /// Answers of memcached's protocol, one behind the other.
+    Strung(strung::Strung),
 }
 
 /// The keys of a split request that one node has.
@@ -175,6 +187,23 @@ impl Fanout {
             plan: Plan::Whole,
             origin,
         }
+    }
+
+    /// The same with words that are no client's.
+    pub(crate) fn whole_of(origin: Origin, to: &ViewNode, words: &[&[u8]]) -> Fanout {
+        Fanout {
+            parts: vec![origin.part(to.id, words)],
+            barrier: false,
+            delay: Duration::ZERO,
+            holds: Vec::new(),
+            plan: Plan::Whole,
+            origin,
+        }
+    }
+
+    /// What ran here waits for these.
+    pub(crate) fn holding(self, holds: Vec<Hold>) -> Fanout {
+        Fanout { holds, ..self }
     }
 
     /// Turns the parts' answers, in their order, into the client's reply, appended to `out`.
@@ -247,6 +276,9 @@ impl Fanout {
                 merge::scanned(&view, tag, &reply, origin.version, out).map(|()| None)
             }
             Plan::Copies(awaited) => Ok(awaited.settle(node, &view, origin, replies, out)),
+            Plan::Strung(strung) => Ok(asked.settle_strung(strung, replies, out, holds)),
+            Plan::Watched(ask) => ask.settle(replies, out).map(|()| None),
+            Plan::Told(told) => told.settle(origin, replies, out).map(|()| None),
         }
     }
 }
@@ -300,6 +332,8 @@ impl Asked<'_> {
                     Route::There(to) => Ok(Some(Fanout::whole(self.retried(), to, args).with_barrier(self.delay()))),
                     _ => {
                         let Origin { worker, database, version, .. } = self.origin;
+                        // As part of the worker's batches, which a transaction waits for.
+                        let _turn = self.node.view_of_worker(worker);
                         match serve(self.node, self.view, worker, database, version, request, out, holds) {
                             DataStatus::Answered => Ok(None),
                             DataStatus::NotOwner => Err(WireError::NotServing),
@@ -336,6 +370,7 @@ impl Asked<'_> {
                 Err(error) if self.may_ask_again(index, error) => {
                     let mut parser = Parser::new(Limits::default());
                     let args = own_request(&mut parser, &self.parts[index].request);
+                    let _turn = self.node.view_of_worker(self.origin.worker);
                     again.add(self.node, self.view, args, &piece.places)?;
                 }
                 Err(error) => return Err(self.explain(index, error)),
@@ -650,6 +685,26 @@ pub(crate) fn serve(
             let args = parser.args(request);
             match command::resolve(args) {
                 _ if args.get(0) == Some(copies::QUESTION) => copies::answer(node, version, args, out),
+                _ if args.get(0) == Some(watched::QUESTION) => match watched::answer(node, view, database, args) {
+                    Some(number) => {
+                        Reply::new(out, version).simple(&number);
+                        Ok(())
+                    }
+                    None => return DataStatus::NotOwner,
+                },
+                _ if args.get(0) == Some(transaction::WORD) => {
+                    let requests: Vec<Vec<u8>> = args.iter().map(<[u8]>::to_vec).collect();
+                    drop(parser);
+                    return serve_transaction(node, view, worker, &requests, &mut state, out, holds);
+                }
+                _ if args.get(0) == Some(talk::WORD) => node.hear(version, args, out),
+                _ if args.get(0) == Some(memcached::WORD) && args.len() >= 3 => {
+                    let command = memcached::row_of(&args[2], args.iter().skip(3));
+                    if !route::is_all_mine(view, command, args) {
+                        return DataStatus::NotOwner;
+                    }
+                    run_served(node, view, worker, command, args, &mut state, out, holds)
+                }
                 Ok(command) if !route::is_all_mine(view, command, args) => return DataStatus::NotOwner,
                 Ok(command) => run_served(node, view, worker, command, args, &mut state, out, holds),
                 Err(error) => Err(error),
@@ -677,6 +732,56 @@ pub(crate) fn serve(
     DataStatus::Answered
 }
 
+/// Runs a whole transaction of another node's client: all of it, or nothing when not all its keys are ours or another one runs.
+fn serve_transaction(
+    node: &Node,
+    view: &View,
+    worker: usize,
+    words: &[Vec<u8>],
+    state: &mut ClientState,
+    out: &mut Vec<u8>,
+    holds: &mut Vec<Hold>,
+) -> DataStatus {
+    let count = words.get(2).and_then(|word| memcached::number_of(word)).unwrap_or(0);
+    let count = usize::try_from(count).unwrap_or(usize::MAX).min(words.len() / 2);
+    let (watched, requests) = words.get(3..).unwrap_or_default().split_at_checked(count * 2).unwrap_or_default();
+    let is_mine = |request: &Vec<u8>| {
+        transaction::with_request(request, |command, args| route::is_all_mine(view, command, args)).unwrap_or(true)
+    };
+    let is_watched_mine = watched.chunks(2).all(|pair| view.is_mine(slot_of(&pair[0])));
+    if !is_watched_mine || !requests.iter().all(is_mine) {
+        return DataStatus::NotOwner;
+    }
+    let Some(_alone) = node.alone(worker) else { return DataStatus::NotOwner };
+    let mut reply = Reply::new(out, state.version);
+    let watched = watched.chunks(2).map(|pair| (&pair[0][..], memcached::number_of(&pair[1]).unwrap_or(0)));
+    if !transaction::is_unchanged(node, state.database, watched) {
+        reply.null_array();
+        return DataStatus::Answered;
+    }
+    let begin = out.len();
+    Reply::new(out, state.version).array(requests.len());
+    for (index, request) in requests.iter().enumerate() {
+        let mark = out.len();
+        let ran = transaction::with_request(request, |command, args| {
+            run_served(node, view, worker, command, args, state, out, holds)
+        });
+        match ran.unwrap_or_else(|| Err(WireError::Other("ERR a request of the transaction is not known here".into())))
+        {
+            Ok(()) => {}
+            Err(WireError::NotServing | WireError::NoLease) if index == 0 => {
+                out.truncate(begin);
+                return DataStatus::NotOwner;
+            }
+            Err(error) => {
+                out.truncate(mark);
+                Reply::new(out, state.version).error(&error);
+            }
+        }
+    }
+    DataStatus::Answered
+}
+
 #[allow(clippy::too_many_arguments)]
 fn run_served(
     node: &Node,
@@ -688,7 +793,7 @@ fn run_served(
     out: &mut Vec<u8>,
     holds: &mut Vec<Hold>,
 ) -> Result<(), WireError> {
-    if matches!(command.gateway, command::Gateway::Local | command::Gateway::Copies) {
+    if matches!(command.gateway, command::Gateway::Local | command::Gateway::Copies | command::Gateway::Told) {
         let text = format!("ERR '{}' is answered by the node it is sent to and is never forwarded", command.name);
         return Err(WireError::Other(text));
     }
@@ -713,6 +818,9 @@ fn run_served(
         reply: Reply::new(out, version),
     };
     let result = (command.run)(&mut context);
+    if node.events.are_watched() {
+        node.after_command(command, args);
+    }
     match begun {
         None => result,
         Some(begun) => guarded.end(&begun, result, mark..out.len(), holds),

@@ -17,15 +17,23 @@ pub mod batch;
 pub mod clients;
 pub mod command;
 pub mod control;
+pub mod events;
 pub mod gateway;
 pub mod health;
 pub mod heartbeat;
 pub mod history;
+mod mail;
+mod memcached;
 mod news;
+mod pubsub;
 pub mod replication;
 pub mod route;
 pub mod session;
+mod slow;
 pub mod stats;
+mod talk;
+mod tracking;
+pub mod transaction;
 pub mod view;
 
 #[cfg(test)]
@@ -50,17 +58,20 @@ use dcache_protocol::peer::{DataHeader, DataStatus};
 use dcache_protocol::resp::parse::{Limits, Parser};
 use dcache_protocol::resp::reply::Version;
 use dcache_protocol::{Eviction, Incarnation, NodeId, PartitionId, SLOTS, Slot};
+use events::Events;
 use history::{History, Totals};
 use news::News;
 use parking_lot::{MappedMutexGuard, Mutex};
 use replication::Replication;
 use replication::hold::Hold;
+use slow::Slow;
 use stats::{Latencies, Stats};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
+use talk::{Pause, Talk};
 use upkeep::Upkeep;
-use view::{NamespaceIds, Published};
+use view::{Alone, NamespaceIds, Published};
 
 /// The only way core learns time.
 #[derive(Clone, Copy, Debug)]
@@ -108,6 +119,19 @@ pub struct Node {
     namespace_ids: Mutex<NamespaceIds>,
     clients: Clients,
     news: News,
+    pub(crate) events: Arc<Events>,
+    pub(crate) talk: Talk,
+    pub(crate) pause: Mutex<Option<Pause>>,
+    pub(crate) slow: Slow,
+    /// A client that is idle so long is ended; 0: none is.
+    pub(crate) idle_seconds_max: AtomicU64,
+    /// DEBUG is allowed.
+    pub(crate) has_debug: AtomicBool,
+    /// Entries whose time has come go by themselves, and not only when they are looked for.
+    pub(crate) expires: AtomicBool,
+    peak_bytes: AtomicU64,
+    /// Microseconds of the processors, in the kernel and outside.
+    processor_us: [AtomicU64; 2],
     stats: Stats,
     history: Mutex<History>,
     upkeep: Upkeep,
@@ -150,7 +174,8 @@ impl Node {
         let ids = namespace_ids.assign(metadata.namespaces.keys());
         let view = View::new(metadata.clone(), None, config.member(), ids, None);
         configure(&engine, &view);
-        let replication = Arc::new(Replication::new(config.clock));
+        let events = Arc::new(Events::default());
+        let replication = Arc::new(Replication::new(config.clock, Arc::clone(&events)));
         engine.set_journal(replication.clone());
         Node {
             started,
@@ -160,6 +185,15 @@ impl Node {
             namespace_ids: Mutex::new(namespace_ids),
             clients: Clients::new(config.clients_max),
             news: News::default(),
+            events,
+            talk: Talk::default(),
+            pause: Mutex::default(),
+            slow: Slow::default(),
+            idle_seconds_max: AtomicU64::new(0),
+            has_debug: AtomicBool::new(false),
+            expires: AtomicBool::new(true),
+            peak_bytes: AtomicU64::new(0),
+            processor_us: Default::default(),
             stats: Stats::new(config.workers, command::COMMANDS.len()),
             history: Mutex::new(History::new(started, command::COMMANDS.len())),
             upkeep: Upkeep::default(),
@@ -198,6 +232,7 @@ impl Node {
         let next = Arc::new(next);
         self.view.replace(Arc::clone(&next));
         self.upkeep.published(&before, &next, now);
+        self.talk_of_view(&before, &next);
         if let Some(push) = news::between(&before, &next) {
             self.news.add(push);
             self.clients.list().iter().filter(|client| client.wants_news()).for_each(|client| client.wake());
@@ -215,10 +250,19 @@ impl Node {
         self.view.of_worker(worker)
     }
 
+    /// As long as this is held nothing but the worker's own batch runs on this node. None: another worker asked before.
+    pub(crate) fn alone(&self, worker: usize) -> Option<Alone<'_>> {
+        self.view.alone(worker)
+    }
+
     /// One bounded step of background work, of about a millisecond at most: expiry of this worker's share of the memory,
     /// dropping lost slots, sorting entries into changed namespaces. Every worker calls it every 10 ms.
     pub fn maintain(&self, worker: usize, workers: usize) {
+        self.engine.watch_removals(self.events.are_watched());
         self.upkeep.step(self, worker, workers);
+        if self.events.are_watched() {
+            self.tell_events();
+        }
     }
 
     /// Takes the samples behind recent rates and latencies. Called once a second by one thread.
@@ -226,6 +270,43 @@ impl Node {
         let totals = self.totals();
         self.history.lock().push(self.now(), totals, &self.stats);
         self.upkeep.look_for_strays(self);
+        self.note_peak(self.engine.used_bytes());
+        self.end_idle_clients();
+    }
+
+    /// Clients may use DEBUG from now on.
+    pub fn allow_debug(&self) {
+        self.has_debug.store(true, Relaxed);
+    }
+
+    /// The most memory that entries and tables are known to have taken; `used` is what they take now.
+    pub(crate) fn note_peak(&self, used: u64) -> u64 {
+        self.peak_bytes.fetch_max(used, Relaxed).max(used)
+    }
+
+    /// Subscribers are not idle when they are silent.
+    fn end_idle_clients(&self) {
+        let most = self.idle_seconds_max.load(Relaxed);
+        if most == 0 {
+            return;
+        }
+        let now_ms = clients::millis(self.now());
+        let is_idle = |client: &clients::Client| {
+            let idle_ms = now_ms.saturating_sub(client.active_ms.load(Relaxed));
+            idle_ms / 1000 > most && !client.is_subscriber() && !client.is_monitor.load(Relaxed)
+        };
+        self.clients.list().iter().filter(|client| is_idle(client)).for_each(|client| client.kill());
+    }
+
+    /// What the process took of the processors, in the kernel and outside, for `INFO`.
+    pub fn set_processor_time(&self, system: Duration, user: Duration) {
+        for (place, time) in self.processor_us.iter().zip([system, user]) {
+            place.store(u64::try_from(time.as_micros()).unwrap_or(u64::MAX), Relaxed);
+        }
+    }
+
+    pub(crate) fn processor_seconds(&self) -> [f64; 2] {
+        self.processor_us.each_ref().map(|us| us.load(Relaxed) as f64 / 1e6)
     }
 
     /// What the process as a whole takes, which core cannot see: resident memory and client buffers, in bytes, for `INFO`.

@@ -36,6 +36,7 @@ mod walk;
 mod wire;
 
 use crate::clients::Wake;
+use crate::events::{Class, Event, Events};
 use crate::gateway::copies::Reached;
 use crate::view::View;
 use crate::{Clock, Node};
@@ -94,6 +95,8 @@ const PRIMARY: u8 = 2;
 #[derive(Debug)]
 pub struct Replication {
     clock: Clock,
+    /// For what the engine lets go.
+    events: Arc<Events>,
     /// Made when the cluster is known: the number of partitions never changes.
     partitions: OnceLock<Partitions>,
     /// What the partitions' machines know of. LOCK: before all others here.
@@ -225,6 +228,18 @@ struct Position {
 }
 
 impl Journal for Replication {
+    fn gone(&self, database: u16, key: &[u8], cause: Cause) {
+        let (class, name) = match cause {
+            Cause::Deleted => return,
+            Cause::Expired => (Class::EXPIRED, "expired"),
+            Cause::Evicted => (Class::EVICTED, "evicted"),
+        };
+        // What memcached's clients have beside a value goes with it, and is no key.
+        if database < dcache_protocol::namespace::DATABASES && self.events.is_of_use(class) {
+            self.events.note(Event { class, name, database, key: key.into(), by: 0 });
+        }
+    }
+
     /// Called by the engine before it changes an entry of a slot of which this node holds a copy.
     fn record(&self, slot: u16, change: Change<'_>) -> bool {
         let Some((number, partition)) = self.of_slot(slot) else { return true };
@@ -277,9 +292,10 @@ impl Journal for Replication {
 }
 
 impl Replication {
-    pub(crate) fn new(clock: Clock) -> Replication {
+    pub(crate) fn new(clock: Clock, events: Arc<Events>) -> Replication {
         Replication {
             clock,
+            events,
             partitions: OnceLock::new(),
             configured: Mutex::default(),
             kinds: [const { AtomicU8::new(0) }; 256],

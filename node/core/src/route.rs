@@ -39,7 +39,7 @@ pub fn route<'a>(
 ) -> Result<Route<'a>, WireError> {
     match door {
         Door::Cluster => route_cluster(view, command, args, first, now),
-        Door::Gateway => route_gateway(view, command, args, first),
+        Door::Gateway | Door::Memcached => route_gateway(view, command, args, first),
         Door::Peer => Ok(Route::Here),
     }
 }
@@ -78,7 +78,7 @@ fn route_gateway<'a>(
     first: Option<Slot>,
 ) -> Result<Route<'a>, WireError> {
     match command.gateway {
-        Gateway::Local | Gateway::Copies => Ok(Route::Here),
+        Gateway::Local | Gateway::Copies | Gateway::Told => Ok(Route::Here),
         Gateway::Everywhere(_) if view.owns_everything() => Ok(Route::Here),
         Gateway::Everywhere(gather) => Ok(Route::Everywhere(gather)),
         Gateway::Single => first.map_or(Ok(Route::Here), |slot| to_owner(view, slot)),

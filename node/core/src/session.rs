@@ -14,22 +14,32 @@
 //! what they took evenly, since a look at the clock costs as much as a good part of such a request; any other request is
 //! timed by itself. The end of one span is the start of the next, and what reading ahead took counts for the first.
 
+mod memcached;
+
 use crate::Node;
-use crate::batch::{Ahead, Batch, Next};
+use crate::batch::{Ahead, Batch, KeyPlace, Next};
 use crate::clients::{Client, Wake, millis};
 use crate::command::{self, Command, Context, Door, Gateway};
+use crate::events::Reason;
 use crate::gateway::copies::{self, Written};
+use crate::gateway::told::{Answers, Tell};
+use crate::gateway::watched::Ask;
 use crate::gateway::{self, ASK_AGAIN_WITHIN, Fanout, Origin};
 use crate::replication::guard;
 use crate::replication::hold::Hold;
 use crate::route::{self, Route};
+use crate::slow::{Bounds, Log};
 use crate::stats::{Outcome, WorkerStats};
+use crate::tracking::Mode;
+use crate::transaction::{self, Place, Transaction};
 use crate::view::{Owner, View};
 use dcache_cluster::membership::LEASE;
 use dcache_protocol::PartitionId;
 use dcache_protocol::error::WireError;
-use dcache_protocol::resp::parse::Args;
+use dcache_protocol::resp::parse::{Args, Limits, Parser, Progress};
 use dcache_protocol::resp::reply::{Reply, Version};
+use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -39,6 +49,9 @@ pub const OUTPUT_BYTES_MAX: usize = 64 << 10;
 
 /// Most requests that are timed together.
 const SPAN_REQUESTS_MAX: u32 = 16;
+
+/// A request that took longer than its like: how long, and where it stands in the input.
+type Slowest = (&'static Command, Duration, Range<usize>);
 
 /// What a command may know and change of the client it runs for.
 #[derive(Debug)]
@@ -56,6 +69,16 @@ pub struct ClientState {
     pub(crate) news: Option<u64>,
     /// The connection ends once the reply is written.
     pub closing: bool,
+    /// It is subscribed, tracks, or is in a transaction: look before a request runs.
+    pub(crate) is_special: bool,
+    pub(crate) tracking: Option<Box<Mode>>,
+    /// What other nodes are to hear of the request that ran last.
+    pub(crate) tell: Option<Box<Tell>>,
+    pub(crate) transaction: Option<Box<Transaction>>,
+    /// What is to be asked of other nodes for the request that ran last.
+    pub(crate) ask: Option<Box<Ask>>,
+    /// Requests of a split transaction that have not run yet.
+    pub(crate) split: VecDeque<Vec<u8>>,
     /// None for a request of another node.
     pub(crate) client: Option<Arc<Client>>,
     /// What `WAIT` is about.
@@ -100,8 +123,22 @@ impl ClientState {
             replies: Replies::All,
             news: None,
             closing: false,
+            is_special: false,
+            tracking: None,
+            tell: None,
+            transaction: None,
+            ask: None,
+            split: VecDeque::new(),
             client: None,
             written: Written::default(),
+        }
+    }
+
+    /// Forgets what was said since MULTI or WATCH.
+    pub(crate) fn end_transaction(&mut self) {
+        self.transaction = None;
+        if let Some(client) = &self.client {
+            client.queued.store(0, Relaxed);
         }
     }
 
@@ -131,6 +168,9 @@ pub struct Session {
     client: Arc<Client>,
     /// Since when the next request finds its slot served by nobody.
     paused_since: Option<Duration>,
+    skipped: memcached::Skipped,
+    /// Until when it sleeps (DEBUG SLEEP).
+    sleeps_until: Option<Duration>,
 }
 
 /// What one [`Session::advance`] did.
@@ -168,25 +208,50 @@ impl Session {
         let client = node.clients().register(remote, local, door, node.now(), wake);
         let state =
             ClientState { id: client.id, client: Some(Arc::clone(&client)), ..ClientState::of_peer(0, Version::Resp2) };
-        Session { node: Arc::clone(node), door, worker, batch: Batch::new(), state, client, paused_since: None }
+        Session {
+            node: Arc::clone(node),
+            door,
+            worker,
+            batch: Batch::new(),
+            state,
+            client,
+            paused_since: None,
+            skipped: Default::default(),
+            sleeps_until: None,
+        }
     }
 
     /// Runs at most what `input` holds; consumes whole requests; stops at a forward. `input` begins at the first byte not
     /// consumed yet.
     pub fn advance(&mut self, node: &Node, input: &[u8], out: &mut Vec<u8>) -> Advance {
+        if self.door == Door::Memcached {
+            return self.advance_memcached(node, input, out);
+        }
         let view = node.view_of_worker(self.worker);
         let stats = node.stats().worker(self.worker);
         let written = out.len();
-        let mut span = Span::begin(node, stats);
+        let bounds = node.slow.bounds();
+        let mut span = Span::begin(node, stats, bounds);
         self.client.active_ms.store(millis(span.since), Relaxed);
         let mut consumed = 0;
         let mut holds = Vec::new();
+        let is_watched = node.events.are_requests_watched();
         let step = loop {
             if self.state.closing || self.client.is_killed() {
                 break Step::Close;
             }
             if out.len() >= OUTPUT_BYTES_MAX {
                 break Step::OutputFull;
+            }
+            if let Some(queued) = self.state.split.pop_front() {
+                match self.run_split(node, &view, &queued, out, &mut holds) {
+                    Executed::NotServing(_) => {
+                        self.state.split.push_front(queued);
+                        break Step::Pause;
+                    }
+                    Executed::Forwarded(fanout) => break Step::Forward(fanout),
+                    Executed::Refused | Executed::Answered { .. } => continue,
+                }
             }
             let rest = &input[consumed..];
             match self.batch.next(node, self.state.database, rest) {
@@ -215,6 +280,17 @@ impl Session {
                 started: span.since,
                 now_ms: span.now_ms(),
             };
+            let is_asleep = ahead.command.is_some_and(|command| command.flags.has(command::Flags::ADMIN))
+                && request.is_asleep(&mut self.sleeps_until);
+            if is_asleep || is_watched && request.is_paused() {
+                consumed -= ahead.bytes();
+                self.batch.put_back();
+                break Step::Pause;
+            }
+            if is_watched {
+                request.show(&self.state);
+            }
+            let reply_at = out.len();
             let executed = request.execute(&mut self.state, out, &mut holds);
             if !matches!(executed, Executed::NotServing(_)) {
                 // Also when it goes elsewhere: what another request waits for later is none of this one's patience.
@@ -238,29 +314,80 @@ impl Session {
                 }
                 Executed::Forwarded(fanout) => break Step::Forward(fanout),
                 Executed::Refused => span.skip(),
-                Executed::Answered { command, outcome } => span.after(command, outcome),
+                Executed::Answered { command, outcome } => {
+                    let reply_bytes = out.len().saturating_sub(reply_at);
+                    let is_large = ahead.bytes() >= bounds.request_bytes || reply_bytes >= bounds.reply_bytes;
+                    if is_large {
+                        request.note_large(&self.client, ahead.bytes(), reply_bytes);
+                    }
+                    span.after(command, outcome, consumed - ahead.bytes()..consumed);
+                }
+            }
+            if let Some(slowest) = span.slowest.take() {
+                note_slow(node, &self.client, slowest, input);
             }
         };
         span.end();
+        if let Some(slowest) = span.slowest.take() {
+            note_slow(node, &self.client, slowest, input);
+        }
         self.client.waiting_bytes.store(u32::try_from(input.len() - consumed).unwrap_or(u32::MAX), Relaxed);
         stats.bytes_in.add(consumed as u64);
         stats.bytes_out.add(out.len().saturating_sub(written) as u64);
         Advance { consumed, step, holds }
     }
 
+    /// Runs a request of a transaction whose keys are at several nodes.
+    #[cold]
+    fn run_split(
+        &mut self,
+        node: &Node,
+        view: &View,
+        queued: &[u8],
+        out: &mut Vec<u8>,
+        holds: &mut Vec<Hold>,
+    ) -> Executed {
+        let stats = node.stats().worker(self.worker);
+        let (door, worker, database) = (self.door, self.worker, self.state.database);
+        let state = &mut self.state;
+        let ran = transaction::with_request(queued, |command, args| {
+            let place = command.first_key(args).map(|key| KeyPlace::new(node, database, key));
+            let ahead = Ahead::apart(command, place);
+            let (started, now_ms) = (node.now(), node.unix_ms());
+            let request = Request { node, view, stats, door, worker, args, ahead: &ahead, started, now_ms };
+            let since = *self.paused_since.get_or_insert(started);
+            match request.execute(state, out, holds) {
+                Executed::NotServing(why) if started.saturating_sub(since) >= ASK_AGAIN_WITHIN => {
+                    request.fail(&why, state.version, out);
+                    self.paused_since = None;
+                    Executed::Refused
+                }
+                Executed::NotServing(why) => Executed::NotServing(why),
+                executed => {
+                    self.paused_since = None;
+                    executed
+                }
+            }
+        });
+        ran.unwrap_or(Executed::Refused)
+    }
+
     /// Whether [`Session::tell_news`] has something to say.
     #[inline]
     pub fn has_news(&self, node: &Node) -> bool {
-        self.state.news.is_some_and(|told| told != node.news().count())
+        self.client.mail.is_waiting() || self.state.news.is_some_and(|told| told != node.news().count())
     }
 
     /// Appends what the client asked to be told as it happens. `out` ends with a whole reply.
     pub fn tell_news(&mut self, node: &Node, out: &mut Vec<u8>) {
+        let written = out.len();
         if let Some(told) = self.state.news {
-            let written = out.len();
             self.state.news = Some(node.news().after(told, out));
-            node.stats().worker(self.worker).bytes_out.add((out.len() - written) as u64);
         }
+        if self.client.mail.is_waiting() {
+            self.client.mail.take(self.state.version, OUTPUT_BYTES_MAX, out);
+        }
+        node.stats().worker(self.worker).bytes_out.add((out.len() - written) as u64);
     }
 
     /// Whether another client killed this one: close without waiting for input.
@@ -284,13 +411,30 @@ struct Span<'a> {
     /// What ran since then, and how often.
     command: Option<&'static Command>,
     count: u32,
+    /// Where the last request stands.
+    at: Range<usize>,
+    slow_from: Duration,
+    count_max: u32,
+    slowest: Option<Slowest>,
 }
 
 impl<'a> Span<'a> {
-    fn begin(node: &'a Node, stats: &'a WorkerStats) -> Span<'a> {
+    fn begin(node: &'a Node, stats: &'a WorkerStats, bounds: Bounds) -> Span<'a> {
         let since = node.now();
         let wall_offset_ms = node.unix_ms().wrapping_sub(millis(since));
-        Span { node, stats, wall_offset_ms, since, command: None, count: 0 }
+        let count_max = if bounds.are_exact() { 1 } else { SPAN_REQUESTS_MAX };
+        Span {
+            node,
+            stats,
+            wall_offset_ms,
+            since,
+            command: None,
+            count: 0,
+            at: 0..0,
+            slow_from: bounds.took,
+            count_max,
+            slowest: None,
+        }
     }
 
     /// Unix milliseconds at the last look at the clock.
@@ -306,15 +450,17 @@ impl<'a> Span<'a> {
     }
 
     /// A request of this command has run.
-    fn after(&mut self, command: &'static Command, outcome: Outcome) {
+    fn after(&mut self, command: &'static Command, outcome: Outcome, at: Range<usize>) {
+        self.at = at;
         if outcome != Outcome::Answered {
             let took = self.look() / (self.count + 1);
             self.stats.record(usize::from(command.id), took, outcome, 1);
-            return self.record(took);
+            self.record(took);
+            return;
         }
         self.command = Some(command);
         self.count += 1;
-        if command.gateway != Gateway::Single || self.count == SPAN_REQUESTS_MAX {
+        if command.gateway != Gateway::Single || self.count >= self.count_max || !command.is_steady() {
             self.end();
         }
     }
@@ -336,6 +482,9 @@ impl<'a> Span<'a> {
     fn record(&mut self, took: Duration) {
         if let Some(command) = self.command.take() {
             self.stats.record(usize::from(command.id), took, Outcome::Answered, u64::from(self.count));
+            if took >= self.slow_from {
+                self.slowest = Some((command, took, self.at.clone()));
+            }
         }
         self.count = 0;
     }
@@ -349,7 +498,27 @@ impl<'a> Span<'a> {
     }
 }
 
+/// Keeps a request that took long.
+#[cold]
+fn note_slow(node: &Node, client: &Client, (command, took, at): Slowest, input: &[u8]) {
+    let unix_seconds = node.unix_ms() / 1000;
+    let kind = if command.flags.has(command::Flags::FAST) { "fast-command" } else { "command" };
+    node.slow.note_latency(kind, took, unix_seconds);
+    let mut parser = Parser::new(Limits::default());
+    let mut request = input.get(at).unwrap_or_default();
+    while let Ok(Progress::Empty { consumed }) = parser.parse(request) {
+        request = &request[consumed..];
+    }
+    let is_secret = matches!(command.name, "auth" | "hello");
+    let args = parser.args(request);
+    let args: Vec<&[u8]> = args.iter().take(if is_secret { 1 } else { usize::MAX }).collect();
+    let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    let name = client.names.lock().name.clone();
+    node.slow.note(Log::Slow, us, unix_seconds, args.into_iter(), &client.remote, &name);
+}
+
 /// One request of a client, about to run.
+#[derive(Clone, Copy)]
 struct Request<'a> {
     node: &'a Node,
     view: &'a View,
@@ -394,7 +563,17 @@ impl Request<'_> {
     }
 
     fn run(&self, state: &mut ClientState, out: &mut Vec<u8>, holds: &mut Vec<Hold>) -> Executed {
-        let Some(command) = self.ahead.command else { return self.refuse(state, out) };
+        let Some(command) = self.ahead.command else {
+            if let Some(transaction) = state.transaction.as_mut().filter(|transaction| transaction.is_open) {
+                transaction.has_failed = true;
+            }
+            return self.refuse(state, out);
+        };
+        if state.is_special
+            && let Some(executed) = self.before_special(command, state, out)
+        {
+            return executed;
+        }
         if let Some(client) = &state.client {
             client.command.store(u32::from(command.id) + 1, Relaxed);
         }
@@ -427,6 +606,7 @@ impl Request<'_> {
             first.into_iter().chain(slots).for_each(|slot| state.written.note(self.view.partition_of(slot)));
         }
         let result = match route {
+            _ if command.gateway == Gateway::Told => self.run_told(command, state, out, holds),
             _ if command.gateway == Gateway::Copies && self.view.has_copies() => {
                 copies::wait(self.node, self.view, self.origin(command, state), &state.written, self.args).map(Some)
             }
@@ -458,6 +638,267 @@ impl Request<'_> {
                 self.fail(&error, state.version, out);
                 Executed::Answered { command, outcome: Outcome::Failed }
             }
+        }
+    }
+
+    /// Runs here what other nodes hear of before it is answered.
+    fn run_told(
+        &self,
+        command: &'static Command,
+        state: &mut ClientState,
+        out: &mut Vec<u8>,
+        holds: &mut Vec<Hold>,
+    ) -> Result<Option<Fanout>, WireError> {
+        if command.name == "exec" && state.transaction.as_ref().is_some_and(|transaction| transaction.is_open) {
+            return self.run_transaction(command, state, out, holds);
+        }
+        if self.door == Door::Cluster
+            && let Some(slot) = self.ahead.place.map(|place| place.slot)
+            && let Owner::Other(node) = self.view.owner(slot)
+        {
+            // What was handed over a moment ago is not passed on: it is about this connection.
+            return Err(WireError::Moved { slot, address: format!("{}:{}", node.host, node.port) });
+        }
+        let mark = out.len();
+        self.run_here(command, state, out)?;
+        if let Some(ask) = state.ask.take() {
+            out.truncate(mark);
+            return Fanout::watched(self.view, self.origin(command, state), *ask).map(Some);
+        }
+        let Some(tell) = state.tell.take() else { return Ok(None) };
+        let reply = out.split_off(mark);
+        Ok(Some(Fanout::told(self.origin(command, state), *tell, reply)))
+    }
+
+    /// For a client that is subscribed or tracks. The request does not run if this answers anything.
+    #[cold]
+    fn before_special(
+        &self,
+        command: &'static Command,
+        state: &mut ClientState,
+        out: &mut Vec<u8>,
+    ) -> Option<Executed> {
+        let client = state.client.clone()?;
+        let is_restricted = state.version == Version::Resp2 && client.is_subscriber();
+        if is_restricted && !command::pubsub::is_for_subscribers(command) {
+            let text = format!(
+                "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
+                command.name
+            );
+            return Some(self.reject(command, &WireError::Other(text), state, out));
+        }
+        let is_queueing = state.transaction.as_ref().is_some_and(|transaction| transaction.is_open);
+        if is_queueing && !matches!(command.name, "exec" | "discard" | "multi" | "watch" | "quit" | "reset") {
+            return Some(self.queue(command, state, out));
+        }
+        self.track(command, state, &client);
+        state.is_special = state.tracking.is_some() || client.is_subscriber() || state.transaction.is_some();
+        None
+    }
+
+    /// Keeps a request for EXEC, if it could run as things are.
+    fn queue(&self, command: &'static Command, state: &mut ClientState, out: &mut Vec<u8>) -> Executed {
+        let first = self.ahead.place.map(|place| place.slot);
+        let routed = match route::route(self.view, self.door, command, self.args, first, self.started) {
+            Ok(Route::There(node)) if self.door == Door::Cluster => match first {
+                Some(slot) => Err(WireError::Moved { slot, address: format!("{}:{}", node.host, node.port) }),
+                None => Ok(()),
+            },
+            routed => routed.map(|_| ()),
+        };
+        let Some(transaction) = &mut state.transaction else { return Executed::Refused };
+        if let Err(error) = routed.and_then(|()| transaction.queue(self.args)) {
+            transaction.has_failed = true;
+            return self.reject(command, &error, state, out);
+        }
+        if let Some(client) = &state.client {
+            client.queued.store(transaction.requests.len() as u32 + 1, Relaxed);
+        }
+        Reply::new(out, state.version).simple("QUEUED");
+        Executed::Answered { command, outcome: Outcome::Answered }
+    }
+
+    /// EXEC: runs what was queued, if nothing that is watched has changed.
+    #[cold]
+    fn run_transaction(
+        &self,
+        command: &'static Command,
+        state: &mut ClientState,
+        out: &mut Vec<u8>,
+        holds: &mut Vec<Hold>,
+    ) -> Result<Option<Fanout>, WireError> {
+        let Some(transaction) = state.transaction.take() else { return Ok(None) };
+        if transaction.has_failed {
+            state.end_transaction();
+            return Err(WireError::Other("EXECABORT Transaction discarded because of previous errors.".into()));
+        }
+        let place = transaction::place_of(self.view, self.door, &transaction);
+        if matches!(place, Ok(Place::Here)) {
+            // Another transaction runs: this one is looked at again in a moment.
+            let Some(_alone) = self.node.alone(self.worker) else {
+                state.transaction = Some(transaction);
+                return Err(WireError::NotServing);
+            };
+            return self.run_alone(command, transaction, state, out, holds);
+        }
+        state.end_transaction();
+        match place? {
+            Place::Here => Ok(None),
+            Place::There(key) => {
+                let numbers: Vec<(Box<[u8]>, Vec<u8>)> = transaction
+                    .watched
+                    .lock()
+                    .iter()
+                    .map(|(key, n)| (key.clone(), n.to_string().into_bytes()))
+                    .collect();
+                let count = numbers.len().to_string();
+                let mut words: Vec<&[u8]> = vec![transaction::WORD, &key, count.as_bytes()];
+                words.extend(numbers.iter().flat_map(|(key, number)| [&key[..], &number[..]]));
+                words.extend(transaction.requests.iter().map(Vec::as_slice));
+                let origin = Origin { command: &transaction::ROW, ..self.origin(command, state) };
+                match self.view.owner(dcache_protocol::slot_of(&key)) {
+                    Owner::Other(node) => Ok(Some(Fanout::whole_of(origin, node, &words))),
+                    _ => Err(WireError::NotServing),
+                }
+            }
+            Place::Split => {
+                Reply::new(out, state.version).array(transaction.requests.len());
+                state.split = transaction.requests.into();
+                Ok(None)
+            }
+        }
+    }
+
+    fn run_alone(
+        &self,
+        command: &'static Command,
+        transaction: Box<Transaction>,
+        state: &mut ClientState,
+        out: &mut Vec<u8>,
+        holds: &mut Vec<Hold>,
+    ) -> Result<Option<Fanout>, WireError> {
+        let is_unchanged = {
+            let watched = transaction.watched.lock();
+            let watched = watched.iter().map(|(key, number)| (&key[..], *number));
+            transaction::is_unchanged(self.node, transaction.database, watched)
+        };
+        let mark = out.len();
+        if !is_unchanged {
+            state.end_transaction();
+            Reply::new(out, state.version).null_array();
+            return Ok(None);
+        }
+        let mut told = Vec::new();
+        Reply::new(out, state.version).array(transaction.requests.len());
+        for (index, queued) in transaction.requests.iter().enumerate() {
+            let ran = transaction::with_request(queued, |command, args| {
+                let place = command.first_key(args).map(|key| KeyPlace::new(self.node, state.database, key));
+                let ahead = Ahead::apart(command, place);
+                let request = Request { args, ahead: &ahead, ..*self };
+                if let Some(client) = state.client.clone() {
+                    request.track(command, state, &client);
+                }
+                let is_guarded = self.view.has_copies() && command.gateway != Gateway::Told;
+                let at = out.len();
+                let ran = match is_guarded {
+                    true => request.run_guarded(command, state, out, holds),
+                    false => request.run_here(command, state, out),
+                };
+                told.extend(state.tell.take().into_iter().flat_map(|tell| tell.requests));
+                if let Err(error) = &ran {
+                    out.truncate(at);
+                    if index > 0 || !matches!(error, WireError::NotServing | WireError::NoLease) {
+                        request.fail(error, state.version, out);
+                        return Ok(());
+                    }
+                }
+                self.stats.record(usize::from(command.id), Duration::ZERO, Outcome::Answered, 1);
+                ran
+            });
+            if let Some(Err(error)) = ran {
+                state.transaction = Some(transaction);
+                return Err(error);
+            }
+        }
+        state.end_transaction();
+        if told.is_empty() {
+            return Ok(None);
+        }
+        let reply = out.split_off(mark);
+        let tell = Tell { requests: told, answers: Answers::Awaited };
+        Ok(Some(Fanout::told(self.origin(command, state), tell, reply).holding(std::mem::take(holds))))
+    }
+
+    /// Remembers what a client that tracks is about to read.
+    #[inline]
+    fn track(&self, command: &'static Command, state: &mut ClientState, client: &Arc<Client>) {
+        if let Some(mode) = &mut state.tracking {
+            let keys = command::keys_of(command, self.args);
+            let remembers = mode.remembers();
+            // As Redis: until a request that is no CLIENT.
+            mode.caching = mode.caching.filter(|_| command.container() == Some("client"));
+            if command.is_read() && remembers {
+                let told = self.node.talk.tracking.lock().remember(client.id, keys, &|id| self.node.clients().find(id));
+                self.node.post_all(told);
+            }
+        }
+    }
+
+    /// Whether it is to wait since clients are paused.
+    #[cold]
+    fn is_paused(&self) -> bool {
+        let Some(command) = self.ahead.command else { return false };
+        let is_about_pausing = matches!(command.name, "client|pause" | "client|unpause");
+        let is_write = command.is_write() || matches!(command.name, "publish" | "spublish" | "exec");
+        self.node.events.has(Reason::PAUSED) && !is_about_pausing && self.node.is_paused(is_write)
+    }
+
+    /// Keeps a request that is large, or has a large reply.
+    #[cold]
+    fn note_large(&self, client: &Client, request_bytes: usize, reply_bytes: usize) {
+        let name = client.names.lock().name.clone();
+        let note = |log, bytes: usize| {
+            let unix_seconds = self.now_ms / 1000;
+            self.node.slow.note(log, bytes as u64, unix_seconds, self.args.iter(), &client.remote, &name);
+        };
+        note(Log::LargeRequest, request_bytes);
+        note(Log::LargeReply, reply_bytes);
+    }
+
+    /// DEBUG SLEEP: the client waits, and this node's others with it.
+    #[cold]
+    fn is_asleep(&self, until: &mut Option<Duration>) -> bool {
+        let is_sleep = self.ahead.command.is_some_and(|command| command.name == "debug|sleep");
+        if !is_sleep || !self.node.has_debug.load(Relaxed) {
+            return false;
+        }
+        let Some(sleep) = self.args.get(2).and_then(command::debug::sleep_of) else { return false };
+        let now = self.node.now();
+        match *until {
+            None => {
+                *until = Some(now + sleep);
+                self.node.pause_all(now + sleep);
+                true
+            }
+            Some(end) if now < end => true,
+            Some(_) => {
+                *until = None;
+                false
+            }
+        }
+    }
+
+    /// Shows it to clients that look on.
+    #[cold]
+    fn show(&self, state: &ClientState) {
+        let is_shown = |command: &&Command| {
+            !command.flags.has(command::Flags::ADMIN) && !matches!(command.name, "auth" | "hello" | "monitor" | "exec")
+        };
+        if self.node.events.has(Reason::MONITORED)
+            && self.ahead.command.as_ref().is_some_and(is_shown)
+            && let Some(client) = &state.client
+        {
+            self.node.show_request(client, state.database, self.args);
         }
     }
 
@@ -533,6 +974,15 @@ impl Request<'_> {
     fn refuse(&self, state: &mut ClientState, out: &mut Vec<u8>) -> Executed {
         self.stats.refused.add(1);
         if let Err(error) = command::resolve(self.args) {
+            let is_exec = self.args.get(0).is_some_and(|name| name.eq_ignore_ascii_case(b"exec"));
+            let error = if is_exec {
+                state.end_transaction();
+                let text = error.to_string();
+                let why = text.trim_start_matches("ERR ");
+                WireError::Other(format!("EXECABORT Transaction discarded because of: {why}"))
+            } else {
+                error
+            };
             self.fail(&error, state.version, out);
         }
         // What a browser sends when a web page points it at this port; Redis hangs up too.
@@ -566,6 +1016,9 @@ impl Request<'_> {
             reply,
         };
         let result = (command.run)(&mut context);
+        if self.node.events.are_watched() {
+            self.node.after_command(command, self.args);
+        }
         if result.is_err() {
             // A write whose room another thread took after the old value was answered.
             out.truncate(mark);
@@ -595,7 +1048,11 @@ impl Request<'_> {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.node.clients().unregister(self.client.id);
+        let client = &self.client;
+        if client.is_subscriber() || client.tracks.load(Relaxed) || client.is_monitor.load(Relaxed) {
+            self.node.forget_client(client);
+        }
+        self.node.clients().unregister(client.id);
     }
 }
 
@@ -728,11 +1185,11 @@ mod tests {
         let node = &cluster.nodes[0];
         let stats = node.stats().worker(0);
         let [get, set, ping] = ["get", "set", "ping"].map(|name| command::lookup(name.as_bytes()).expect("a command"));
-        let mut span = Span::begin(node, stats);
+        let mut span = Span::begin(node, stats, node.slow.bounds());
         let mut run = |command, outcome| {
             span.before(Some(command));
             fixture::pass(Duration::from_micros(10));
-            span.after(command, outcome);
+            span.after(command, outcome, 0..0);
         };
         for command in [get, get, get, set, get, ping, ping] {
             run(command, Outcome::Answered);

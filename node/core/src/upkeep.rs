@@ -15,6 +15,7 @@ use dcache_engine::Engine;
 use dcache_protocol::{SLOTS, Slot};
 use parking_lot::Mutex;
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 /// How long a session's batch may go on acting on the view before this one.
@@ -81,7 +82,9 @@ impl Upkeep {
         let begun = node.now();
         let is_over = || node.now().saturating_sub(begun) >= STEP_MAX;
         node.tick_copies(worker, workers);
-        self.expire(node, worker, workers.max(1), &is_over);
+        if node.expires.load(Relaxed) {
+            self.expire(node, worker, workers.max(1), &is_over);
+        }
         self.free(node, worker, workers.max(1), &is_over);
         self.drop_lost(node, &is_over);
         self.sort(node, begun, &is_over);

@@ -297,6 +297,14 @@ pub(crate) struct Published {
     /// How many views came before; written after `newest`.
     number: AtomicU64,
     workers: Box<[Held]>,
+    /// LOCK: tried only, before other workers' views are locked; so two workers never wait for each other.
+    alone: Mutex<()>,
+}
+
+/// No other worker runs anything.
+pub(crate) struct Alone<'a> {
+    _others: Vec<MutexGuard<'a, (u64, Arc<View>)>>,
+    _alone: MutexGuard<'a, ()>,
 }
 
 /// One worker's. LOCK: by that worker alone, for one batch of requests, in which it must not be taken again.
@@ -312,12 +320,23 @@ impl Published {
             workers: (0..workers.max(1)).map(|_| held()).collect(),
             newest: RwLock::new(view),
             number: AtomicU64::new(0),
+            alone: Mutex::default(),
         }
     }
 
     pub fn replace(&self, view: Arc<View>) {
         *self.newest.write() = view;
         self.number.fetch_add(1, Release);
+    }
+
+    /// Waits until the other workers' batches are over, and keeps them from beginning any. To be called by a worker that holds its own
+    /// view. None: another worker did the same before.
+    pub fn alone(&self, worker: usize) -> Option<Alone<'_>> {
+        let alone = self.alone.try_lock()?;
+        let me = worker.min(self.workers.len() - 1);
+        let others = self.workers.iter().enumerate().filter(|(other, _)| *other != me);
+        let others = others.map(|(_, held)| held.0.lock()).collect();
+        Some(Alone { _others: others, _alone: alone })
     }
 
     pub fn newest(&self) -> Arc<View> {

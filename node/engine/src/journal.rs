@@ -7,7 +7,7 @@
 
 use crate::{NamespaceId, ValueRef};
 use std::fmt::Debug;
-use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
 /// What decides about a slot's entries.
@@ -75,6 +75,12 @@ pub trait Journal: Send + Sync + Debug {
     /// Told under the stripe's lock, before the change is made; it is made before the lock is released, unless this answers
     /// false: then it is not made. Of a [`SlotRole::Kept`] slot only evictions are told. Must not call the engine.
     fn record(&self, slot: u16, change: Change<'_>) -> bool;
+
+    /// Told under the stripe's lock of an entry that goes by itself, of slots of which the engine decides, while
+    /// [`crate::Engine::watch_removals`] says so. Must not call the engine.
+    fn gone(&self, database: u16, key: &[u8], cause: Cause) {
+        let _ = (database, key, cause);
+    }
 }
 
 /// Roles of all slots, and the journal.
@@ -82,11 +88,16 @@ pub trait Journal: Send + Sync + Debug {
 pub(crate) struct Watch {
     roles: Box<[AtomicU8]>,
     pub journal: OnceLock<Arc<dyn Journal>>,
+    is_watched: AtomicBool,
 }
 
 impl Watch {
     pub fn new(slots: u16) -> Watch {
-        Watch { roles: (0..slots).map(|_| AtomicU8::new(0)).collect(), journal: OnceLock::new() }
+        Watch {
+            roles: (0..slots).map(|_| AtomicU8::new(0)).collect(),
+            journal: OnceLock::new(),
+            is_watched: AtomicBool::new(false),
+        }
     }
 
     #[inline]
@@ -100,6 +111,21 @@ impl Watch {
 
     pub fn set_role(&self, slot: u16, role: SlotRole) {
         self.roles[usize::from(slot)].store(role as u8, Relaxed);
+    }
+
+    #[inline]
+    pub fn is_watched(&self) -> bool {
+        self.is_watched.load(Relaxed)
+    }
+
+    pub fn set_watched(&self, on: bool) {
+        self.is_watched.store(on, Relaxed);
+    }
+
+    pub fn gone(&self, database: u16, key: &[u8], cause: Cause) {
+        if let Some(journal) = self.journal.get() {
+            journal.gone(database, key, cause);
+        }
     }
 
     /// Whether the change may be made.

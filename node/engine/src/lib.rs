@@ -291,6 +291,14 @@ impl Engine {
         debug_assert!(is_first, "an engine has one journal");
     }
 
+    /// Whether the journal is told what expires and what is evicted.
+    #[inline]
+    pub fn watch_removals(&self, on: bool) {
+        if self.watch.is_watched() != on {
+            self.watch.set_watched(on);
+        }
+    }
+
     /// From now on this decides about a slot's entries. Changes that are under way are made as before.
     pub fn set_role(&self, slot: u16, role: SlotRole) {
         // LOCK: so that no change is half-way between two roles.

@@ -704,11 +704,23 @@ impl Stripe {
     /// Whether an entry may go.
     #[inline]
     pub fn may_go(&self, slot: u16, hash: u64, word: Word, cause: Cause) -> bool {
-        match (self.role(slot), cause) {
+        let role = self.role(slot);
+        let may = match (role, cause) {
             (SlotRole::Own, _) | (SlotRole::Kept, Cause::Deleted) => true,
             (SlotRole::Kept, Cause::Expired) => false,
             (SlotRole::Journaled, _) | (SlotRole::Kept, Cause::Evicted) => self.record_removal(slot, hash, word, cause),
+        };
+        if cause != Cause::Deleted && self.watch.is_watched() && may && role != SlotRole::Kept {
+            self.tell_removal(word, cause);
         }
+        may
+    }
+
+    #[cold]
+    fn tell_removal(&self, word: Word, cause: Cause) {
+        let bytes = self.bytes_at(word);
+        let layout = Layout::read(bytes);
+        self.watch.gone(layout.database(bytes), &bytes[layout.key()], cause);
     }
 
     #[cold]

@@ -136,7 +136,9 @@ fn is_hostname(host: &str) -> bool {
 /// Refuses on the gateway door, which presents one standalone node.
 fn require_cluster(context: &Context<'_>) -> Result<(), WireError> {
     match context.door {
-        Door::Gateway => Err(WireError::Other("ERR This instance has cluster support disabled".into())),
+        Door::Gateway | Door::Memcached => {
+            Err(WireError::Other("ERR This instance has cluster support disabled".into()))
+        }
         Door::Cluster | Door::Peer => Ok(()),
     }
 }

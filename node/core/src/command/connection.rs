@@ -1,17 +1,16 @@
-//! Commands about the connection itself: greeting, database, names, and the `CLIENT` family.
+//! Commands about the connection itself: greeting, database, names, and what its client asked for. Not here: other clients
+//! ([`super::client`]).
 //!
 //! All of them are answered by the node that was asked, for itself: `CLIENT LIST` shows and `CLIENT KILL` ends clients of this
 //! node only. There are no passwords yet: as in Redis without one, the user `default` accepts any, and there is no other.
 
-use super::{Context, Door};
-use crate::clients::Client;
+use super::{Context, Door, pubsub};
 use crate::number;
 use crate::session::Replies;
 use dcache_protocol::REDIS_VERSION;
 use dcache_protocol::error::WireError;
 use dcache_protocol::namespace::DATABASES;
 use dcache_protocol::resp::reply::Version;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Longest name a client may give itself or its library, in bytes.
@@ -98,6 +97,15 @@ fn require_default_user(user: &[u8]) -> Result<(), WireError> {
 }
 
 pub fn ping(context: &mut Context<'_>) -> Result<(), WireError> {
+    if pubsub::is_in_subscriber_mode(context) {
+        if context.args.len() > 2 {
+            return Err(WireError::WrongArity { command: "ping".into() });
+        }
+        context.reply.array(2);
+        context.reply.bulk("pong");
+        context.reply.bulk(context.arg(1));
+        return Ok(());
+    }
     match context.args.len() {
         1 => context.reply.simple("PONG"),
         2 => context.reply.bulk(context.arg(1)),
@@ -123,7 +131,11 @@ pub fn reset(context: &mut Context<'_>) -> Result<(), WireError> {
         client.names.lock().name.clear();
         client.no_evict.store(false, Relaxed);
         client.no_touch.store(false, Relaxed);
+        context.node.forget_client(client);
     }
+    context.client.tracking = None;
+    context.client.end_transaction();
+    context.client.is_special = false;
     context.client.no_touch = false;
     context.client.reads_copies = false;
     context.client.replies = Replies::All;
@@ -199,102 +211,6 @@ fn printable(value: &[u8], what: &str) -> Result<String, WireError> {
     Ok(String::from_utf8_lossy(value).into_owned())
 }
 
-pub fn client_info(context: &mut Context<'_>) -> Result<(), WireError> {
-    let line = context.client.client.as_ref().map(|client| line_of(context, client)).unwrap_or_default();
-    context.reply.verbatim("txt", &line);
-    Ok(())
-}
-
-/// `CLIENT LIST [TYPE type | ID id [id ...]]`
-pub fn client_list(context: &mut Context<'_>) -> Result<(), WireError> {
-    let count = context.args.len();
-    let mut clients = context.node.clients().list();
-    if count == 4 && is(context.arg(2), "type") {
-        if !is_type_of_all(context.arg(3))? {
-            clients.clear();
-        }
-    } else if count > 3 && is(context.arg(2), "id") {
-        let ids: Option<Vec<i64>> = (3..count).map(|index| number::parse_integer(context.arg(index))).collect();
-        let ids = ids.ok_or_else(|| other("ERR Invalid client ID"))?;
-        clients.retain(|client| ids.iter().any(|id| u64::try_from(*id) == Ok(client.id)));
-    } else if count != 2 {
-        return Err(WireError::Syntax);
-    }
-    let lines: String = clients.iter().map(|client| line_of(context, client)).collect();
-    context.reply.verbatim("txt", &lines);
-    Ok(())
-}
-
-fn line_of(context: &Context<'_>, client: &Client) -> String {
-    client.line(context.node.now(), |command| {
-        super::COMMANDS.get(command).map_or_else(|| "NULL".into(), |command| command.name.into())
-    })
-}
-
-/// Whether a client type of Redis means the clients there are here: all are `normal`.
-fn is_type_of_all(kind: &[u8]) -> Result<bool, WireError> {
-    let known = ["normal", "master", "replica", "slave", "pubsub"];
-    match known.iter().find(|known| is(kind, known)) {
-        Some(&known) => Ok(known == "normal"),
-        None => Err(other(format!("ERR Unknown client type '{}'", String::from_utf8_lossy(kind)))),
-    }
-}
-
-/// `CLIENT KILL addr`, or `CLIENT KILL` with any of ID, TYPE, USER, ADDR, LADDR, SKIPME, all of which must fit.
-pub fn client_kill(context: &mut Context<'_>) -> Result<(), WireError> {
-    if context.args.len() == 3 {
-        let address = context.arg(2);
-        let clients = context.node.clients().list();
-        let found = clients.iter().find(|client| client.remote.as_bytes() == address);
-        let client = found.ok_or_else(|| other("ERR No such client"))?;
-        kill(context, client);
-        context.reply.ok();
-        return Ok(());
-    }
-    if !context.args.len().is_multiple_of(2) {
-        return Err(WireError::Syntax);
-    }
-    let mut doomed = context.node.clients().list();
-    let mut skip_me = true;
-    for index in (2..context.args.len()).step_by(2) {
-        let (filter, value) = (context.arg(index), context.arg(index + 1));
-        if is(filter, "id") {
-            let id = number::parse_integer(value).and_then(|id| u64::try_from(id).ok()).filter(|id| *id > 0);
-            let id = id.ok_or_else(|| other("ERR client-id should be greater than 0"))?;
-            doomed.retain(|client| client.id == id);
-        } else if is(filter, "type") {
-            if !is_type_of_all(value)? {
-                doomed.clear();
-            }
-        } else if is(filter, "addr") {
-            doomed.retain(|client| client.remote.as_bytes() == value);
-        } else if is(filter, "laddr") {
-            doomed.retain(|client| client.local.as_bytes() == value);
-        } else if is(filter, "user") {
-            if value != b"default" {
-                return Err(other(format!("ERR No such user '{}'", String::from_utf8_lossy(value))));
-            }
-        } else if is(filter, "skipme") && (is(value, "yes") || is(value, "no")) {
-            skip_me = is(value, "yes");
-        } else {
-            return Err(WireError::Syntax);
-        }
-    }
-    doomed.retain(|client| !skip_me || client.id != context.client.id);
-    doomed.iter().for_each(|client| kill(context, client));
-    context.reply.integer(doomed.len() as i64);
-    Ok(())
-}
-
-/// Ends a client; this one only after it was told.
-fn kill(context: &mut Context<'_>, client: &Arc<Client>) {
-    if client.id == context.client.id {
-        context.client.closing = true;
-    } else {
-        client.kill();
-    }
-}
-
 /// `ON` or `OFF`.
 fn switch(arg: &[u8]) -> Result<bool, WireError> {
     match (is(arg, "on"), is(arg, "off")) {
@@ -368,42 +284,10 @@ pub fn client_capa(context: &mut Context<'_>) -> Result<(), WireError> {
     Ok(())
 }
 
-pub fn client_help(context: &mut Context<'_>) -> Result<(), WireError> {
-    super::server::help(
-        context,
-        "CLIENT",
-        &[
-            ("CAPA <capability> [...]", "Announce capabilities of the client library."),
-            ("GETNAME", "Return the name of the current connection."),
-            ("ID", "Return the ID of the current connection."),
-            ("INFO", "Return information about the current client connection."),
-            ("KILL <ip:port>", "Kill connection made from <ip:port>."),
-            (
-                "KILL <option> <value> [<option> <value> [...]]",
-                "Kill connections. Options are: ADDR (<ip:port>|<unixsocket>:0), LADDR (<ip:port>|<unixsocket>:0), TYPE (NORMAL|MASTER|REPLICA|PUBSUB), USER <username>, SKIPME (YES|NO), ID <client-id>",
-            ),
-            (
-                "LIST [options ...]",
-                "Return information about client connections. Options: TYPE (NORMAL|MASTER|REPLICA|PUBSUB), ID <client-id> [...]",
-            ),
-            (
-                "MAINT_NOTIFICATIONS (ON|OFF)",
-                "Be told when the slots of a node that is down are served by another one.",
-            ),
-            ("NO-EVICT (ON|OFF)", "Protect current client connection from eviction."),
-            ("NO-TOUCH (ON|OFF)", "Will not touch LRU/LFU stats when this mode is on."),
-            ("REPLY (ON|OFF|SKIP)", "Control the replies sent to the current connection."),
-            ("SETINFO <option> <value>", "Set client meta attr. Options are LIB-NAME and LIB-VER."),
-            ("SETNAME <name>", "Assign the name <name> to the current connection."),
-        ],
-    );
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture::{self, Caller, Cluster};
+    use crate::fixture::{self, Cluster};
     use std::time::Duration;
 
     fn hello_of(head: &str, proto: u8, id: u64, mode: &str) -> String {
@@ -551,55 +435,6 @@ mod tests {
         client.call(&["CLIENT", "SETNAME", "me"]);
         assert_eq!(client.call(&["CLIENT", "SETNAME", ""]), "+OK\r\n");
         assert_eq!(client.say("CLIENT GETNAME"), "$-1\r\n", "an empty name takes it back");
-    }
-
-    /// Three clients, and which of them are alive after the first one said `line`.
-    fn after(line: &str) -> (String, [bool; 3]) {
-        let cluster = Cluster::new(1);
-        let mut clients = [Door::Gateway, Door::Gateway, Door::Cluster].map(|door| cluster.client(0, door));
-        let reply = clients[0].say(line);
-        let alive = clients.each_mut().map(|client: &mut Caller<'_>| client.send(b"PING\r\n") == b"+PONG\r\n");
-        (reply, alive)
-    }
-
-    #[test]
-    fn clients_are_killed_by_address_id_and_filter() {
-        for (line, reply, alive) in [
-            ("CLIENT KILL 192.0.2.1:40001", "+OK", [true, false, true]),
-            ("CLIENT KILL 192.0.2.1:9", "-ERR No such client", [true; 3]),
-            ("CLIENT KILL ID 2", ":1", [true, false, true]),
-            ("CLIENT KILL ID 1", ":0", [true; 3]),
-            ("CLIENT KILL ID 1 SKIPME no", ":1", [false, true, true]),
-            ("CLIENT KILL ID 0", "-ERR client-id should be greater than 0", [true; 3]),
-            ("CLIENT KILL ID x", "-ERR client-id should be greater than 0", [true; 3]),
-            ("CLIENT KILL TYPE normal", ":2", [true, false, false]),
-            ("CLIENT KILL TYPE pubsub SKIPME no", ":0", [true; 3]),
-            ("CLIENT KILL TYPE odd SKIPME no", "-ERR Unknown client type 'odd'", [true; 3]),
-            ("CLIENT KILL ADDR 192.0.2.1:40002", ":1", [true, true, false]),
-            ("CLIENT KILL LADDR 10.0.0.1:7400", ":1", [true, true, false]),
-            ("CLIENT KILL USER default LADDR 10.0.0.1:6379", ":1", [true, false, true]),
-            ("CLIENT KILL USER nobody ID 2", "-ERR No such user 'nobody'", [true; 3]),
-            ("CLIENT KILL SKIPME maybe", "-ERR syntax error", [true; 3]),
-            ("CLIENT KILL ID 2 ADDR", "-ERR syntax error", [true; 3]),
-            ("CLIENT KILL SKIPME no", ":3", [false; 3]),
-        ] {
-            let (got, survivors) = after(line);
-            assert_eq!((got, survivors), (format!("{reply}\r\n"), alive), "{line}");
-        }
-    }
-
-    #[test]
-    fn a_killed_client_is_woken_and_closes_before_its_next_request() {
-        let cluster = Cluster::new(1);
-        let mut killer = cluster.client(0, Door::Gateway);
-        let mut victim = cluster.client(0, Door::Gateway);
-        assert!(!victim.session.is_killed());
-        killer.say(&format!("CLIENT KILL ID {}", victim.session.id()));
-        assert_eq!(victim.woken.load(Relaxed), 1);
-        assert!(victim.session.is_killed());
-        assert_eq!(victim.say("SET k v"), "");
-        assert!(victim.closed);
-        assert_eq!(killer.say("DBSIZE"), ":0\r\n");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! are in different slots, so another client may come between.
 
 use super::{Context, Door, refused, string_of};
+use crate::events::Class;
 use crate::glob::{self, Case};
 use crate::number::parse_integer;
 use dcache_engine::{Guard, NamespaceId, Value, ValueRef};
@@ -29,7 +30,11 @@ const EMBEDDED_BYTES_MAX: usize = 44;
 pub fn del(context: &mut Context<'_>) -> Result<(), WireError> {
     let mut count = 0;
     for key in context.args.iter().skip(1) {
-        count += i64::from(context.remove(&mut context.lock(key), key)?);
+        let is_gone = context.remove(&mut context.lock(key), key)?;
+        if is_gone {
+            context.notify(Class::GENERIC, "del", key);
+        }
+        count += i64::from(is_gone);
     }
     context.reply.integer(count);
     Ok(())
@@ -93,6 +98,7 @@ fn expire_at(context: &mut Context<'_>, unit_ms: i64, base_ms: u64, command: &'s
     let is_set = now.is_some_and(|now| only.allows(now, at_ms));
     if is_set {
         context.expire(&mut guard, key, Some(at_ms))?;
+        context.notify(Class::GENERIC, context.event_of_expiry(Some(at_ms), "expire"), key);
     }
     context.reply.integer(i64::from(is_set));
     Ok(())
@@ -181,6 +187,7 @@ pub fn persist(context: &mut Context<'_>) -> Result<(), WireError> {
         guard.peek(context.database, key, context.now_ms).is_some_and(|entry| entry.expires_at_ms().is_some());
     if had_expiry {
         context.expire(&mut guard, key, longest)?;
+        context.notify(Class::GENERIC, "persist", key);
     }
     context.reply.integer(i64::from(had_expiry));
     Ok(())
@@ -316,6 +323,7 @@ fn rename_to(context: &Context<'_>, replaces: bool) -> Result<bool, WireError> {
     let expires_at_ms = context.expiry_within(namespace, expires_at_ms);
     context.put(&mut guard, target, (&value).into(), expires_at_ms, namespace)?;
     context.remove(&mut guard, source)?;
+    renamed(context, source, target);
     Ok(true)
 }
 
@@ -330,6 +338,11 @@ fn rename_large(context: &Context<'_>, guard: &mut Guard<'_>, namespace: Namespa
     set.map(|()| true).map_err(refused)
 }
 
+fn renamed(context: &Context<'_>, source: &[u8], target: &[u8]) {
+    context.notify(Class::GENERIC, "rename_from", source);
+    context.notify(Class::GENERIC, "rename_to", target);
+}
+
 /// Under one lock after the other. The value goes back if there is no room for it under the new name.
 fn rename_between_slots(context: &Context<'_>, replaces: bool, namespace: NamespaceId) -> Result<bool, WireError> {
     let (source, target) = (context.arg(1), context.arg(2));
@@ -342,7 +355,10 @@ fn rename_between_slots(context: &Context<'_>, replaces: bool, namespace: Namesp
         context.put(&mut guard, key, (&value).into(), expires_at_ms, namespace)
     };
     match put(target, namespace, context.expiry_within(namespace, expires_at_ms)) {
-        Ok(()) => Ok(true),
+        Ok(()) => {
+            renamed(context, source, target);
+            Ok(true)
+        }
         Err(error) => {
             put(source, context.namespace_of(source), expires_at_ms)?;
             Err(error)
@@ -404,12 +420,54 @@ fn put_copy(
 ) -> Result<bool, WireError> {
     let namespace = context.view.namespace_of(database, target);
     let mut guard = context.lock_with_room(target, namespace, value.bytes() as usize)?;
-    if !replaces && guard.peek(database, target, context.now_ms).is_some() {
+    let is_new = guard.peek(database, target, context.now_ms).is_none();
+    if !replaces && !is_new {
         return Ok(false);
     }
     let expires_at_ms = context.expiry_within(namespace, expires_at_ms);
     let set = guard.set_value(database, target, value, expires_at_ms, namespace, context.now_ms);
-    set.map(|()| true).map_err(refused)
+    set.map_err(refused)?;
+    if context.node.events.are_watched() {
+        if is_new {
+            context.note(Class::NEW, "new", database, target);
+        }
+        context.note(Class::GENERIC, "copy_to", database, target);
+    }
+    Ok(true)
+}
+
+/// MOVE: to another database, where the key must not be yet.
+pub fn move_to(context: &mut Context<'_>) -> Result<(), WireError> {
+    let key = context.arg(1);
+    if context.door == Door::Cluster {
+        return Err(other("MOVE is not allowed in cluster mode"));
+    }
+    let number = parse_integer(context.arg(2)).ok_or(WireError::NotInteger)?;
+    let database = u16::try_from(number).ok().filter(|n| *n < DATABASES).ok_or(WireError::InvalidDatabase)?;
+    if database == context.database {
+        return Err(other("source and destination objects are the same"));
+    }
+    let namespace = context.view.namespace_of(database, key);
+    let bytes = context.lock(key).peek(context.database, key, context.now_ms).map_or(0, |entry| entry.value().bytes());
+    let mut guard = context.lock_with_room(key, namespace, bytes as usize)?;
+    let is_free = guard.peek(database, key, context.now_ms).is_none();
+    let found = guard.peek(context.database, key, context.now_ms).filter(|_| is_free);
+    let Some((value, expires_at_ms)) = found.map(|entry| (entry.value().to_owned(), entry.expires_at_ms())) else {
+        context.reply.integer(0);
+        return Ok(());
+    };
+    let expires_at_ms = context.expiry_within(namespace, expires_at_ms);
+    guard.set(database, key, (&value).into(), expires_at_ms, namespace, context.now_ms).map_err(refused)?;
+    context.remove(&mut guard, key)?;
+    if context.node.events.are_watched() {
+        context.note(Class::NEW, "new", database, key);
+    }
+    context.notify(Class::GENERIC, "move_from", key);
+    if context.node.events.are_watched() {
+        context.note(Class::GENERIC, "move_to", database, key);
+    }
+    context.reply.integer(1);
+    Ok(())
 }
 
 /// What Redis would say of a value it was given whole; it says `raw` of one that was ever changed in place.
@@ -501,7 +559,17 @@ pub fn memory_usage(context: &mut Context<'_>) -> Result<(), WireError> {
 
 pub fn memory_help(context: &mut Context<'_>) -> Result<(), WireError> {
     let usage = ("USAGE <key> [SAMPLES <count>]", "Answer the bytes <key> is charged; <count> changes nothing.");
-    super::server::help(context, "MEMORY", &[usage]);
+    super::server::help(
+        context,
+        "MEMORY",
+        &[
+            ("DOCTOR", "Return memory problems reports."),
+            ("MALLOC-STATS", "Say where entries are kept."),
+            ("PURGE", "Does nothing: memory is given back as it falls free."),
+            ("STATS", "Return information about the memory usage of the node."),
+            usage,
+        ],
+    );
     Ok(())
 }
 

@@ -5,17 +5,22 @@
 //! `container_subcommand` (`key::object_encoding`). Where a request may run is decided before, in `route`.
 
 pub mod bitmap;
+pub mod client;
 pub mod cluster;
 pub mod collection;
+pub mod config;
 pub mod connection;
+pub mod debug;
 pub mod docs;
 pub mod dump;
 pub mod geo;
 pub mod hash;
 pub mod hyperloglog;
 pub mod key;
+pub mod latency;
 pub mod lcs;
 pub mod list;
+pub mod pubsub;
 pub mod server;
 pub mod set;
 pub mod sort;
@@ -29,6 +34,7 @@ pub use table::COMMANDS;
 
 use crate::Node;
 use crate::batch::KeyPlace;
+use crate::events::{Class, Event};
 use crate::session::ClientState;
 use crate::view::View;
 use dcache_engine::{EntryRef, Guard, NamespaceId, OutOfMemory, Refused, ValueRef, charge};
@@ -45,6 +51,8 @@ pub enum Door {
     Gateway,
     /// A cluster-aware client: this node answers for itself.
     Cluster,
+    /// A client that speaks memcached's protocol: this node answers for the whole cluster.
+    Memcached,
     /// Another node's gateway forwarded it: this node answers for itself and nothing is forwarded again.
     Peer,
 }
@@ -103,6 +111,8 @@ pub enum Gateway {
     SameSlot,
     /// Every node answers for its own keys, and the answers become one.
     Everywhere(Gather),
+    /// At both doors: the node asked does it, and other nodes are told before it is answered.
+    Told,
     /// At both doors: whoever serves what the client wrote tells which copies have it.
     Copies,
 }
@@ -152,8 +162,9 @@ impl Flags {
     /// Where keys are depends on what is in the request.
     pub const MOVABLE_KEYS: Flags = Flags(1 << 10);
     pub const ALLOW_BUSY: Flags = Flags(1 << 11);
+    pub const PUBSUB: Flags = Flags(1 << 12);
 
-    const NAMES: [&'static str; 12] = [
+    const NAMES: [&'static str; 13] = [
         "write",
         "readonly",
         "denyoom",
@@ -166,6 +177,7 @@ impl Flags {
         "no_auth",
         "movablekeys",
         "allow_busy",
+        "pubsub",
     ];
 
     pub const fn or(self, other: Flags) -> Flags {
@@ -198,15 +210,17 @@ impl Categories {
     pub const BITMAP: Categories = Categories(1 << 8);
     pub const HYPERLOGLOG: Categories = Categories(1 << 9);
     pub const GEO: Categories = Categories(1 << 10);
-    pub const ADMIN: Categories = Categories(1 << 11);
-    pub const FAST: Categories = Categories(1 << 12);
-    pub const SLOW: Categories = Categories(1 << 13);
-    pub const BLOCKING: Categories = Categories(1 << 14);
-    pub const DANGEROUS: Categories = Categories(1 << 15);
-    pub const CONNECTION: Categories = Categories(1 << 16);
-    pub const ALL: Categories = Categories((1 << 17) - 1);
+    pub const PUBSUB: Categories = Categories(1 << 11);
+    pub const ADMIN: Categories = Categories(1 << 12);
+    pub const FAST: Categories = Categories(1 << 13);
+    pub const SLOW: Categories = Categories(1 << 14);
+    pub const BLOCKING: Categories = Categories(1 << 15);
+    pub const DANGEROUS: Categories = Categories(1 << 16);
+    pub const CONNECTION: Categories = Categories(1 << 17);
+    pub const TRANSACTION: Categories = Categories(1 << 18);
+    pub const ALL: Categories = Categories((1 << 19) - 1);
 
-    const NAMES: [&'static str; 17] = [
+    const NAMES: [&'static str; 19] = [
         "keyspace",
         "read",
         "write",
@@ -218,12 +232,14 @@ impl Categories {
         "bitmap",
         "hyperloglog",
         "geo",
+        "pubsub",
         "admin",
         "fast",
         "slow",
         "blocking",
         "dangerous",
         "connection",
+        "transaction",
     ];
 
     pub const fn or(self, other: Categories) -> Categories {
@@ -356,6 +372,17 @@ impl Command {
         }
     }
 
+    /// Whether each request of it is as quick as the next, whatever its key holds: then several may be timed together.
+    pub fn is_steady(&self) -> bool {
+        self.flags.has(Flags::FAST) || self.groups.has(Categories::STRING)
+    }
+
+    /// Whether its writes say themselves what they did ([`Context::notify`]). Of others, clients that keep copies are told that all
+    /// keys of the request have changed, once it has run.
+    pub fn says_what_it_did(&self) -> bool {
+        matches!(self.docs.group, "string" | "generic" | "server" | "connection" | "transactions" | "pubsub")
+    }
+
     pub fn is_read(&self) -> bool {
         self.flags.has(Flags::READONLY)
     }
@@ -446,6 +473,24 @@ pub fn wrong_arity(command: &Command) -> WireError {
 
 pub fn unknown_subcommand(container: &Command, subcommand: &[u8]) -> WireError {
     WireError::UnknownSubcommand { command: container.name.to_ascii_uppercase(), subcommand: text(subcommand, 128) }
+}
+
+/// As Redis shows bytes to people: in double quotes, what is not printable as an escape.
+pub(crate) fn quote(bytes: &[u8], to: &mut Vec<u8>) {
+    to.push(b'"');
+    for byte in bytes {
+        match byte {
+            b'"' | b'\\' => to.extend([b'\\', *byte]),
+            b'\n' => to.extend(b"\\n"),
+            b'\r' => to.extend(b"\\r"),
+            b'\t' => to.extend(b"\\t"),
+            7 => to.extend(b"\\a"),
+            8 => to.extend(b"\\b"),
+            b' '..=b'~' => to.push(*byte),
+            byte => to.extend(format!("\\x{byte:02x}").bytes()),
+        }
+    }
+    to.push(b'"');
 }
 
 /// What Redis says to a subcommand that counts its arguments itself.
@@ -548,6 +593,28 @@ impl<'a> Context<'a> {
         self.args.get(index).unwrap_or_default()
     }
 
+    /// Says what a command did to a key. Whoever changes a key says so here, under its lock or right behind: clients that keep a
+    /// copy of it, or watch it, hear of nothing else. Costs one load while nobody wants to know.
+    #[inline]
+    pub fn notify(&self, class: Class, event: &'static str, key: &[u8]) {
+        if self.node.events.are_watched() {
+            self.note(class, event, self.database, key);
+        }
+    }
+
+    /// What an expiry did: this `event`, or delete the key when it has passed.
+    pub fn event_of_expiry(&self, expires_at_ms: Option<u64>, event: &'static str) -> &'static str {
+        if expires_at_ms.is_some_and(|at| at <= self.now_ms) { "del" } else { event }
+    }
+
+    /// The same as [`Context::notify`] in another database than the client's.
+    #[cold]
+    pub fn note(&self, class: Class, name: &'static str, database: u16, key: &[u8]) {
+        if self.node.events.is_of_use(class) {
+            self.node.events.note(Event { class, name, database, key: key.into(), by: self.client.id });
+        }
+    }
+
     pub fn namespace_of(&self, key: &[u8]) -> NamespaceId {
         self.view.namespace_of(self.database, key)
     }
@@ -590,11 +657,15 @@ impl<'a> Context<'a> {
     /// The entry of a key, for a command that answers from it: counts a hit or a miss, and as a use of the key unless the
     /// client asked not to (`CLIENT NO-TOUCH`).
     pub fn read<'g>(&self, guard: &'g mut Guard<'_>, key: &[u8], namespace: NamespaceId) -> Option<EntryRef<'g>> {
-        if self.client.no_touch {
+        let entry = if self.client.no_touch {
             guard.peek(self.database, key, self.now_ms)
         } else {
             guard.get(self.database, key, namespace, self.now_ms)
+        };
+        if entry.is_none() {
+            self.notify(Class::MISS, "keymiss", key);
         }
+        entry
     }
 
     /// Puts a value for which the guard has room. One that has expired already deletes the key instead.
@@ -608,6 +679,12 @@ impl<'a> Context<'a> {
     ) -> Result<(), WireError> {
         if expires_at_ms.is_some_and(|at| at <= self.now_ms) {
             return self.remove(guard, key).map(|_| ());
+        }
+        let is_new = self.node.events.are_watched()
+            && self.node.events.is_of_use(Class::NEW)
+            && guard.peek(self.database, key, self.now_ms).is_none();
+        if is_new {
+            self.note(Class::NEW, "new", self.database, key);
         }
         let set = guard.set(self.database, key, value, expires_at_ms, namespace, self.now_ms);
         set.map_err(refused)

@@ -1,30 +1,29 @@
-//! Commands about the node as a server: `INFO`, `CONFIG`, `DBSIZE`, `FLUSHDB`, `TIME` and the like.
+//! Commands about the node as a server: `INFO`, `DBSIZE`, `FLUSHDB`, `TIME` and the like.
 //!
 //! `INFO` has Redis's sections and field names, since clients and exporters parse them, and only fields whose value is known
-//! here; a section of its own has the figures per namespace. All figures are this node's, on both doors. `CONFIG SET` changes
-//! nothing: what can change is changed by operators, for the whole cluster, and the error names the verb.
+//! here; a section of its own has the figures per namespace. All figures are this node's, on both doors. Memory's
+//! limit and policy are those of the namespace that the client's database is.
 
 use super::{COMMANDS, Context, Door};
-use crate::glob::{self, Case};
 use crate::number;
+use crate::pubsub::Kind;
 use crate::stats::{CommandTotals, Latencies};
 use dcache_protocol::control::Traffic;
 use dcache_protocol::error::WireError;
 use dcache_protocol::namespace::DATABASES;
-use dcache_protocol::resp::parse::Limits;
-use dcache_protocol::size::parse_size;
-use dcache_protocol::{NodeRecord, REDIS_VERSION, Slot, VERSION};
+use dcache_protocol::{NamespaceSpec, NodeRecord, REDIS_VERSION, Slot, VERSION};
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// Totals at the last `CONFIG RESETSTAT`; `INFO` shows what came after. Reports and metrics never go back.
 #[derive(Debug, Default)]
 pub(crate) struct InfoBase {
-    traffic: Traffic,
-    connections: u64,
-    rejected: u64,
-    commands: BTreeMap<u16, (CommandTotals, Option<Latencies>)>,
-    errors: BTreeMap<Box<str>, u64>,
+    pub traffic: Traffic,
+    pub connections: u64,
+    pub rejected: u64,
+    pub commands: BTreeMap<u16, (CommandTotals, Option<Latencies>)>,
+    pub errors: BTreeMap<Box<str>, u64>,
 }
 
 type WriteSection = fn(&Context<'_>, &mut Lines);
@@ -37,6 +36,8 @@ const SECTIONS: &[(&str, bool, WriteSection)] = &[
     ("Persistence", true, persistence_section),
     ("Stats", true, stats_section),
     ("Replication", true, replication_section),
+    ("CPU", true, cpu_section),
+    ("Modules", true, modules_section),
     ("Commandstats", false, commandstats_section),
     ("Errorstats", true, errorstats_section),
     ("Latencystats", false, latencystats_section),
@@ -77,9 +78,9 @@ fn my_record<'a>(context: &Context<'a>) -> Option<&'a NodeRecord> {
 }
 
 /// Host and port of the door the client came through.
-fn my_address<'a>(context: &Context<'a>) -> (&'a str, &'a str) {
+pub(super) fn my_address<'a>(context: &Context<'a>) -> (&'a str, &'a str) {
     let address = my_record(context).map_or("", |record| match context.door {
-        Door::Gateway => record.addresses.gateway.as_str(),
+        Door::Gateway | Door::Memcached => record.addresses.gateway.as_str(),
         Door::Cluster | Door::Peer => record.addresses.cluster.as_str(),
     });
     address.rsplit_once(':').unwrap_or((address, "0"))
@@ -95,12 +96,15 @@ fn server_section(context: &Context<'_>, lines: &mut Lines) {
     lines.add("redis_mode", if context.door == Door::Gateway { "standalone" } else { "cluster" });
     lines.add("os", std::env::consts::OS);
     lines.add("arch_bits", usize::BITS);
+    lines.add("multiplexing_api", "epoll");
     lines.add("process_id", context.node.config().process_id);
     lines.add("run_id", run_id);
     lines.add("tcp_port", my_address(context).1);
     lines.add("server_time_usec", context.now_ms.saturating_mul(1000));
     lines.add("uptime_in_seconds", uptime);
     lines.add("uptime_in_days", uptime / 86_400);
+    lines.add("executable", "");
+    lines.add("config_file", "");
     lines.add("io_threads_active", u8::from(context.node.config().workers > 1));
     lines.add("dcache_workers", context.node.config().workers);
     lines.add("dcache_node", record.map_or("", |record| record.name.as_str()));
@@ -109,31 +113,71 @@ fn server_section(context: &Context<'_>, lines: &mut Lines) {
 }
 
 fn clients_section(context: &Context<'_>, lines: &mut Lines) {
-    lines.add("connected_clients", context.node.clients().count());
+    let clients = context.node.clients().list();
+    let count = |is: &dyn Fn(&crate::clients::Client) -> bool| clients.iter().filter(|client| is(client)).count();
+    lines.add("connected_clients", clients.len());
+    lines.add("cluster_connections", context.view.nodes().len().saturating_sub(1));
     lines.add("maxclients", context.node.clients().limit());
+    lines.add(
+        "client_recent_max_input_buffer",
+        clients.iter().map(|c| c.waiting_bytes.load(Relaxed)).max().unwrap_or(0),
+    );
+    lines.add("client_recent_max_output_buffer", clients.iter().map(|c| c.mail.size().1).max().unwrap_or(0));
     lines.add("blocked_clients", 0);
-    lines.add("tracking_clients", 0);
+    lines.add("tracking_clients", context.node.talk.tracking.lock().count());
+    lines.add("pubsub_clients", count(&|client| client.is_subscriber()));
+    lines.add("clients_in_timeout_table", 0);
+    lines.add("total_blocking_keys", 0);
 }
 
 fn memory_section(context: &Context<'_>, lines: &mut Lines) {
     let used = context.node.engine().used_bytes();
     let resident = context.node.resident_bytes();
-    let limit = context.node.engine().limit_bytes();
+    let limit = memory_limit(context);
     lines.add("used_memory", used);
     lines.add("used_memory_human", human(used));
     lines.add("used_memory_rss", resident);
     lines.add("used_memory_rss_human", human(resident));
+    let peak = context.node.note_peak(used);
+    lines.add("used_memory_peak", peak);
+    lines.add("used_memory_peak_human", human(peak));
+    lines.add("used_memory_peak_perc", format_args!("{:.2}%", used as f64 * 100.0 / peak.max(1) as f64));
+    lines.add("used_memory_overhead", 0);
+    lines.add("used_memory_startup", 0);
     lines.add("used_memory_dataset", used);
+    lines.add("used_memory_dataset_perc", "100.00%");
+    lines.add("used_memory_lua", 0);
+    lines.add("used_memory_scripts", 0);
+    lines.add("number_of_cached_scripts", 0);
     lines.add("maxmemory", limit);
     lines.add("maxmemory_human", human(limit));
     lines.add("maxmemory_policy", policy(context));
     lines.add("mem_fragmentation_ratio", format_args!("{:.2}", resident as f64 / used.max(1) as f64));
+    lines.add("mem_fragmentation_bytes", resident as i64 - used as i64);
+    lines.add("mem_not_counted_for_evict", 0);
+    lines.add("mem_replication_backlog", 0);
+    lines.add("mem_clients_slaves", 0);
     lines.add("mem_clients_normal", context.node.buffer_bytes());
+    lines.add("mem_aof_buffer", 0);
+    lines.add("mem_allocator", "system");
+    lines.add("active_defrag_running", 0);
+    lines.add("lazyfree_pending_objects", 0);
 }
 
-/// The default namespace's, in Redis's words.
-fn policy(context: &Context<'_>) -> &'static str {
-    context.view.namespace(dcache_engine::NamespaceId(0)).eviction.redis_policy()
+/// The namespace of the client's database, where no prefix says otherwise.
+fn namespace<'a>(context: &Context<'a>) -> &'a NamespaceSpec {
+    context.view.namespace(context.view.namespace_of(context.database, b""))
+}
+
+/// Its policy, in Redis's words.
+pub(super) fn policy(context: &Context<'_>) -> &'static str {
+    namespace(context).eviction.redis_policy()
+}
+
+/// The most memory its keys may take.
+pub(super) fn memory_limit(context: &Context<'_>) -> u64 {
+    let limit = context.node.engine().limit_bytes();
+    namespace(context).memory_max_bytes.map_or(limit, |most| most.min(limit))
 }
 
 /// As Redis writes bytes for people: `1.50M`.
@@ -147,9 +191,31 @@ fn human(bytes: u64) -> String {
 
 /// Nothing is written to disk, so nothing is ever loading or saving.
 fn persistence_section(_: &Context<'_>, lines: &mut Lines) {
-    for field in ["loading", "async_loading", "rdb_bgsave_in_progress", "aof_enabled", "aof_rewrite_in_progress"] {
-        lines.add(field, 0);
-    }
+    let never = [
+        "loading",
+        "async_loading",
+        "rdb_changes_since_last_save",
+        "rdb_bgsave_in_progress",
+        "rdb_last_save_time",
+        "rdb_saves",
+        "aof_enabled",
+        "aof_rewrite_in_progress",
+        "aof_rewrite_scheduled",
+        "aof_rewrites",
+        "module_fork_in_progress",
+    ];
+    never.iter().for_each(|field| lines.add(field, 0));
+    [
+        "rdb_last_bgsave_time_sec",
+        "rdb_current_bgsave_time_sec",
+        "aof_last_rewrite_time_sec",
+        "aof_current_rewrite_time_sec",
+    ]
+    .iter()
+    .for_each(|field| lines.add(field, -1));
+    ["rdb_last_bgsave_status", "aof_last_bgrewrite_status", "aof_last_write_status"]
+        .iter()
+        .for_each(|field| lines.add(field, "ok"));
 }
 
 fn stats_section(context: &Context<'_>, lines: &mut Lines) {
@@ -168,8 +234,29 @@ fn stats_section(context: &Context<'_>, lines: &mut Lines) {
     lines.add("rejected_connections", node.clients().rejected().saturating_sub(base.rejected));
     lines.add("expired_keys", since(|t| t.expirations));
     lines.add("evicted_keys", since(|t| t.evictions));
+    lines.add("evicted_clients", 0);
     lines.add("keyspace_hits", since(|t| t.hits));
     lines.add("keyspace_misses", since(|t| t.misses));
+    let subscriptions = &node.talk.subscriptions;
+    lines.add("pubsub_channels", subscriptions.count_names(Kind::Channel));
+    lines.add("pubsub_patterns", subscriptions.count_names(Kind::Pattern));
+    lines.add("pubsubshard_channels", subscriptions.count_names(Kind::Shard));
+    for field in [
+        "sync_full",
+        "sync_partial_ok",
+        "sync_partial_err",
+        "latest_fork_usec",
+        "total_forks",
+        "migrate_cached_sockets",
+    ] {
+        lines.add(field, 0);
+    }
+    let (keys, items) = node.talk.tracking.lock().size();
+    lines.add("tracking_total_keys", keys);
+    lines.add("tracking_total_items", items);
+    lines.add("tracking_total_prefixes", node.talk.tracking.lock().prefixes());
+    lines.add("unexpected_error_replies", 0);
+    lines.add("client_output_buffer_limit_disconnections", node.talk.cut.load(Relaxed));
     lines.add("total_error_replies", since(|t| t.errors));
     lines.add("dcache_forwarded", since(|t| t.forwarded));
     lines.add("dcache_forward_errors", since(|t| t.forward_errors));
@@ -184,9 +271,25 @@ fn replication_section(context: &Context<'_>, lines: &mut Lines) {
     lines.add("master_failover_state", "no-failover");
     lines.add("master_replid", context.view.me.redis_id());
     lines.add("master_repl_offset", 0);
+    lines.add("master_replid2", "0".repeat(40));
     lines.add("second_repl_offset", -1);
     lines.add("repl_backlog_active", 0);
+    lines.add("repl_backlog_size", 0);
+    lines.add("repl_backlog_first_byte_offset", 0);
+    lines.add("repl_backlog_histlen", 0);
 }
+
+/// What the whole process took of the processors.
+fn cpu_section(context: &Context<'_>, lines: &mut Lines) {
+    let [system, user] = context.node.processor_seconds();
+    lines.add("used_cpu_sys", format_args!("{system:.6}"));
+    lines.add("used_cpu_user", format_args!("{user:.6}"));
+    lines.add("used_cpu_sys_children", "0.000000");
+    lines.add("used_cpu_user_children", "0.000000");
+}
+
+/// There are none; clients look whether the section is there.
+fn modules_section(_: &Context<'_>, _: &mut Lines) {}
 
 fn commandstats_section(context: &Context<'_>, lines: &mut Lines) {
     let base = context.node.info_base.lock();
@@ -272,117 +375,6 @@ fn namespaces_section(context: &Context<'_>, lines: &mut Lines) {
     }
 }
 
-/// A setting that can be read, with what an operator does to change it.
-struct Setting {
-    name: &'static str,
-    value: String,
-    how: &'static str,
-}
-
-const NODE_START: &str = "dcache node start";
-const NOT_ON_DISK: &str = "dcache node start (a cache keeps nothing on disk)";
-const NO_EVENTS: &str = "dcache top (keyspace events are not published)";
-
-/// Every setting `CONFIG GET` knows, by name.
-fn settings(context: &Context<'_>) -> Vec<Setting> {
-    let (host, port) = my_address(context);
-    let is_cluster = context.door != Door::Gateway;
-    let setting = |name, value: String, how| Setting { name, value, how };
-    vec![
-        setting("appendonly", "no".into(), NOT_ON_DISK),
-        setting("bind", host.trim_start_matches('[').trim_end_matches(']').into(), NODE_START),
-        setting("cluster-enabled", if is_cluster { "yes" } else { "no" }.into(), "dcache cluster init"),
-        setting("cluster-require-full-coverage", "no".into(), "dcache cluster status"),
-        setting("databases", if is_cluster { "1".into() } else { DATABASES.to_string() }, NODE_START),
-        setting("maxclients", context.node.clients().limit().to_string(), NODE_START),
-        setting("maxmemory", context.node.engine().limit_bytes().to_string(), "dcache node start --memory SIZE"),
-        setting("maxmemory-policy", policy(context).into(), "dcache namespace set default --eviction POLICY"),
-        setting("notify-keyspace-events", String::new(), NO_EVENTS),
-        setting("port", port.into(), "dcache node start --gateway ADDRESS --listen ADDRESS"),
-        setting("proto-max-bulk-len", Limits::default().bulk_bytes_max.to_string(), NODE_START),
-        setting("replica-read-only", "yes".into(), "dcache cluster status"),
-        setting("save", String::new(), NOT_ON_DISK),
-        setting("slave-read-only", "yes".into(), "dcache cluster status"),
-        setting("timeout", "0".into(), NODE_START),
-    ]
-}
-
-/// `CONFIG GET pattern [pattern ...]`
-pub fn config_get(context: &mut Context<'_>) -> Result<(), WireError> {
-    let is_asked = |setting: &Setting| {
-        context.args.iter().skip(2).any(|pattern| glob::matches(pattern, setting.name.as_bytes(), Case::Insensitive))
-    };
-    let found: Vec<Setting> = settings(context).into_iter().filter(is_asked).collect();
-    context.reply.map(found.len());
-    for setting in &found {
-        context.reply.bulk(setting.name.as_bytes());
-        context.reply.bulk(setting.value.as_bytes());
-    }
-    Ok(())
-}
-
-/// `CONFIG SET name value [name value ...]`: fine when every value is what it already is, else an error naming the verb.
-pub fn config_set(context: &mut Context<'_>) -> Result<(), WireError> {
-    if !context.args.len().is_multiple_of(2) {
-        return Err(WireError::Syntax);
-    }
-    let settings = settings(context);
-    for index in (2..context.args.len()).step_by(2) {
-        let name = String::from_utf8_lossy(context.arg(index)).to_ascii_lowercase();
-        let Some(setting) = settings.iter().find(|setting| setting.name == name) else {
-            let text = format!("ERR Unknown option or number of arguments for CONFIG SET - '{name}'");
-            return Err(WireError::Other(text));
-        };
-        if !is_already(setting, context.arg(index + 1)) {
-            return Err(WireError::UseVerb { what: format!("CONFIG SET {name}"), verb: setting.how });
-        }
-    }
-    context.reply.ok();
-    Ok(())
-}
-
-fn is_already(setting: &Setting, value: &[u8]) -> bool {
-    let Ok(value) = std::str::from_utf8(value) else { return false };
-    let same_size = || match (setting.value.parse::<u64>(), parse_size(value)) {
-        (Ok(now), Ok(asked)) => now == asked,
-        _ => false,
-    };
-    // LRU and FIFO read as the same policy of Redis; asking for it leaves either as it is.
-    setting.value.eq_ignore_ascii_case(value) || same_size()
-}
-
-/// `INFO` counts anew. Reports and metrics go on: two readers must not disturb each other.
-pub fn config_resetstat(context: &mut Context<'_>) -> Result<(), WireError> {
-    let node = context.node;
-    let commands = COMMANDS.iter().map(|command| {
-        let id = usize::from(command.id);
-        (command.id, (node.stats().command(id), node.stats().latencies(id)))
-    });
-    let base = InfoBase {
-        traffic: node.traffic(),
-        connections: node.clients().total(),
-        rejected: node.clients().rejected(),
-        commands: commands.filter(|(_, (totals, _))| totals.received() > 0).collect(),
-        errors: node.stats().errors(),
-    };
-    *node.info_base.lock() = base;
-    context.reply.ok();
-    Ok(())
-}
-
-pub fn config_help(context: &mut Context<'_>) -> Result<(), WireError> {
-    help(
-        context,
-        "CONFIG",
-        &[
-            ("GET <pattern>", "Return parameters matching the glob-like <pattern> and their values."),
-            ("SET <directive> <value>", "Refused unless <value> is the current one; the error names the dcache verb."),
-            ("RESETSTAT", "Reset statistics reported by the INFO command."),
-        ],
-    );
-    Ok(())
-}
-
 /// What `<CONTAINER> HELP` answers, laid out as Redis does.
 pub(super) fn help(context: &mut Context<'_>, container: &str, subcommands: &[(&str, &str)]) {
     let reply = &mut context.reply;
@@ -410,10 +402,15 @@ fn served_keys(context: &Context<'_>, database: u16) -> u64 {
 
 pub fn flushdb(context: &mut Context<'_>) -> Result<(), WireError> {
     check_flush_type(context)?;
-    match context.view.has_copies() {
-        false => drop(context.node.engine().clear_database(context.database)),
-        true => clear_own(context, Some(context.database))?,
+    // What memcached's clients have beside their values goes along.
+    let notes = (context.database == 0).then_some(crate::memcached::NOTES_DATABASE);
+    for database in [context.database].into_iter().chain(notes) {
+        match context.view.has_copies() {
+            false => drop(context.node.engine().clear_database(database)),
+            true => clear_own(context, Some(database))?,
+        }
     }
+    context.node.stale_all();
     context.reply.ok();
     Ok(())
 }
@@ -433,6 +430,7 @@ pub fn flushall(context: &mut Context<'_>) -> Result<(), WireError> {
         false => context.node.engine().clear(),
         true => clear_own(context, None)?,
     }
+    context.node.stale_all();
     context.reply.ok();
     Ok(())
 }
@@ -494,11 +492,160 @@ pub fn acl_list(context: &mut Context<'_>) -> Result<(), WireError> {
     Ok(())
 }
 
+/// `ACL GETUSER name`
+pub fn acl_getuser(context: &mut Context<'_>) -> Result<(), WireError> {
+    let reply = &mut context.reply;
+    if context.args.get(2) != Some(b"default") {
+        reply.null();
+        return Ok(());
+    }
+    reply.map(6);
+    reply.bulk("flags");
+    reply.set(3);
+    ["on", "nopass", "sanitize-payload"].iter().for_each(|flag| reply.bulk(flag));
+    reply.bulk("passwords");
+    reply.array(0);
+    for (field, value) in [("commands", "+@all"), ("keys", "~*"), ("channels", "&*")] {
+        reply.bulk(field);
+        reply.bulk(value);
+    }
+    reply.bulk("selectors");
+    reply.array(0);
+    Ok(())
+}
+
+/// Users are not there yet; a client that asks for one must not take it for granted.
+pub fn acl_refused(context: &mut Context<'_>) -> Result<(), WireError> {
+    let subcommand = String::from_utf8_lossy(context.arg(1)).to_ascii_uppercase();
+    Err(WireError::Other(format!(
+        "ERR ACL {subcommand} is not there yet: the only user is 'default', who may do everything"
+    )))
+}
+
+/// There is nothing that anybody is refused.
+pub fn acl_log(context: &mut Context<'_>) -> Result<(), WireError> {
+    match context.args.get(2) {
+        Some(word) if word.eq_ignore_ascii_case(b"reset") => context.reply.ok(),
+        _ => context.reply.array(0),
+    }
+    Ok(())
+}
+
+pub fn lolwut(context: &mut Context<'_>) -> Result<(), WireError> {
+    context.reply.verbatim("txt", &format!("dcache ver. {VERSION}\n"));
+    Ok(())
+}
+
+/// What is not a client's business, or not there, and why.
+pub fn refused(context: &mut Context<'_>) -> Result<(), WireError> {
+    let name = String::from_utf8_lossy(context.arg(0)).to_ascii_uppercase();
+    let verb = match name.as_str() {
+        "SHUTDOWN" => "SIGTERM to the node, or dcache cluster drain NODE first",
+        "REPLICAOF" | "SLAVEOF" | "FAILOVER" => {
+            "dcache cluster failover NODE; copies are the cluster's: dcache cluster init --copies N"
+        }
+        _ => "dcache node start (a cache keeps nothing on disk)",
+    };
+    Err(WireError::UseVerb { what: name, verb })
+}
+
+/// Two nodes cannot swap what is in all their databases at the same moment.
+pub fn swapdb(context: &mut Context<'_>) -> Result<(), WireError> {
+    for index in [1, 2] {
+        let which = if index == 1 { "first" } else { "second" };
+        let number = number::parse_integer(context.arg(index))
+            .ok_or_else(|| WireError::Other(format!("ERR invalid {which} DB index")))?;
+        if !u16::try_from(number).is_ok_and(|database| database < DATABASES) {
+            return Err(WireError::InvalidDatabase);
+        }
+    }
+    if context.arg(1) == context.arg(2) {
+        context.reply.ok();
+        return Ok(());
+    }
+    Err(WireError::Other(
+        "ERR SWAPDB is not there: databases are spread over nodes, which cannot swap them at one moment".into(),
+    ))
+}
+
+/// Bytes of one field of `MEMORY STATS`.
+pub fn memory_stats(context: &mut Context<'_>) -> Result<(), WireError> {
+    let node = context.node;
+    let (used, resident) = (node.engine().used_bytes(), node.resident_bytes());
+    let peak = node.note_peak(used);
+    let keys = node.items();
+    let integers = [
+        ("peak.allocated", peak),
+        ("total.allocated", used),
+        ("startup.allocated", 0),
+        ("replication.backlog", 0),
+        ("clients.slaves", 0),
+        ("clients.normal", node.buffer_bytes()),
+        ("cluster.links", 0),
+        ("aof.buffer", 0),
+        ("lua.caches", 0),
+        ("functions.caches", 0),
+        ("overhead.total", node.buffer_bytes()),
+        ("keys.count", keys),
+        ("keys.bytes-per-key", used / keys.max(1)),
+        ("dataset.bytes", used),
+    ];
+    let doubles = [
+        ("dataset.percentage", 100.0),
+        ("peak.percentage", used as f64 * 100.0 / peak.max(1) as f64),
+        ("fragmentation", resident as f64 / used.max(1) as f64),
+    ];
+    context.reply.map(integers.len() + doubles.len() + 1);
+    for (field, value) in integers {
+        context.reply.bulk(field);
+        context.reply.integer(i64::try_from(value).unwrap_or(i64::MAX));
+    }
+    for (field, value) in doubles {
+        context.reply.bulk(field);
+        context.reply.double(value);
+    }
+    context.reply.bulk("fragmentation.bytes");
+    context.reply.integer(resident as i64 - used as i64);
+    Ok(())
+}
+
+pub fn memory_doctor(context: &mut Context<'_>) -> Result<(), WireError> {
+    let node = context.node;
+    let (used, limit, resident) = (node.engine().used_bytes(), node.engine().limit_bytes(), node.resident_bytes());
+    let mut text = format!(
+        "{} of {} are taken by keys and tables, {} are resident.\n",
+        human(used),
+        human(limit),
+        human(resident)
+    );
+    if used >= limit / 100 * 95 {
+        text += "The limit is reached: writes evict, as namespaces say (dcache namespace list).\n";
+    }
+    if resident > used + used / 2 && resident > 256 << 20 {
+        text += "Much more is resident than keys take: look at client buffers (INFO memory, mem_clients_normal).\n";
+    }
+    context.reply.verbatim("txt", &text);
+    Ok(())
+}
+
+/// What is not used is given back as it falls free; there is nothing to hasten.
+pub fn memory_purge(context: &mut Context<'_>) -> Result<(), WireError> {
+    context.reply.ok();
+    Ok(())
+}
+
+pub fn memory_malloc_stats(context: &mut Context<'_>) -> Result<(), WireError> {
+    context
+        .reply
+        .verbatim("txt", "Entries and tables are kept in pages of the node's own: MEMORY STATS tells of them.\n");
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::fixture::{self, Caller, Cluster, UNIX_MS, key_of};
-    use dcache_protocol::{Match, NamespaceSpec};
+    use dcache_protocol::Match;
     use std::time::Duration;
 
     /// The fields of `INFO`, by name.
@@ -523,6 +670,8 @@ mod tests {
             "Persistence",
             "Stats",
             "Replication",
+            "CPU",
+            "Modules",
             "Errorstats",
             "Cluster",
             "Keyspace",
@@ -652,6 +801,119 @@ mod tests {
     }
 
     #[test]
+    fn info_speaks_of_the_namespace_of_the_client_s_database() {
+        let cluster = Cluster::new(1);
+        let mut metadata = fixture::metadata(1);
+        let spec = NamespaceSpec {
+            name: "queues".into(),
+            matches: Some(Match::Database(3)),
+            memory_max_bytes: Some(1 << 20),
+            eviction: dcache_protocol::Eviction::None,
+            ..NamespaceSpec::default_namespace()
+        };
+        metadata.namespaces.insert(spec.name.clone(), spec);
+        cluster.publish(&metadata);
+        let mut client = cluster.client(0, Door::Gateway);
+        client.say("SELECT 3");
+        let info = info_of(&mut client, "memory");
+        assert_eq!((&*info["maxmemory_policy"], &*info["maxmemory"]), ("noeviction", "1048576"));
+        assert_eq!(client.ask("CONFIG GET maxmemory-policy"), "*2|$16|maxmemory-policy|$10|noeviction|");
+        client.say("SELECT 0");
+        assert_eq!(info_of(&mut client, "memory")["maxmemory_policy"], "allkeys-lru");
+    }
+
+    #[test]
+    fn databases_are_key_spaces_of_their_own() {
+        let cluster = Cluster::new(3);
+        let mut client = cluster.client(0, Door::Gateway);
+        let keys: Vec<String> = (0..3).map(|node| key_of(node, 3, 0)).collect();
+        for key in &keys {
+            client.say(&format!("SET {key} zero"));
+            assert_eq!(client.ask(&format!("MOVE {key} 2")), ":1|");
+            assert_eq!(client.ask(&format!("MOVE {key} 2")), ":0|");
+        }
+        assert_eq!(client.ask("DBSIZE"), ":0|");
+        client.say("SELECT 2");
+        assert_eq!(client.ask("DBSIZE"), ":3|");
+        assert_eq!(client.ask("FLUSHDB"), "+OK|");
+        assert_eq!(client.ask("DBSIZE"), ":0|");
+        assert_eq!(client.ask("SWAPDB 0 0"), "+OK|");
+        assert!(client.ask("SWAPDB 0 1").starts_with("-ERR SWAPDB is not there: "));
+        let mut cluster_aware = cluster.client(0, Door::Cluster);
+        assert_eq!(cluster_aware.ask(&format!("MOVE {} 1", keys[0])), "-ERR MOVE is not allowed in cluster mode|");
+    }
+
+    #[test]
+    fn idle_clients_are_ended_after_the_time_that_is_set_and_subscribers_are_not() {
+        let cluster = Cluster::new(1);
+        let mut client = cluster.client(0, Door::Gateway);
+        let mut idle = cluster.client(0, Door::Gateway);
+        let mut subscriber = cluster.client(0, Door::Gateway);
+        subscriber.say("SUBSCRIBE a");
+        idle.say("PING");
+        assert_eq!(client.ask("CONFIG SET timeout 10 slowlog-max-len 5"), "+OK|");
+        fixture::pass(Duration::from_secs(9));
+        client.say("PING");
+        fixture::pass(Duration::from_secs(3));
+        client.node.sample();
+        assert!(idle.session.is_killed() && !client.session.is_killed() && !subscriber.session.is_killed());
+    }
+
+    #[test]
+    fn settings_change_together_or_not_at_all() {
+        let cluster = Cluster::new(1);
+        let mut client = cluster.client(0, Door::Gateway);
+        for (line, reply) in [
+            ("CONFIG SET timeout 10 nosuch 1", "-ERR Unknown option or number of arguments for CONFIG SET - 'nosuch'|"),
+            (
+                "CONFIG SET timeout 10 slowlog-max-len x",
+                "-ERR CONFIG SET failed (possibly related to argument 'slowlog-max-len') - argument couldn't be parsed into an integer|",
+            ),
+            (
+                "CONFIG SET timeout 10 maxmemory 5",
+                "-ERR CONFIG SET maxmemory is not a client's business in dcache; use: dcache node start --memory SIZE|",
+            ),
+            (
+                "CONFIG SET timeout 10 timeout 20",
+                "-ERR CONFIG SET failed (possibly related to argument 'timeout') - duplicate parameter|",
+            ),
+            ("CONFIG GET timeout", "*2|$7|timeout|$1|0|"),
+            ("CONFIG REWRITE", "-ERR The server is running without a config file|"),
+        ] {
+            assert_eq!(client.ask(line), reply, "{line}");
+        }
+        let unbounded = client.call(&["CONFIG", "SET", "client-output-buffer-limit", "pubsub 0 0 0"]);
+        assert!(unbounded.contains("no client may have memory without bound"), "{unbounded}");
+        assert_eq!(client.call(&["CONFIG", "SET", "client-output-buffer-limit", "pubsub 1mb 512kb 5"]), "+OK\r\n");
+        assert!(client.say("CONFIG GET client-output-buffer-limit").contains("pubsub 1048576 524288 5"));
+    }
+
+    #[test]
+    fn debug_is_for_nodes_that_allow_it() {
+        let cluster = Cluster::new(1);
+        let mut client = cluster.client(0, Door::Gateway);
+        let refused = "-ERR DEBUG command not allowed: start the node with --debug-commands to allow it|";
+        for line in ["DEBUG SLEEP 1", "DEBUG OBJECT k", "DEBUG SET-ACTIVE-EXPIRE 0", "DEBUG JMAP"] {
+            assert_eq!(client.ask(line), refused);
+        }
+        client.node.allow_debug();
+        let begun = client.node.now();
+        assert_eq!(client.ask("DEBUG SLEEP 0.5"), "+OK|");
+        assert!(client.node.now() - begun >= Duration::from_millis(500));
+        client.say("SET k v PX 10");
+        assert!(client.ask("DEBUG OBJECT k").starts_with("+Value at:"));
+        assert_eq!(client.ask("DEBUG SET-ACTIVE-EXPIRE 0"), "+OK|");
+        fixture::pass(Duration::from_secs(5));
+        client.node.maintain(0, 1);
+        assert_eq!(client.node.items(), 1);
+        client.say("DEBUG SET-ACTIVE-EXPIRE 1");
+        client.node.maintain(0, 1);
+        assert_eq!(client.node.items(), 0);
+        assert!(client.ask("DEBUG JMAP").starts_with("-ERR DEBUG JMAP is not there"));
+        assert_eq!(client.ask("DEBUG SLEEP x"), "-ERR value is not a valid float|");
+    }
+
+    #[test]
     fn settings_are_read_by_pattern() {
         let cluster = Cluster::new(1);
         let mut client = cluster.client(0, Door::Gateway);
@@ -665,7 +927,7 @@ mod tests {
         );
         client.say("HELLO 3");
         assert_eq!(client.say("CONFIG GET port"), "%1\r\n$4\r\nport\r\n$4\r\n6379\r\n");
-        assert!(client.say("CONFIG GET *").starts_with("%15\r\n"));
+        assert!(client.say("CONFIG GET *").starts_with("%3"));
         let mut client = cluster.client(0, Door::Cluster);
         assert_eq!(client.say("CONFIG GET port"), "*2\r\n$4\r\nport\r\n$4\r\n7400\r\n");
         assert_eq!(client.say("CONFIG GET bind"), "*2\r\n$4\r\nbind\r\n$8\r\n10.0.0.1\r\n");
@@ -695,7 +957,7 @@ mod tests {
         ] {
             assert_eq!(client.say(line), format!("{reply}\r\n"), "{line}");
         }
-        assert!(client.say("CONFIG HELP").starts_with("*9\r\n+CONFIG <subcommand>"));
+        assert!(client.say("CONFIG HELP").starts_with("*11\r\n+CONFIG <subcommand>"));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! its namespace's default; one that changes a value in place (INCR, APPEND, SETRANGE) keeps what the key has.
 
 use super::{Context, string_of as string};
+use crate::events::Class;
 use crate::number::{Extended, parse_integer};
 use dcache_engine::{ENTRY_OVERHEAD, Guard, NamespaceId, ValueRef};
 use dcache_protocol::error::WireError;
@@ -118,7 +119,10 @@ pub fn set(context: &mut Context<'_>) -> Result<(), WireError> {
             (Expiry::Keep, Some(kept_ms)) => kept_ms,
             _ => context.expiry_of_write(namespace, asked_ms),
         };
-        put(context, &mut guard, key, value, expires_at_ms, namespace)?;
+        put(context, &mut guard, key, value, expires_at_ms, namespace, "set")?;
+        if !matches!(options.expiry, Expiry::None | Expiry::Keep) {
+            context.notify(Class::GENERIC, "expire", key);
+        }
     }
     match (options.answers_old, is_met) {
         (true, _) => {}
@@ -139,6 +143,7 @@ pub fn psetex(context: &mut Context<'_>) -> Result<(), WireError> {
 fn set_for(context: &mut Context<'_>, unit: Unit, command: &'static str) -> Result<(), WireError> {
     let asked_ms = Expiry::In(unit, context.arg(2)).at_ms(context.now_ms, command)?;
     store(context, context.arg(1), context.arg(3), asked_ms)?;
+    context.notify(Class::GENERIC, "expire", context.arg(1));
     context.reply.ok();
     Ok(())
 }
@@ -150,7 +155,7 @@ pub fn setnx(context: &mut Context<'_>) -> Result<(), WireError> {
     let is_absent = guard.peek(context.database, key, context.now_ms).is_none();
     if is_absent {
         let expires_at_ms = context.expiry_of_write(namespace, None);
-        put(context, &mut guard, key, value, expires_at_ms, namespace)?;
+        put(context, &mut guard, key, value, expires_at_ms, namespace, "set")?;
     }
     context.reply.integer(i64::from(is_absent));
     Ok(())
@@ -185,7 +190,7 @@ pub fn msetnx(context: &mut Context<'_>) -> Result<(), WireError> {
         }
         let expires_at_ms = context.expiry_of_write(namespace, None);
         for (key, value) in pairs() {
-            put(context, &mut guard, key, value, expires_at_ms, namespace)?;
+            put(context, &mut guard, key, value, expires_at_ms, namespace, "set")?;
         }
     } else {
         if pairs().any(|(key, _)| is_taken(&mut context.lock(key), key)) {
@@ -209,7 +214,7 @@ pub fn getset(context: &mut Context<'_>) -> Result<(), WireError> {
         None => context.reply.null(),
     }
     let expires_at_ms = context.expiry_of_write(namespace, None);
-    put(context, &mut guard, key, value, expires_at_ms, namespace)?;
+    put(context, &mut guard, key, value, expires_at_ms, namespace, "set")?;
     Ok(())
 }
 
@@ -225,6 +230,7 @@ pub fn getdel(context: &mut Context<'_>) -> Result<(), WireError> {
         }
     }
     context.remove(&mut guard, key)?;
+    context.notify(Class::GENERIC, "del", key);
     Ok(())
 }
 
@@ -244,6 +250,8 @@ pub fn getex(context: &mut Context<'_>) -> Result<(), WireError> {
     if !matches!(options.expiry, Expiry::None) {
         let expires_at_ms = context.expiry_within(namespace, asked_ms);
         context.expire(&mut guard, key, expires_at_ms)?;
+        let event = if expires_at_ms.is_none() { "persist" } else { "expire" };
+        context.notify(Class::GENERIC, context.event_of_expiry(expires_at_ms, event), key);
     }
     Ok(())
 }
@@ -257,6 +265,7 @@ pub fn delifeq(context: &mut Context<'_>) -> Result<(), WireError> {
     };
     if is_equal {
         context.remove(&mut guard, key)?;
+        context.notify(Class::GENERIC, "del", key);
     }
     context.reply.integer(i64::from(is_equal));
     Ok(())
@@ -290,7 +299,7 @@ fn add(context: &mut Context<'_>, by: i64) -> Result<(), WireError> {
         None => (0, context.expiry_of_write(namespace, None)),
     };
     let sum = value.checked_add(by).ok_or(WireError::Overflow)?;
-    put(context, &mut guard, key, sum.to_string().as_bytes(), expires_at_ms, namespace)?;
+    put(context, &mut guard, key, sum.to_string().as_bytes(), expires_at_ms, namespace, "incrby")?;
     context.reply.integer(sum);
     Ok(())
 }
@@ -313,7 +322,7 @@ pub fn incrbyfloat(context: &mut Context<'_>) -> Result<(), WireError> {
         }
         let text = sum.to_text();
         if text.len() <= room {
-            put(context, &mut guard, key, text.as_bytes(), expires_at_ms, namespace)?;
+            put(context, &mut guard, key, text.as_bytes(), expires_at_ms, namespace, "incrbyfloat")?;
             context.reply.bulk(text);
             return Ok(());
         }
@@ -337,7 +346,7 @@ pub fn append(context: &mut Context<'_>) -> Result<(), WireError> {
         None => (more.to_vec(), context.expiry_of_write(namespace, None)),
     };
     let length = value.len();
-    put(context, &mut guard, key, &value, expires_at_ms, namespace)?;
+    put(context, &mut guard, key, &value, expires_at_ms, namespace, "append")?;
     context.reply.integer(length as i64);
     Ok(())
 }
@@ -376,7 +385,7 @@ pub fn setrange(context: &mut Context<'_>) -> Result<(), WireError> {
         value.resize(value.len().max(end), 0);
         value[offset..end].copy_from_slice(patch);
         let length = value.len();
-        put(context, &mut guard, key, &value, expires_at_ms, namespace)?;
+        put(context, &mut guard, key, &value, expires_at_ms, namespace, "setrange")?;
         context.reply.integer(length as i64);
         return Ok(());
     }
@@ -387,7 +396,7 @@ fn store(context: &Context<'_>, key: &[u8], value: &[u8], asked_ms: Option<u64>)
     let namespace = context.namespace_of(key);
     let expires_at_ms = context.expiry_of_write(namespace, asked_ms);
     let mut guard = context.lock_with_room(key, namespace, value.len())?;
-    put(context, &mut guard, key, value, expires_at_ms, namespace)?;
+    put(context, &mut guard, key, value, expires_at_ms, namespace, "set")?;
     Ok(())
 }
 
@@ -398,8 +407,11 @@ fn put(
     value: &[u8],
     expires_at_ms: Option<u64>,
     namespace: NamespaceId,
+    event: &'static str,
 ) -> Result<(), WireError> {
-    context.put(guard, key, ValueRef::String(value), expires_at_ms, namespace)
+    context.put(guard, key, ValueRef::String(value), expires_at_ms, namespace)?;
+    context.notify(Class::STRING, event, key);
+    Ok(())
 }
 
 /// Whose options are read: each knows some the other does not.

@@ -13,11 +13,14 @@ mod hashes;
 mod keys;
 mod lists;
 mod others;
+mod pubsub;
 mod row;
 mod server;
 mod sets;
 mod sorted_sets;
 mod strings;
+mod transactions;
+mod watch;
 
 use super::Command;
 
@@ -26,6 +29,9 @@ const GROUPS: &[&[Command]] = &[
     connection::ROWS,
     cluster::ROWS,
     server::ROWS,
+    pubsub::ROWS,
+    transactions::ROWS,
+    watch::ROWS,
     keys::ROWS,
     strings::ROWS,
     hashes::ROWS,
@@ -220,7 +226,9 @@ mod tests {
             assert!(!command.docs.summary.is_empty() && !command.docs.since.is_empty(), "{name}");
             assert!(!(command.flags.has(Flags::WRITE) && command.flags.has(Flags::READONLY)), "{name}");
             let by_key = matches!(command.gateway, Gateway::Single | Gateway::Split(_) | Gateway::SameSlot);
-            assert_eq!(by_key, !command.keys.is_empty(), "{name}: the gateway routes by keys that there are");
+            // A shard channel is found as a key is, and is none.
+            let has_keys = !command.keys.is_empty() && command.gateway != Gateway::Told;
+            assert_eq!(by_key, has_keys, "{name}: the gateway routes by keys that there are");
             assert!(!command.flags.has(Flags::DENYOOM) || command.is_write(), "{name}");
             let is_placed = |spec: &&KeySpec| !matches!(spec.find, Find::Word(_));
             for spec in command.keys.iter().filter(is_placed) {

@@ -1,7 +1,7 @@
 //! Rows of commands of the connection: who it is, what it speaks, COMMAND and CLIENT.
 
 use super::row::{block, command, docs, integer, oneof, pure_token, string_arg};
-use crate::command::{Categories, Command, Docs, Flags, connection, docs};
+use crate::command::{Categories, Command, Docs, Flags, Gateway, client, connection, docs};
 
 pub(super) const ROWS: &[Command] = &[
     Command {
@@ -198,7 +198,7 @@ pub(super) const ROWS: &[Command] = &[
             -2,
             Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE),
             Categories::CONNECTION,
-            connection::client_list,
+            client::client_list,
         )
     },
     Command {
@@ -209,7 +209,7 @@ pub(super) const ROWS: &[Command] = &[
             2,
             Flags::NOSCRIPT.or(Flags::LOADING).or(Flags::STALE),
             Categories::CONNECTION,
-            connection::client_info,
+            client::client_info,
         )
     },
     Command {
@@ -256,7 +256,7 @@ pub(super) const ROWS: &[Command] = &[
             -3,
             Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE),
             Categories::CONNECTION,
-            connection::client_kill,
+            client::client_kill,
         )
     },
     Command {
@@ -343,7 +343,116 @@ pub(super) const ROWS: &[Command] = &[
         )
     },
     Command {
+        docs: docs(
+            "connection",
+            "3.0.0",
+            "O(1)",
+            "Has the requests of this node's clients wait.",
+            &[
+                integer("timeout"),
+                oneof("mode", &[pure_token("write", "WRITE"), pure_token("all", "ALL")]).since("6.2.0").optional(),
+            ],
+        ),
+        ..command(
+            "client|pause",
+            -3,
+            Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE),
+            Categories::CONNECTION,
+            client::client_pause,
+        )
+    },
+    Command {
+        docs: docs("connection", "6.2.0", "O(N) where N is the number of paused clients", "Ends a pause.", &[]),
+        ..command(
+            "client|unpause",
+            2,
+            Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE),
+            Categories::CONNECTION,
+            client::client_unpause,
+        )
+    },
+    Command {
+        docs: docs(
+            "connection",
+            "5.0.0",
+            "O(log N) where N is the number of connections",
+            "Ends the wait of a blocked client.",
+            &[
+                integer("client-id"),
+                oneof("unblock-type", &[pure_token("timeout", "TIMEOUT"), pure_token("error", "ERROR")]).optional(),
+            ],
+        ),
+        ..command(
+            "client|unblock",
+            -3,
+            Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE),
+            Categories::CONNECTION,
+            client::client_unblock,
+        )
+    },
+    Command {
+        gateway: Gateway::Told,
+        docs: docs(
+            "connection",
+            "6.0.0",
+            "O(1)",
+            "Has the connection told which keys it read have changed.",
+            &[
+                oneof("status", &[pure_token("on", "ON"), pure_token("off", "OFF")]),
+                integer("client-id").token("REDIRECT").optional(),
+                string_arg("prefix").token("PREFIX").optional().multiple(),
+                pure_token("bcast", "BCAST").optional(),
+                pure_token("optin", "OPTIN").optional(),
+                pure_token("optout", "OPTOUT").optional(),
+                pure_token("noloop", "NOLOOP").optional(),
+            ],
+        ),
+        ..command(
+            "client|tracking",
+            -3,
+            Flags::NOSCRIPT.or(Flags::LOADING).or(Flags::STALE),
+            Categories::CONNECTION,
+            client::client_tracking,
+        )
+    },
+    Command {
+        docs: docs(
+            "connection",
+            "6.0.0",
+            "O(1)",
+            "Says whether the keys of the next request are tracked.",
+            &[oneof("mode", &[pure_token("yes", "YES"), pure_token("no", "NO")])],
+        ),
+        ..command(
+            "client|caching",
+            3,
+            Flags::NOSCRIPT.or(Flags::LOADING).or(Flags::STALE),
+            Categories::CONNECTION,
+            client::client_caching,
+        )
+    },
+    Command {
+        docs: docs("connection", "6.0.0", "O(1)", "Answers who is told what this connection tracks.", &[]),
+        ..command(
+            "client|getredir",
+            2,
+            Flags::NOSCRIPT.or(Flags::LOADING).or(Flags::STALE),
+            Categories::CONNECTION,
+            client::client_getredir,
+        )
+    },
+    Command {
+        docs: docs("connection", "6.2.0", "O(1)", "Describes how this connection tracks.", &[]),
+        ..command(
+            "client|trackinginfo",
+            2,
+            Flags::NOSCRIPT.or(Flags::LOADING).or(Flags::STALE),
+            Categories::CONNECTION,
+            client::client_trackinginfo,
+        )
+    },
+    Command {
         docs: docs("connection", "5.0.0", "O(1)", "Describes the CLIENT subcommands.", &[]),
-        ..command("client|help", 2, Flags::LOADING.or(Flags::STALE), Categories::CONNECTION, connection::client_help)
+        ..command("client|help", 2, Flags::LOADING.or(Flags::STALE), Categories::CONNECTION, client::client_help)
     },
 ];

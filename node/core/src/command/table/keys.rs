@@ -313,4 +313,10 @@ pub(super) const ROWS: &[Command] = &[
         docs: docs("generic", "2.6.0", "O(1)", "Refused: operators move data with the dcache command.", &[]),
         ..command("migrate", -6, Flags::NONE, Categories::KEYSPACE.or(Categories::DANGEROUS), key::migrate)
     },
+    Command {
+        keys: &[keys(1, 0, 1, &["RW", "access", "delete"])],
+        gateway: Gateway::Single,
+        docs: docs("generic", "1.0.0", "O(1)", "Moves a key to another database.", &[KEY, integer("db")]),
+        ..command("move", 3, Flags::WRITE.or(Flags::FAST), Categories::KEYSPACE, key::move_to)
+    },
 ];

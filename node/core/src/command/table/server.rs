@@ -1,7 +1,7 @@
 //! Rows of commands about the node.
 
 use super::row::{KEY, block, command, docs, integer, keys, oneof, pattern, pure_token, string_arg};
-use crate::command::{Categories, Command, Flags, Gateway, Gather, docs, key, server};
+use crate::command::{Categories, Command, Flags, Gateway, Gather, config, docs, key, server};
 
 pub(super) const ROWS: &[Command] = &[
     Command {
@@ -32,10 +32,11 @@ pub(super) const ROWS: &[Command] = &[
             -3,
             Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE),
             Categories::NONE,
-            server::config_get,
+            config::config_get,
         )
     },
     Command {
+        gateway: Gateway::Told,
         tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
         docs: docs(
             "server",
@@ -49,7 +50,7 @@ pub(super) const ROWS: &[Command] = &[
             -4,
             Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE),
             Categories::NONE,
-            server::config_set,
+            config::config_set,
         )
     },
     Command {
@@ -60,12 +61,22 @@ pub(super) const ROWS: &[Command] = &[
             2,
             Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE),
             Categories::NONE,
-            server::config_resetstat,
+            config::config_resetstat,
+        )
+    },
+    Command {
+        docs: docs("server", "2.8.0", "O(1)", "Refused: a node's file is its operator's.", &[]),
+        ..command(
+            "config|rewrite",
+            2,
+            Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE),
+            Categories::NONE,
+            config::config_rewrite,
         )
     },
     Command {
         docs: docs("server", "5.0.0", "O(1)", "Describes the CONFIG subcommands.", &[]),
-        ..command("config|help", 2, Flags::LOADING.or(Flags::STALE), Categories::NONE, server::config_help)
+        ..command("config|help", 2, Flags::LOADING.or(Flags::STALE), Categories::NONE, config::config_help)
     },
     Command {
         tips: &["request_policy:all_shards", "response_policy:agg_sum"],
@@ -135,6 +146,22 @@ pub(super) const ROWS: &[Command] = &[
             &[KEY, integer("count").token("SAMPLES").optional()],
         ),
         ..command("memory|usage", -3, Flags::READONLY, Categories::NONE, key::memory_usage)
+    },
+    Command {
+        docs: docs("server", "4.0.0", "O(1)", "Tells what memory is taken by.", &[]),
+        ..command("memory|stats", 2, Flags::NONE, Categories::NONE, server::memory_stats)
+    },
+    Command {
+        docs: docs("server", "4.0.0", "O(1)", "Says in words how memory stands.", &[]),
+        ..command("memory|doctor", 2, Flags::NONE, Categories::NONE, server::memory_doctor)
+    },
+    Command {
+        docs: docs("server", "4.0.0", "O(1)", "Does nothing: memory is given back as it falls free.", &[]),
+        ..command("memory|purge", 2, Flags::NONE, Categories::NONE, server::memory_purge)
+    },
+    Command {
+        docs: docs("server", "4.0.0", "O(1)", "Says where entries are kept.", &[]),
+        ..command("memory|malloc-stats", 2, Flags::NONE, Categories::NONE, server::memory_malloc_stats)
     },
     Command {
         docs: docs("server", "4.0.0", "O(1)", "Describes the MEMORY subcommands.", &[]),
@@ -272,7 +299,235 @@ pub(super) const ROWS: &[Command] = &[
         )
     },
     Command {
+        docs: docs("server", "6.0.0", "O(1)", "Describes a user.", &[string_arg("username")]),
+        ..command(
+            "acl|getuser",
+            3,
+            Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE),
+            Categories::NONE,
+            server::acl_getuser,
+        )
+    },
+    Command {
+        docs: docs("server", "6.0.0", "O(1)", "Lists what users were refused.", &[string_arg("count").optional()]),
+        ..command(
+            "acl|log",
+            -2,
+            Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE),
+            Categories::NONE,
+            server::acl_log,
+        )
+    },
+    Command {
+        docs: docs("server", "6.0.0", "O(1)", "Refused: there are no users to set yet.", &[]),
+        ..command(
+            "acl|setuser",
+            -3,
+            Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE),
+            Categories::NONE,
+            server::acl_refused,
+        )
+    },
+    Command {
+        docs: docs("server", "6.0.0", "O(1)", "Refused: there are no users to set yet.", &[]),
+        ..command(
+            "acl|deluser",
+            -3,
+            Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE),
+            Categories::NONE,
+            server::acl_refused,
+        )
+    },
+    Command {
+        docs: docs("server", "6.0.0", "O(1)", "Refused: there are no users to set yet.", &[]),
+        ..command(
+            "acl|genpass",
+            -2,
+            Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE),
+            Categories::NONE,
+            server::acl_refused,
+        )
+    },
+    Command {
+        docs: docs("server", "6.0.0", "O(1)", "Refused: there are no users to set yet.", &[]),
+        ..command(
+            "acl|load",
+            2,
+            Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE),
+            Categories::NONE,
+            server::acl_refused,
+        )
+    },
+    Command {
+        docs: docs("server", "6.0.0", "O(1)", "Refused: there are no users to set yet.", &[]),
+        ..command(
+            "acl|save",
+            2,
+            Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE),
+            Categories::NONE,
+            server::acl_refused,
+        )
+    },
+    Command {
+        docs: docs("server", "6.0.0", "O(1)", "Refused: there are no users to set yet.", &[]),
+        ..command(
+            "acl|dryrun",
+            -4,
+            Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE),
+            Categories::NONE,
+            server::acl_refused,
+        )
+    },
+    Command {
         docs: docs("server", "6.0.0", "O(1)", "Describes the ACL subcommands.", &[]),
         ..command("acl|help", 2, Flags::LOADING.or(Flags::STALE), Categories::NONE, docs::acl_help)
+    },
+    Command {
+        docs: docs("server", "5.0.0", "O(1)", "Names the version.", &[integer("version").token("VERSION").optional()]),
+        ..command("lolwut", -1, Flags::READONLY.or(Flags::FAST), Categories::NONE, server::lolwut)
+    },
+    Command {
+        docs: docs(
+            "server",
+            "4.0.0",
+            "O(1)",
+            "Refused: databases are spread over nodes.",
+            &[integer("index1"), integer("index2")],
+        ),
+        ..command(
+            "swapdb",
+            3,
+            Flags::WRITE.or(Flags::FAST),
+            Categories::KEYSPACE.or(Categories::DANGEROUS),
+            server::swapdb,
+        )
+    },
+    Command {
+        docs: docs(
+            "server",
+            "1.0.0",
+            "O(1)",
+            "Refused: it is the operator's business, or nothing is kept on disk.",
+            &[],
+        ),
+        ..command(
+            "save",
+            1,
+            Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE),
+            Categories::DANGEROUS,
+            server::refused,
+        )
+    },
+    Command {
+        docs: docs(
+            "server",
+            "1.0.0",
+            "O(1)",
+            "Refused: it is the operator's business, or nothing is kept on disk.",
+            &[],
+        ),
+        ..command(
+            "bgsave",
+            -1,
+            Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE),
+            Categories::DANGEROUS,
+            server::refused,
+        )
+    },
+    Command {
+        docs: docs(
+            "server",
+            "1.0.0",
+            "O(1)",
+            "Refused: it is the operator's business, or nothing is kept on disk.",
+            &[],
+        ),
+        ..command(
+            "bgrewriteaof",
+            1,
+            Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE),
+            Categories::DANGEROUS,
+            server::refused,
+        )
+    },
+    Command {
+        docs: docs(
+            "server",
+            "1.0.0",
+            "O(1)",
+            "Refused: it is the operator's business, or nothing is kept on disk.",
+            &[],
+        ),
+        ..command(
+            "lastsave",
+            1,
+            Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE),
+            Categories::DANGEROUS,
+            server::refused,
+        )
+    },
+    Command {
+        docs: docs(
+            "server",
+            "1.0.0",
+            "O(1)",
+            "Refused: it is the operator's business, or nothing is kept on disk.",
+            &[],
+        ),
+        ..command(
+            "shutdown",
+            -1,
+            Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE),
+            Categories::DANGEROUS,
+            server::refused,
+        )
+    },
+    Command {
+        docs: docs(
+            "server",
+            "5.0.0",
+            "O(1)",
+            "Refused: it is the operator's business, or nothing is kept on disk.",
+            &[],
+        ),
+        ..command(
+            "replicaof",
+            3,
+            Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE),
+            Categories::DANGEROUS,
+            server::refused,
+        )
+    },
+    Command {
+        docs: docs(
+            "server",
+            "1.0.0",
+            "O(1)",
+            "Refused: it is the operator's business, or nothing is kept on disk.",
+            &[],
+        ),
+        ..command(
+            "slaveof",
+            3,
+            Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE),
+            Categories::DANGEROUS,
+            server::refused,
+        )
+    },
+    Command {
+        docs: docs(
+            "server",
+            "6.2.0",
+            "O(1)",
+            "Refused: it is the operator's business, or nothing is kept on disk.",
+            &[],
+        ),
+        ..command(
+            "failover",
+            -1,
+            Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE),
+            Categories::DANGEROUS,
+            server::refused,
+        )
     },
 ];
