@@ -246,6 +246,6 @@ fn sharded_channels_end_where_their_slot_does() {
     let mut wrong = Wire::to(&nodes[0].cluster);
     wrong.say(&format!("SSUBSCRIBE {channel}|"));
     assert!(wrong.rest().starts_with("-MOVED "));
-    nodes[0].ok(&home, &["cluster", "failover", "n2", "--yes"]);
+    nodes[0].ok(&home, &["cluster", "failover", "n2", "--yes", "--timeout", "60s"]);
     subscriber.hear(&format!("*3|$12|sunsubscribe|${length}|{channel}|:0|"), "its slot went elsewhere");
 }
