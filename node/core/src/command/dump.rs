@@ -196,14 +196,12 @@ fn inflated(packed: &[u8], length: usize) -> Option<Vec<u8>> {
             count += usize::from(rest.array::<1>()?[0]);
         }
         let back = (control & 31) << 8 | usize::from(rest.array::<1>()?[0]);
-        let mut from = out.len().checked_sub(back + 1)?;
+        let from = out.len().checked_sub(back + 1)?;
         if out.len() + count + 2 > length {
             return None;
         }
-        for _ in 0..count + 2 {
-            out.push(out[from]);
-            from += 1;
-        }
+        // What is copied may be what was just written.
+        (from..from + count + 2).for_each(|from| out.push(out[from]));
     }
     (out.len() == length).then_some(out)
 }
