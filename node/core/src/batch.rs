@@ -132,7 +132,11 @@ impl Batch {
         let mut recent = Recent::default();
         let mut wanted = 0;
         let mut start = 0;
-        while self.error.is_none() && self.requests.len() < REQUESTS_MAX && self.parser.args_kept() < ARGS_MAX {
+        while self.error.is_none() && self.requests.len() < REQUESTS_MAX {
+            // The first request is read however long it is: its arguments that came before count as kept too.
+            if !self.requests.is_empty() && self.parser.args_kept() >= ARGS_MAX {
+                break;
+            }
             let rest = &input[at..];
             match self.parser.parse_more(rest) {
                 Ok(Progress::Request { consumed }) => {

@@ -332,7 +332,7 @@ impl Stripe {
             (segment.namespace, segment.queue, used)
         };
         let heap = self.heap_of(self.bytes_at(found.word), &found.layout);
-        let bytes = found.layout.len().saturating_add(heap) as u32;
+        let bytes = u32::try_from(found.layout.len() + heap).unwrap_or(u32::MAX);
         let meta = Meta { hash, bytes, used, uses: found.word.uses(), queue };
         let uses = self.space(namespace).replacement.hit(&meta, now);
         if uses != found.word.uses() {

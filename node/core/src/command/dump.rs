@@ -200,9 +200,8 @@ fn inflated(packed: &[u8], length: usize) -> Option<Vec<u8>> {
         if out.len() + count + 2 > length {
             return None;
         }
-        for at in from..from + count + 2 {
-            out.push(out[at]);
-        }
+        // What is copied may be what was just written.
+        (from..from + count + 2).for_each(|from| out.push(out[from]));
     }
     (out.len() == length).then_some(out)
 }

@@ -273,7 +273,7 @@ impl Stripe {
         let (queue, uses) = if keeps || self.passes(namespace, slot) {
             (queue, word.uses())
         } else {
-            let bytes = length.saturating_add(heap) as u32;
+            let bytes = u32::try_from(length + heap).unwrap_or(u32::MAX);
             let meta = Meta { hash, bytes, used, uses: word.uses(), queue };
             let space = self.space(namespace);
             match space.replacement.verdict(&meta, now) {

@@ -187,3 +187,18 @@ fn keys_of_several_nodes_are_refused_where_one_must_run_it() {
         ),
     );
 }
+
+/// A request of more arguments than are read ahead goes on where its first piece ended.
+#[test]
+fn many_arguments_may_come_in_pieces() {
+    let cluster = Cluster::new(1);
+    let mut client = cluster.client(0, Door::Gateway);
+    let members: Vec<String> = (0..3000).map(|number| format!("member:{number}")).collect();
+    let args: Vec<&str> = ["SADD", "s"].into_iter().chain(members.iter().map(String::as_str)).collect();
+    let mut request = Vec::new();
+    dcache_protocol::resp::value::encode_request(&args, &mut request);
+    let third = request.len() / 3;
+    assert_eq!(client.send(&request[..third]), b"");
+    assert_eq!(client.send(&request[third..2 * third]), b"");
+    assert_eq!(client.send(&request[2 * third..]), b":3000\r\n");
+}
