@@ -468,7 +468,8 @@ fn an_upgrade_tells_the_order_waits_and_is_left_as_it_is() {
         let shown = upgrade(&["status"]);
         shown.text().contains(&now).then_some(shown)
     });
-    assert!(shown.text().contains("0 of 3 nodes run 99.0.0") && shown.text().contains("level 1"), "{shown:?}");
+    let level = format!("level {}", dcache_protocol::LEVEL);
+    assert!(shown.text().contains("0 of 3 nodes run 99.0.0") && shown.text().contains(&level), "{shown:?}");
     let standing = upgrade(&["status", "-o", "json"]).json();
     assert_eq!((&standing["doing"], &standing["current"]), (&"restarts".into(), &order[0].as_str().into()));
     let turns: Vec<&str> =
