@@ -725,7 +725,18 @@ impl<'a> Joining<'a> {
     fn run(&self, context: &Context<'_>, operation: Operation) -> Result<Vec<(f64, Vec<u8>)>, WireError> {
         let mut joined: BTreeMap<Vec<u8>, f64> = BTreeMap::new();
         let mut kept = Kept::new();
-        for (number, (key, weight)) in self.keys.iter().zip(&self.weights).enumerate() {
+        let mut order: Vec<(usize, &[u8], f64)> = Vec::with_capacity(self.keys.len());
+        for (key, weight) in self.keys.iter().zip(&self.weights) {
+            let value = context.value(kept.of(context, key), key);
+            let sorted = value.and_then(|value| value.as_sorted_set()).map(|set| set.len());
+            let plain = value.and_then(|value| value.as_set()).map(|set| set.len());
+            order.push((sorted.or(plain).unwrap_or(0), key, *weight));
+        }
+        // From the smallest on, as in Redis: in which order scores are added up matters to infinite ones.
+        if operation != Operation::Difference {
+            order.sort_by_key(|of| of.0);
+        }
+        for (number, (_, key, weight)) in order.into_iter().enumerate() {
             let weighed = |score: f64| number_or_zero(score * weight);
             let value = context.value(kept.of(context, key), key);
             let scored = |visit: &mut dyn FnMut(&[u8], f64)| match value {
