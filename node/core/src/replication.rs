@@ -76,6 +76,9 @@ const LOG_BYTES_LEAST: u64 = 4 << 20;
 /// Small effects of a partition lie in pieces of memory of so many bytes, which go when the last of them is forgotten.
 const ROOM_BYTES: usize = 4096;
 
+/// Partitions of a worker of which something that was never copied is dropped in one tick.
+const DROPS_A_TICK: usize = 4;
+
 /// Bits of a namespace's kind.
 const REPLICATED: u8 = 1;
 const STRONG: u8 = 2;
@@ -187,6 +190,10 @@ struct Partition {
     is_changed: AtomicBool,
     /// A tick may have something to do.
     is_busy: AtomicBool,
+    /// Where dropping what was never copied goes on: a slot, and how far it is there; none: there is nothing to drop. LOCK: taken
+    /// before the stripes'.
+    stale: Mutex<Option<(u16, u8)>>,
+    has_stale: AtomicBool,
     order: Mutex<()>,
     /// What comes in parts and is not whole yet. LOCK: taken under `order`, and before the stripes'.
     stagings: Mutex<Stagings>,
@@ -609,6 +616,8 @@ impl Partition {
             is_unsettled: AtomicBool::new(false),
             is_changed: AtomicBool::new(false),
             is_busy: AtomicBool::new(false),
+            stale: Mutex::default(),
+            has_stale: AtomicBool::new(false),
             order: Mutex::default(),
             stagings: Mutex::default(),
             state: Mutex::default(),
@@ -726,6 +735,7 @@ impl Node {
         // What waits for a commit is committed now, or will never be known to be.
         self.step(number, partition, |replica, now, out| replica.configure(now, agreed, Vec::new(), out));
         let _order = partition.order.lock();
+        self.drop_all_unreplicated(partition);
         partition.is_goal.store(false, Relaxed);
         partition.alone.store(agreed.generation, Release);
         // From here on nothing is appended.
@@ -837,6 +847,7 @@ impl Node {
         if is_new_role && role == PRIMARY {
             // Whoever told the rest of these does not any more, and this node tells the others all anew.
             partition.stagings.lock().clear();
+            self.drop_all_unreplicated(partition);
             // The first term of all is nobody's before.
             self.replication.taken_over.fetch_add(u64::from(term > 1), Relaxed);
             self.set_role(partition, PRIMARY);
@@ -855,10 +866,28 @@ impl Node {
         Some(result)
     }
 
-    /// What was never copied is not what whoever serves now has.
+    /// What was never copied is not what whoever serves now has. Dropped a little with each tick, and all of it before this node
+    /// serves again or is told of such entries.
     fn drop_unreplicated(&self, partition: &Partition) {
-        for slot in partition.slots() {
-            self.engine.clear_slot_where(slot, &|namespace| !self.replication.is_replicated(namespace));
+        *partition.stale.lock() = Some((partition.slots.first.number(), 0));
+        partition.has_stale.store(true, Release);
+    }
+
+    /// One step of that.
+    fn drop_some_unreplicated(&self, partition: &Partition) {
+        let mut stale = partition.stale.lock();
+        let Some((slot, from)) = *stale else { return };
+        let goes = |namespace| !self.replication.is_replicated(namespace);
+        *stale = match self.engine.clear_slot_step_where(slot, from, &goes) {
+            Some(next) => Some((slot, next)),
+            None => (slot < partition.slots.last.number()).then(|| (slot + 1, 0)),
+        };
+        partition.has_stale.store(stale.is_some(), Release);
+    }
+
+    fn drop_all_unreplicated(&self, partition: &Partition) {
+        while partition.has_stale.load(Acquire) {
+            self.drop_some_unreplicated(partition);
         }
     }
 
@@ -883,6 +912,10 @@ impl Node {
         let own = partitions.list.iter().enumerate().skip(worker).step_by(workers.max(1));
         for (number, partition) in own.filter(|(_, partition)| partition.is_busy.load(Relaxed)) {
             self.step(PartitionId(number as u16), partition, |replica, now, out| replica.tick(now, out));
+        }
+        let own = partitions.list.iter().skip(worker).step_by(workers.max(1));
+        for partition in own.filter(|partition| partition.has_stale.load(Relaxed)).take(DROPS_A_TICK) {
+            self.drop_some_unreplicated(partition);
         }
         self.read_pieces();
         self.read_rests();

@@ -14,7 +14,7 @@ use crate::view::View;
 use dcache_engine::Engine;
 use dcache_protocol::{SLOTS, Slot};
 use parking_lot::Mutex;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ const SORTED_A_STEP: usize = 2000;
 #[derive(Debug, Default)]
 pub(crate) struct Upkeep {
     /// Slots whose entries are not this node's any more.
-    lost: Mutex<BTreeSet<u16>>,
+    lost: Mutex<BTreeMap<u16, u8>>,
     sorting: Mutex<Option<Sorting>>,
 }
 
@@ -61,7 +61,7 @@ impl Upkeep {
     /// Before `next` is swapped in: slots it gives to this node begin empty, and nothing is going to drop them any more.
     pub fn about_to_publish(&self, before: &View, next: &View, engine: &Engine) {
         let mut lost = self.lost.lock();
-        lost.retain(|slot| Slot::new(*slot).is_some_and(|slot| !next.holds(slot)));
+        lost.retain(|slot, _| Slot::new(*slot).is_some_and(|slot| !next.holds(slot)));
         // What has further copies is emptied and filled as those are.
         let is_gained = |slot| next.is_mine(slot) && !before.is_mine(slot) && !next.is_replicated_slot(slot);
         next.slots_where(before, is_gained).for_each(|slot| {
@@ -72,7 +72,7 @@ impl Upkeep {
     /// After `next` was swapped in: notes what it leaves to do.
     pub fn published(&self, before: &View, next: &View, now: Duration) {
         let is_lost = |slot| before.holds(slot) && !next.holds(slot);
-        self.lost.lock().extend(next.slots_where(before, is_lost).map(Slot::number));
+        self.lost.lock().extend(next.slots_where(before, is_lost).map(|slot| (slot.number(), 0)));
         if !before.classifies_as(next) {
             *self.sorting.lock() = Some(Sorting { next: 0, not_before: now + GRACE });
         }
@@ -122,10 +122,11 @@ impl Upkeep {
         for _ in 0..DROPS_A_STEP {
             // LOCK: held while entries are dropped, or a view that gives the slot back could be swapped in between.
             let mut lost = self.lost.lock();
-            let Some(slot) = lost.first().copied() else { return };
+            let Some((slot, from)) = lost.first_key_value().map(|(slot, from)| (*slot, *from)) else { return };
             let is_lost = Slot::new(slot).is_some_and(|slot| !node.view().holds(slot));
-            if !is_lost || node.engine().clear_slot_step(slot) {
-                lost.remove(&slot);
+            match is_lost.then(|| node.engine().clear_slot_step(slot, from)).flatten() {
+                Some(next) => _ = lost.insert(slot, next),
+                None => _ = lost.remove(&slot),
             }
             drop(lost);
             if is_over() {
@@ -176,7 +177,7 @@ impl Upkeep {
             .slot_figures()
             .into_iter()
             .filter(|(slot, items, _)| *items > 0 && Slot::new(*slot).is_some_and(|slot| !view.holds(slot)));
-        self.lost.lock().extend(strays.map(|(slot, ..)| slot));
+        self.lost.lock().extend(strays.map(|(slot, ..)| (slot, 0)));
     }
 
     /// Whether nothing is left to drop or to sort.

@@ -115,7 +115,40 @@ fn show(what: &str, bytes: usize, moves: fn(&Engine, &Engine) -> (Duration, Dura
     println!("  source: removing it took {dropped:.1?}");
 }
 
+/// A slot of so many small entries is copied, and dropped where it was.
+fn full_slot(keys: usize) {
+    let bytes = keys * 300;
+    let (source, target) = (engine(bytes), engine(bytes));
+    let (mut set_first, mut read, mut stored, mut dropped) = Default::default();
+    for number in 0..keys {
+        timed(&mut set_first, || set(&source, format!("key:{number}").as_bytes(), &[7; 100]));
+    }
+    let mut cursor = Some(0);
+    while let Some(at) = cursor {
+        let mut piece = Vec::new();
+        cursor = timed(&mut read, || {
+            source.copy_slots(at, 1, (PIECE, PART), &|_| true, &mut |entry, _| {
+                piece.push((entry.key.to_vec(), entry.value.as_string().unwrap().to_vec()));
+            })
+        });
+        for (key, value) in piece {
+            timed(&mut stored, || set(&target, &key, &value));
+        }
+    }
+    assert_eq!(target.count(0), source.count(0));
+    let mut next = Some(0);
+    while let Some(from) = next {
+        next = timed(&mut dropped, || source.clear_slot_step(0, from));
+    }
+    assert_eq!(source.count(0), 0);
+    println!(
+        "{keys} entries of a slot: longest step on the core: set {set_first:.1?}, read {read:.1?}, set at the target \
+              {stored:.1?}, drop {dropped:.1?}"
+    );
+}
+
 fn main() {
+    full_slot(1_000_000);
     let mib: usize = std::env::args().skip(1).find_map(|arg| arg.parse().ok()).unwrap_or(512);
     show(&format!("{mib} MiB, whole"), mib << 20, whole);
     show(&format!("{mib} MiB, in parts"), mib << 20, in_parts);

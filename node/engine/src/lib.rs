@@ -469,9 +469,14 @@ impl Engine {
         self.clear_part(slot, &|_, _| true)
     }
 
-    /// One step of the same: drops some of the entries under one hold of the lock; true when none is left.
-    pub fn clear_slot_step(&self, slot: u16) -> bool {
-        self.stripes[self.stripe_of(slot)].lock().clear_slot(slot, &|_, _| true, CLEAR_STEP) < CLEAR_STEP
+    /// One step of the same under one hold of the lock, from 0 on: where to go on, or none when all entries were looked at.
+    pub fn clear_slot_step(&self, slot: u16, from: u8) -> Option<u8> {
+        self.clear_slot_step_where(slot, from, &|_| true)
+    }
+
+    /// One step of [`Engine::clear_slot_where`].
+    pub fn clear_slot_step_where(&self, slot: u16, from: u8, goes: &dyn Fn(NamespaceId) -> bool) -> Option<u8> {
+        self.stripes[self.stripe_of(slot)].lock().clear_slot(slot, from, &|_, namespace| goes(namespace), CLEAR_STEP).1
     }
 
     /// The same of the entries of some namespaces.
@@ -492,14 +497,13 @@ impl Engine {
     }
 
     fn clear_part(&self, slot: u16, goes: &dyn Fn(u16, NamespaceId) -> bool) -> u64 {
-        let mut dropped = 0;
-        loop {
-            let step = self.stripes[self.stripe_of(slot)].lock().clear_slot(slot, goes, CLEAR_STEP);
-            dropped += step as u64;
-            if step < CLEAR_STEP {
-                return dropped;
-            }
+        let (mut dropped, mut next) = (0, Some(0));
+        while let Some(from) = next {
+            let step = self.stripes[self.stripe_of(slot)].lock().clear_slot(slot, from, goes, CLEAR_STEP);
+            dropped += step.0 as u64;
+            next = step.1;
         }
+        dropped
     }
 
     /// Drops the entries of one database; returns how many. Costs what the engine holds, in steps. The journal is not told.

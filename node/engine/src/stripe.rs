@@ -36,6 +36,9 @@ use std::sync::Arc;
 /// No segment.
 const NIL: u32 = 0;
 
+/// Entries that one step of dropping a slot's looks at, before it goes on with another order.
+const LOOKS_A_STEP: usize = 4096;
+
 /// Segments a namespace's bytes in a stripe are spread over, at least; its share of waste in the open one follows.
 const SEGMENTS_PER_SPACE: u64 = 192;
 
@@ -889,24 +892,40 @@ impl Stripe {
         items
     }
 
-    /// Drops at most `max` entries of a slot, those that `goes` names by database and namespace; returns how many.
-    pub fn clear_slot(&mut self, slot: u16, goes: &dyn Fn(u16, NamespaceId) -> bool, max: usize) -> usize {
-        let mut words = Vec::new();
+    /// Drops some of a slot's entries, `max` at most; where to go on, with 0 to begin with, or none when all were looked at. Looks at
+    /// about [`LOOKS_A_STEP`], so that what is in the way of those that go takes no longer either.
+    pub fn clear_slot(
+        &mut self,
+        slot: u16,
+        from: u8,
+        goes: &dyn Fn(u16, NamespaceId) -> bool,
+        max: usize,
+    ) -> (usize, Option<u8>) {
+        let (mut dropped, mut looks, mut next) = (0, 0, Some(from));
         let local = self.local(slot);
-        self.tables.each(local, |word| {
-            if words.len() < max && goes(self.database_of(word), self.namespace_of(word)) {
-                words.push(word);
+        while let Some(order) = next.filter(|_| dropped < max && looks < LOOKS_A_STEP) {
+            let mut words = Vec::new();
+            let orders = self.tables.each_of_order(local, order, |word| {
+                looks += 1;
+                if dropped + words.len() < max && goes(self.database_of(word), self.namespace_of(word)) {
+                    words.push(word);
+                }
+            });
+            dropped += words.len();
+            if dropped < max {
+                next = order.checked_add(1).filter(|next| u32::from(*next) < orders);
             }
-        });
-        for word in &words {
-            let bytes = self.bytes_at(*word);
-            let layout = Layout::read(bytes);
-            let hash = self.hasher.hash(layout.database(bytes), &bytes[layout.key()]);
-            if let Some((place, word)) = self.tables.find_at(local, hash, word.segment(), word.offset()) {
-                self.remove(slot, &Found { place, word, layout });
+            // Before the next order is looked at: one table may have several.
+            for word in words {
+                let bytes = self.bytes_at(word);
+                let layout = Layout::read(bytes);
+                let hash = self.hasher.hash(layout.database(bytes), &bytes[layout.key()]);
+                if let Some((place, word)) = self.tables.find_at(local, hash, word.segment(), word.offset()) {
+                    self.remove(slot, &Found { place, word, layout });
+                }
             }
         }
-        words.len()
+        (dropped, next)
     }
 
     fn database_of(&self, word: Word) -> u16 {

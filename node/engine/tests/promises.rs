@@ -401,3 +401,34 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_slot_is_dropped_in_steps_of_bounded_length_whatever_of_it_stays() {
+    // Few enough for one table, and so many that the slot has one for each piece of the order.
+    for count in [10, 700, 30_000] {
+        let engine = engine(64 * MIB);
+        engine.configure(&[Some(config(Policy::Lru)), Some(config(Policy::Lru))]);
+        let (mut stays, mut goes) = (0, 0);
+        for number in 0..count {
+            let namespace = if number % 3 == 0 { NS1 } else { NS0 };
+            *(if number % 3 == 0 { &mut goes } else { &mut stays }) += 1;
+            // The last byte says the slot.
+            let key = [&u32::to_be_bytes(number)[..], &[0]].concat();
+            set_sized(&engine, namespace, &key, b"value", 0).unwrap();
+        }
+        let (mut next, mut steps, mut before) = (Some(0), 0, engine.count_in_slot(0, 0));
+        while let Some(from) = next {
+            next = engine.clear_slot_step_where(0, from, &|namespace| namespace == NS1);
+            let now = engine.count_in_slot(0, 0);
+            assert!(before - now <= 256, "{} entries in one step", before - now);
+            (before, steps) = (now, steps + 1);
+        }
+        assert_eq!(before, stays, "{goes} of {count} were to go");
+        assert!(steps <= 2 + count / 256, "{steps} steps for {count}");
+        let mut next = Some(0);
+        while let Some(from) = next {
+            next = engine.clear_slot_step(0, from);
+        }
+        assert_eq!(engine.count_in_slot(0, 0), 0);
+    }
+}

@@ -137,6 +137,10 @@ impl Node {
         for change in changes {
             match change {
                 Output::Apply(effects) => {
+                    let is_told = || effects.iter().any(|effect| effect::addressed(effect).0 == Some(me));
+                    if partition.has_stale.load(Relaxed) && is_told() {
+                        self.drop_all_unreplicated(partition);
+                    }
                     // The first ones were called near when their messages came.
                     for (index, run) in effects.chunks(PREFETCH_MAX).enumerate() {
                         if index > 0 {
