@@ -285,6 +285,40 @@ mod cluster_tests {
     }
 
     #[test]
+    fn changes_of_collections_tell_what_redis_tells() {
+        let cluster = Cluster::new(1);
+        let mut client = cluster.client(0, Door::Gateway);
+        let mut listener = cluster.client(0, Door::Gateway);
+        client.say("CONFIG SET notify-keyspace-events KAmn");
+        listener.say("PSUBSCRIBE __keyspace@*");
+        let (mut expected, mut heard) = (String::new(), String::new());
+        for line in include_str!("events/collections.txt").lines().filter(|line| !line.starts_with('#')) {
+            if let Some(ms) = line.strip_prefix("~ ") {
+                fixture::pass(Duration::from_millis(ms.parse().expect("milliseconds")));
+                continue;
+            }
+            let (request, events) = line.split_once(" =>").expect("request => events");
+            client.say(request);
+            let news = listener.news();
+            let of = |event: &str| {
+                let mut parts = event.split('|').skip(5).step_by(2);
+                let (channel, name) = (parts.next()?, parts.next()?);
+                let (database, key) = channel.strip_prefix("__keyspace@")?.split_once("__:")?;
+                let database = if database == "0" { String::new() } else { format!("{database}:") };
+                Some(format!(" {database}{key}:{name}"))
+            };
+            let told: String = news.split("*4|").filter_map(of).collect();
+            expected.push_str(&format!("{request} =>{}\n", events.trim_end()));
+            heard.push_str(&format!("{request} =>{told}\n"));
+        }
+        let wrong: Vec<_> = expected.lines().zip(heard.lines()).filter(|(expected, heard)| expected != heard).collect();
+        assert!(wrong.is_empty(), "{wrong:#?}");
+        client.say("SADD s a");
+        let event = "*4|$8|pmessage|$12|__keyspace@*|$16|__keyspace@0__:s|$4|sadd|";
+        assert_eq!(listener.news(), event, "as it is sent");
+    }
+
+    #[test]
     fn events_of_every_node_are_told_at_every_node() {
         let cluster = Cluster::new(3);
         cluster.talk();

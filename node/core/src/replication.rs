@@ -247,6 +247,15 @@ impl Journal for Replication {
         }
     }
 
+    fn fields_gone(&self, database: u16, key: &[u8], is_last: bool) {
+        let events = [(Class::HASH, "hexpired"), (Class::GENERIC, "del")];
+        for (class, name) in events.into_iter().take(1 + usize::from(is_last)) {
+            if self.events.is_of_use(class) {
+                self.events.note(Event { class, name, database, key: key.into(), by: 0 });
+            }
+        }
+    }
+
     /// Called by the engine before it changes an entry of a slot of which this node holds a copy.
     fn record(&self, slot: u16, change: Change<'_>) -> bool {
         let Some((number, partition)) = self.of_slot(slot) else { return true };

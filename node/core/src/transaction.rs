@@ -10,6 +10,7 @@
 //! work; whoever holds all of them is alone on the node. That costs nothing where no transaction runs.
 //!
 //! `WATCH` keeps what the keys held as a number, made of the value and the expiry. A value that went and came back the same is the same.
+//! Of a large collection the number is made of a stamp that each change renews, so that none is read for it.
 //! Copies take a transaction's changes one after the other: a reader of a copy may see the first of them before the last.
 
 use crate::command::{self, Categories, Command, Context, Find, Flags, Gateway, KeySpec};
@@ -98,10 +99,16 @@ pub(crate) fn number_of(node: &Node, database: u16, key: &[u8]) -> u64 {
     let mut guard = node.engine().lock(slot_of(key).number());
     let Some(entry) = guard.peek(database, key, node.unix_ms()) else { return 0 };
     let expiry = entry.expires_at_ms().unwrap_or(u64::MAX).to_le_bytes();
-    // Of other values it is not known how to say it: then they always count as changed.
-    let Some(value) = entry.value().as_string() else { return node.random() | 1 };
+    let value = entry.value();
+    // Of this process alone, since another one stamps as it likes.
+    let stamp = value
+        .stamp()
+        .map_or(0, |stamp| stamp ^ node.config.incarnation.0.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+        .to_le_bytes();
+    let tail = [value.kind() as u8].into_iter().chain(stamp).chain(expiry);
     let hash = |seed: u64| {
-        value.iter().chain(&expiry).fold(seed, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+        let bytes = value.beside_key().iter().copied().chain(tail);
+        bytes.fold(seed, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
     };
     hash(0xcbf2_9ce4_8422_2325) | 1
 }

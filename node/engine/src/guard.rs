@@ -140,7 +140,9 @@ impl<'a> Guard<'a> {
             ValueRef::Packed(block) => (block, true),
             ValueRef::Large(large) => {
                 let large = Box::new(large.clone());
-                return self.set_large((database, key), large, expires_at_ms, namespace, now_ms);
+                let room = Some(large.heap_bytes() as u64);
+                let set = self.set_large((database, key), large, expires_at_ms, namespace, room, now_ms);
+                return set.map_err(|(why, _)| why);
             }
         };
         let (hash, found) = self.present(database, key, now_ms);
@@ -175,7 +177,7 @@ impl<'a> Guard<'a> {
         Ok(stored?)
     }
 
-    /// Stores a value of the caller's, as [`Guard::set`] does; a large collection is not copied.
+    /// Stores a value of the caller's, as [`Guard::set`] does; a large collection is not copied. Refused, the value comes back.
     pub fn set_value(
         &mut self,
         database: u16,
@@ -184,33 +186,78 @@ impl<'a> Guard<'a> {
         expires_at_ms: Option<u64>,
         namespace: NamespaceId,
         now_ms: u64,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), (Refused, Value)> {
         match value {
-            Value::Large(large) => self.set_large((database, key), large, expires_at_ms, namespace, now_ms),
-            value => self.set(database, key, (&value).into(), expires_at_ms, namespace, now_ms),
+            Value::Large(large) => {
+                let room = Some(large.heap_bytes() as u64);
+                let set = self.set_large((database, key), large, expires_at_ms, namespace, room, now_ms);
+                set.map_err(|(why, large)| (why, Value::Large(large)))
+            }
+            value => {
+                let set = self.set(database, key, (&value).into(), expires_at_ms, namespace, now_ms);
+                set.map_err(|why| (why, value))
+            }
         }
     }
 
+    /// Gives a large collection another name, in this slot, which is not copied for that; the expiry may become another one.
+    /// False: there is none. Refused, it has the name that it had.
+    pub fn move_large(
+        &mut self,
+        from: (u16, &[u8]),
+        to: (u16, &[u8]),
+        expiry: impl FnOnce(Option<u64>) -> Option<u64>,
+        namespace: NamespaceId,
+        now_ms: u64,
+    ) -> Result<bool, Refused> {
+        let find = |guard: &mut Self| {
+            let (_, Some(found)) = guard.present(from.0, from.1, now_ms) else { return None };
+            let ValueRef::Large(large) = guard.entry(found).value else { return None };
+            Some((guard.stripe.namespace_of(found.word), large.heap_bytes() as u64))
+        };
+        let Some((before, bytes)) = find(self) else { return Ok(false) };
+        let other = (before != namespace).then_some(bytes);
+        if let Some(bytes) = other {
+            self.heap_room(namespace, bytes, now_ms)?;
+        }
+        let Some((Value::Large(large), expires_at_ms)) = self.take(from.0, from.1, now_ms)? else { return Ok(false) };
+        match self.set_large(to, large, expiry(expires_at_ms), namespace, other, now_ms) {
+            Ok(()) => Ok(true),
+            Err((why, large)) => {
+                // It just went from there, so its room is still charged or was free a moment ago.
+                let back = self.set_large(from, large, expires_at_ms, before, None, now_ms);
+                back.map_err(|(why, _)| why)?;
+                Err(why)
+            }
+        }
+    }
+
+    /// `room`: bytes to make room for on the heap; none where it was there until now.
     fn set_large(
         &mut self,
         (database, key): (u16, &[u8]),
         large: Box<Large>,
         expires_at_ms: Option<u64>,
         namespace: NamespaceId,
+        room: Option<u64>,
         now_ms: u64,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), (Refused, Box<Large>)> {
         // What was kept as a run is room on the heap now.
         if let Some(prepared) = self.prepared.take() {
             self.stripe.give_back(prepared);
         }
-        self.heap_room(namespace, large.heap_bytes() as u64, now_ms)?;
+        if let Some(bytes) = room
+            && let Err(why) = self.heap_room(namespace, bytes, now_ms)
+        {
+            return Err((why.into(), large));
+        }
         let (hash, found) = self.present(database, key, now_ms);
         let is_journaled = self.stripe.role(self.slot) == SlotRole::Journaled;
         if is_journaled {
             let value = ValueRef::Large(&large);
             let change = Change::Set { database, key, hash, value, expires_at_ms, namespace };
             if !self.stripe.record(self.slot, change) {
-                return Err(Refused::Journal);
+                return Err((Refused::Journal, large));
             }
         }
         let kept = large.kind();
@@ -219,15 +266,12 @@ impl<'a> Guard<'a> {
         let expires_at_ms = expires_at_ms.unwrap_or(NEVER);
         let draft = Draft { database, key, value: &value, is_collection: true, expires_at_ms, used: tick_of(now_ms) };
         let stored = self.store(hash, found, &draft, namespace, now_ms);
-        if stored.is_err() {
-            if let Some(large) = self.stripe.take_large(handle, namespace, self.slot) {
-                drop(large);
-            }
-            if is_journaled {
-                self.take_back(database, key, hash, namespace);
-            }
+        let Err(why) = stored else { return Ok(()) };
+        let large = self.stripe.take_large(handle, namespace, self.slot).expect("nobody else has its handle");
+        if is_journaled {
+            self.take_back(database, key, hash, namespace);
         }
-        Ok(stored?)
+        Err((why.into(), large))
     }
 
     /// Makes room for so many bytes more on the heap.
@@ -329,7 +373,10 @@ impl<'a> Guard<'a> {
             if is_refused {
                 edit.take_back();
             }
-            let Body::Large(large) = edit.into_body() else { unreachable!("what was large stays so") };
+            let Body::Large(mut large) = edit.into_body() else { unreachable!("what was large stays so") };
+            if edit_is_changed {
+                self.stripe.stamp(&mut large);
+            }
             let heap_after = large.heap_bytes() as u64;
             self.stripe.return_large(handle, large);
             self.stripe.heap_changed(of_entry, Some(self.slot), heap_before, heap_after);
@@ -368,7 +415,8 @@ impl<'a> Guard<'a> {
             }
             Body::Large(large) => {
                 let expires_at_ms = Some(expires_at_ms).filter(|at| *at != NEVER);
-                self.set_large((database, key), large, expires_at_ms, namespace, now_ms)
+                let room = Some(large.heap_bytes() as u64);
+                self.set_large((database, key), large, expires_at_ms, namespace, room, now_ms).map_err(|(why, _)| why)
             }
         }
     }
@@ -675,6 +723,7 @@ impl Guard<'_> {
         let place = (database, key, hash);
         let _ = self.close(place, Some(found), handle, edit, heap_before, expires_at_ms, namespace, now_ms);
         let found = self.stripe.find(self.slot, hash, database, key);
+        self.stripe.fields_are_gone(self.slot, database, key, found.is_none());
         (hash, found, found.is_some())
     }
 }

@@ -81,6 +81,11 @@ pub trait Journal: Send + Sync + Debug {
     fn gone(&self, database: u16, key: &[u8], cause: Cause) {
         let _ = (database, key, cause);
     }
+
+    /// The same of fields of a hash whose time has come; with the last one goes the key.
+    fn fields_gone(&self, database: u16, key: &[u8], is_last: bool) {
+        let _ = (database, key, is_last);
+    }
 }
 
 /// Roles of all slots, and the journal.
@@ -125,6 +130,12 @@ impl Watch {
     pub fn gone(&self, database: u16, key: &[u8], cause: Cause) {
         if let Some(journal) = self.journal.get() {
             journal.gone(database, key, cause);
+        }
+    }
+
+    pub fn fields_gone(&self, database: u16, key: &[u8], is_last: bool) {
+        if let Some(journal) = self.journal.get() {
+            journal.fields_gone(database, key, is_last);
         }
     }
 

@@ -188,7 +188,8 @@ impl Engine {
         let (slot, database, namespace) = (staged.slot, staged.database, staged.namespace);
         let key = std::mem::take(&mut staged.key);
         drop(staged);
-        self.lock(slot).set_value(database, &key, Value::Large(large), expires_at_ms, namespace, now_ms)
+        let set = self.lock(slot).set_value(database, &key, Value::Large(large), expires_at_ms, namespace, now_ms);
+        set.map_err(|(why, _)| why)
     }
 
     /// Begins a value of `value_bytes` for a key of a slot. Panics unless `slot` is below [`crate::Config::slots`].

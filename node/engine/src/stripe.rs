@@ -142,6 +142,8 @@ pub struct Stripe {
     segments: Vec<Option<Segment>>,
     /// Large collections by handle.
     larges: Vec<Option<Box<Large>>>,
+    /// Stamps given to large collections.
+    stamps: u64,
     /// Hashes the sweeper met with fields whose time has come: slot, database and key.
     due_fields: Vec<(u16, u16, Vec<u8>)>,
     free_larges: Vec<u32>,
@@ -198,6 +200,7 @@ impl Stripe {
             tables: parts.tables,
             segments: vec![None],
             larges: Vec::new(),
+            stamps: 0,
             due_fields: Vec::new(),
             free_larges: Vec::new(),
             garbage: VecDeque::new(),
@@ -724,6 +727,13 @@ impl Stripe {
         let bytes = self.bytes_at(word);
         let layout = Layout::read(bytes);
         self.watch.gone(layout.database(bytes), &bytes[layout.key()], cause);
+    }
+
+    /// Fields of a hash have expired, of a slot of which this decides; with the last one goes the key.
+    pub fn fields_are_gone(&self, slot: u16, database: u16, key: &[u8], is_last: bool) {
+        if self.watch.is_watched() && self.role(slot) != SlotRole::Kept {
+            self.watch.fields_gone(database, key, is_last);
+        }
     }
 
     #[cold]

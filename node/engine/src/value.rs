@@ -148,6 +148,19 @@ impl<'a> ValueRef<'a> {
         }
     }
 
+    /// A number that a large collection has until it is changed, and no other one at the same place after it.
+    pub fn stamp(self) -> Option<u64> {
+        if let ValueRef::Large(large) = self { Some(large.1) } else { None }
+    }
+
+    /// The bytes that stand beside the key: of a large collection none.
+    pub fn beside_key(self) -> &'a [u8] {
+        match self {
+            ValueRef::String(bytes) | ValueRef::Packed(bytes) => bytes,
+            ValueRef::Large(_) => &[],
+        }
+    }
+
     /// Bytes of the value itself.
     pub fn bytes(self) -> u64 {
         match self {

@@ -3,6 +3,7 @@
 use super::collection::{Kept, error, is};
 use super::string::STRING_BYTES_MAX;
 use super::{Context, string_of};
+use crate::events::Class;
 use crate::number::parse_integer;
 use dcache_engine::ValueRef;
 use dcache_protocol::error::WireError;
@@ -40,9 +41,13 @@ fn change<R>(
         Some(entry) => (string_of(entry.value())?.to_vec(), entry.expires_at_ms()),
         None => (Vec::new(), context.expiry_of_write(namespace, None)),
     };
+    let before = (value.len() >= bytes && context.node.events.are_watched()).then(|| value.clone());
     value.resize(value.len().max(bytes), 0);
     let result = change(&mut value);
     context.put(&mut guard, key, ValueRef::String(&value), expires_at_ms, namespace)?;
+    if before.is_none_or(|before| before != value) {
+        context.notify(Class::STRING, "setbit", key);
+    }
     Ok(result)
 }
 
@@ -216,12 +221,13 @@ pub fn bitop(context: &mut Context<'_>) -> Result<(), WireError> {
         }
     }
     if result.is_empty() {
-        context.remove(&mut context.lock(target), target)?;
+        context.delete_for_nothing(target)?;
     } else {
         let namespace = context.namespace_of(target);
         let mut guard = context.lock_with_room(target, namespace, length)?;
         let expires_at_ms = context.expiry_of_write(namespace, None);
         context.put(&mut guard, target, ValueRef::String(&result), expires_at_ms, namespace)?;
+        context.notify(Class::STRING, "set", target);
     }
     context.reply.integer(length as i64);
     Ok(())

@@ -4,8 +4,11 @@
 //! A change asks for the room of what it may add, then changes the collection under its lock; refused, it changed nothing. A new
 //! collection has its namespace's default expiry, and one that is changed keeps its own. Commands on several keys look at one
 //! after the other: with all keys in one slot under one lock, otherwise another client may come between.
+//!
+//! Each change says by which events it is told, once it is made; that the key is new or gone is told here.
 
 use super::{Context, refused};
+use crate::events::Class;
 use crate::glob::{self, Case};
 use crate::number::{TEXT_BYTES_MAX, parse_integer};
 use dcache_engine::{
@@ -28,6 +31,33 @@ const ELEMENT_ROOM: usize = 64;
 
 /// Most elements drawn with repetition at a time, so that a reply stays within bounds.
 const DRAWN_MAX: i64 = 1 << 24;
+
+/// Events of a change, in their order; none where it changed nothing.
+pub(super) type Names = &'static [&'static str];
+
+/// These events if something changed.
+pub(super) fn when(is_changed: bool, names: Names) -> Names {
+    if is_changed { names } else { &[] }
+}
+
+/// What a change made of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// There before and after, or neither.
+    Same,
+    New,
+    Nothing,
+}
+
+fn class_of(kind: Kind) -> Class {
+    match kind {
+        Kind::Hash => Class::HASH,
+        Kind::List => Class::LIST,
+        Kind::Set => Class::SET,
+        Kind::SortedSet => Class::SORTED_SET,
+        _ => Class::STRING,
+    }
+}
 
 pub(super) fn error(text: impl AsRef<str>) -> WireError {
     WireError::Other(format!("ERR {}", text.as_ref()))
@@ -87,6 +117,11 @@ impl<'a> Context<'a> {
         self.read(guard, key, self.namespace_of(key)).map(|entry| entry.value())
     }
 
+    /// The same where it is no read of the key: it is to be changed, or is read later.
+    pub fn value_unread<'g>(&self, guard: &'g mut Guard<'_>, key: &[u8]) -> Option<ValueRef<'g>> {
+        guard.peek(self.database, key, self.now_ms).map(|entry| entry.value())
+    }
+
     pub fn hash<'g>(&self, guard: &'g mut Guard<'_>, key: &[u8]) -> Result<Option<HashRef<'g>>, WireError> {
         let now_ms = self.now_ms;
         self.value(guard, key).map(|value| value.as_hash(now_ms).ok_or(WireError::WrongType)).transpose()
@@ -104,17 +139,18 @@ impl<'a> Context<'a> {
         self.value(guard, key).map(|value| value.as_sorted_set().ok_or(WireError::WrongType)).transpose()
     }
 
-    /// Changes a collection, or makes one. `room`: see [`room`].
+    /// Changes a collection, or makes one. `room`: see [`room`]. `tells`: the events of what it did.
     pub fn edit<R>(
         &self,
         key: &[u8],
         kind: Kind,
         room: usize,
+        tells: impl FnOnce(&R) -> Names,
         change: impl FnOnce(&mut Edit) -> Result<R, WireError>,
     ) -> Result<R, WireError> {
         let namespace = self.namespace_of(key);
         let mut guard = self.lock_for(key, namespace, room)?;
-        self.edit_in(&mut guard, key, kind, room, change)
+        self.edit_in(&mut guard, key, kind, room, tells, change)
     }
 
     /// Locks a key's slot with room for what a change adds.
@@ -128,9 +164,10 @@ impl<'a> Context<'a> {
         &self,
         key: &[u8],
         kind: Kind,
+        tells: impl FnOnce(&R) -> Names,
         change: impl FnOnce(&mut Edit) -> Result<R, WireError>,
     ) -> Result<R, WireError> {
-        self.edit_in(&mut self.lock(key), key, kind, 0, change)
+        self.edit_in(&mut self.lock(key), key, kind, 0, tells, change)
     }
 
     /// The same as [`Context::edit`] under a lock that is held.
@@ -140,15 +177,55 @@ impl<'a> Context<'a> {
         key: &[u8],
         kind: Kind,
         room: usize,
+        tells: impl FnOnce(&R) -> Names,
         change: impl FnOnce(&mut Edit) -> Result<R, WireError>,
     ) -> Result<R, WireError> {
+        let (result, left) = self.edit_untold(guard, key, kind, room, change)?;
+        if self.node.events.are_watched() {
+            self.tell(key, kind, tells(&result), left);
+        }
+        Ok(result)
+    }
+
+    /// The same without telling what it did, which [`Context::tell`] does then.
+    pub fn edit_untold<R>(
+        &self,
+        guard: &mut Guard<'_>,
+        key: &[u8],
+        kind: Kind,
+        room: usize,
+        change: impl FnOnce(&mut Edit) -> Result<R, WireError>,
+    ) -> Result<(R, Left), WireError> {
         let namespace = self.namespace_of(key);
         let expires_at_ms = self.expiry_of_write(namespace, None);
         let place = (self.database, key);
-        match guard.edit(place, kind, namespace, expires_at_ms, room, self.now_ms, change) {
-            Ok(result) => result,
+        let mut left = Left::Same;
+        let changed = guard.edit(place, kind, namespace, expires_at_ms, room, self.now_ms, |edit| {
+            let was_empty = edit.is_empty();
+            let result = change(edit);
+            left = match (was_empty, edit.is_empty()) {
+                (true, false) => Left::New,
+                (false, true) => Left::Nothing,
+                _ => Left::Same,
+            };
+            result
+        });
+        match changed {
+            Ok(result) => result.map(|result| (result, left)),
             Err(Unedited::WrongKind) => Err(WireError::WrongType),
             Err(Unedited::Refused(why)) => Err(refused(why)),
+        }
+    }
+
+    /// Tells the events of a change, and that the key is new or gone.
+    #[cold]
+    pub fn tell(&self, key: &[u8], kind: Kind, names: Names, left: Left) {
+        if left == Left::New {
+            self.notify(Class::NEW, "new", key);
+        }
+        names.iter().for_each(|name| self.notify(class_of(kind), name, key));
+        if left == Left::Nothing {
+            self.notify(Class::GENERIC, "del", key);
         }
     }
 
@@ -160,18 +237,43 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Stores a collection that a command made of others, or deletes the key if it is empty.
-    pub fn store_collection(&self, key: &[u8], value: Option<Value>) -> Result<(), WireError> {
-        let Some(value) = value else {
-            self.remove(&mut self.lock(key), key)?;
-            return Ok(());
-        };
+    /// Stores a collection that a command made of others, or deletes the key if it is empty. `event`: of storing it.
+    pub fn store_collection(&self, key: &[u8], value: Option<Value>, event: &'static str) -> Result<(), WireError> {
+        let Some(value) = value else { return self.delete_for_nothing(key) };
+        let class = class_of(value.kind());
+        // Told under the lock.
+        let (_guard, is_new) = self.put_collection(key, value, None)?;
+        if is_new {
+            self.notify(Class::NEW, "new", key);
+        }
+        self.notify(class, event, key);
+        Ok(())
+    }
+
+    /// Deletes a key since what was to be stored there is empty.
+    pub fn delete_for_nothing(&self, key: &[u8]) -> Result<(), WireError> {
+        let mut guard = self.lock(key);
+        if self.remove(&mut guard, key)? {
+            self.notify(Class::GENERIC, "del", key);
+        }
+        Ok(())
+    }
+
+    /// Puts a collection in the place of whatever there was; the lock, and whether the key is new.
+    pub fn put_collection(
+        &self,
+        key: &[u8],
+        value: Value,
+        asked_ms: Option<u64>,
+    ) -> Result<(Guard<'a>, bool), WireError> {
         self.may_have_collections()?;
         let namespace = self.namespace_of(key);
-        let mut guard = self.lock_with_room(key, namespace, value.bytes() as usize)?;
-        let expires_at_ms = self.expiry_of_write(namespace, None);
+        let mut guard = self.lock_with_room(key, namespace, ValueRef::from(&value).beside_key().len())?;
+        let is_new = self.node.events.are_watched() && guard.peek(self.database, key, self.now_ms).is_none();
+        let expires_at_ms = self.expiry_of_write(namespace, asked_ms);
         let set = guard.set_value(self.database, key, value, expires_at_ms, namespace, self.now_ms);
-        set.map_err(refused)
+        set.map_err(|(why, _)| refused(why))?;
+        Ok((guard, is_new))
     }
 
     /// A collection of its own, made of nothing.

@@ -8,8 +8,9 @@
 //! the packed ones that Redis 7 writes. What is read may be anything: every length is checked against what is there. Left out:
 //! types that dcache does not have.
 
+use super::Context;
 use super::collection::{error, is};
-use super::{Context, refused};
+use crate::events::Class;
 use crate::number::parse_integer;
 use dcache_engine::{Edit, Kind, Op, Value, ValueRef};
 use dcache_protocol::error::WireError;
@@ -399,20 +400,20 @@ pub fn restore(context: &mut Context<'_>) -> Result<(), WireError> {
         (ttl, false) => Some(context.now_ms.saturating_add(ttl)),
     };
     match value.filter(|_| asked_ms.is_none_or(|at| at > context.now_ms)) {
-        None => _ = context.remove(&mut context.lock(key), key)?,
+        None => context.delete_for_nothing(key)?,
         Some(Value::String(text)) => {
             let namespace = context.namespace_of(key);
             let mut guard = context.lock_with_room(key, namespace, text.len())?;
             let expires_at_ms = context.expiry_of_write(namespace, asked_ms);
             context.put(&mut guard, key, ValueRef::String(&text), expires_at_ms, namespace)?;
+            context.notify(Class::GENERIC, "restore", key);
         }
         Some(value) => {
-            context.store_collection(key, Some(value))?;
-            if asked_ms.is_some() {
-                let expires_at_ms = context.expiry_within(context.namespace_of(key), asked_ms);
-                let mut guard = context.lock(key);
-                guard.set_expiry(context.database, key, expires_at_ms, context.now_ms).map_err(refused)?;
+            let (_guard, is_new) = context.put_collection(key, value, asked_ms)?;
+            if is_new {
+                context.notify(Class::NEW, "new", key);
             }
+            context.notify(Class::GENERIC, "restore", key);
         }
     }
     context.reply.ok();

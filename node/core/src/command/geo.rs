@@ -159,7 +159,8 @@ pub fn geoadd(context: &mut Context<'_>) -> Result<(), WireError> {
     };
     let elements: Vec<(f64, &[u8])> = (0..rest.len()).step_by(3).map(element).collect::<Result<_, _>>()?;
     let room = room(elements.iter().map(|element| element.1));
-    let (new, changed) = context.edit(context.arg(1), Kind::SortedSet, room, |set| adding.put_all(set, &elements))?;
+    let (new, changed) =
+        context.edit(context.arg(1), Kind::SortedSet, room, Adding::told, |set| adding.put_all(set, &elements))?;
     context.reply.integer((new + if adding.answers_changed { changed } else { 0 }) as i64);
     Ok(())
 }
@@ -536,7 +537,9 @@ impl<'a> Search<'a> {
             let (by_distance, unit) = (self.stores_distance, self.unit);
             let elements =
                 found.into_iter().map(|of| (of.member, if by_distance { of.distance / unit } else { of.score }));
-            store(context, target, elements)?;
+            let command = super::find(context.args).map_or("", |command| command.name);
+            let event = if command.starts_with("georadius") { "georadiusstore" } else { "geosearchstore" };
+            store(context, target, elements, event)?;
             context.reply.integer(count as i64);
             return Ok(());
         }
@@ -564,14 +567,18 @@ impl<'a> Search<'a> {
 /// Where a member is; none where there is no set at all.
 fn place_in(context: &Context<'_>, key: &[u8], member: &[u8]) -> Result<Option<Place>, WireError> {
     let mut guard = context.lock(key);
-    let Some(set) = context.sorted_set(&mut guard, key)? else { return Ok(None) };
+    let Some(value) = context.value_unread(&mut guard, key) else { return Ok(None) };
+    let set = value.as_sorted_set().ok_or(WireError::WrongType)?;
     let score = set.score(member).ok_or_else(|| error("could not decode requested zset member"))?;
     Ok(Some(place_of(score)))
 }
 
 /// Whether there is a set; what is of another type is refused before anything else.
 fn is_there(context: &Context<'_>, key: &[u8]) -> Result<bool, WireError> {
-    Ok(context.sorted_set(&mut context.lock(key), key)?.is_some())
+    match context.value_unread(&mut context.lock(key), key) {
+        Some(value) => value.as_sorted_set().map(|_| true).ok_or(WireError::WrongType),
+        None => Ok(false),
+    }
 }
 
 fn search(context: &mut Context<'_>, key_at: usize, target: Option<usize>) -> Result<(), WireError> {

@@ -4,7 +4,7 @@
 //! away, HINCRBY and HINCRBYFLOAT keep it.
 
 use super::Context;
-use super::collection::{Walk, distinct, error, is, parse_draws, room};
+use super::collection::{Names, Walk, distinct, error, is, parse_draws, room, when};
 use crate::number::{Extended, TEXT_BYTES_MAX, parse_integer};
 use dcache_engine::{Edit, HashRef, Kind};
 use dcache_protocol::error::WireError;
@@ -36,21 +36,33 @@ fn put_pairs(context: &Context<'_>) -> Result<i64, WireError> {
         let command = super::find(args).map_or("hset", |command| command.name);
         return Err(WireError::WrongArity { command: command.into() });
     }
-    context.edit(context.arg(1), Kind::Hash, room(args.iter().skip(2)), |hash| {
-        let put = |at: usize| hash.put_field(&args[at], &args[at + 1], None);
-        Ok((2..args.len()).step_by(2).map(put).filter(|is_new| *is_new).count() as i64)
-    })
+    context.edit(
+        context.arg(1),
+        Kind::Hash,
+        room(args.iter().skip(2)),
+        |_| &["hset"],
+        |hash| {
+            let put = |at: usize| hash.put_field(&args[at], &args[at + 1], None);
+            Ok((2..args.len()).step_by(2).map(put).filter(|is_new| *is_new).count() as i64)
+        },
+    )
 }
 
 pub fn hsetnx(context: &mut Context<'_>) -> Result<(), WireError> {
     let (field, value) = (context.arg(2), context.arg(3));
-    let is_set = context.edit(context.arg(1), Kind::Hash, room([field, value].into_iter()), |hash| {
-        let is_absent = hash_of(hash).get(field).is_none();
-        if is_absent {
-            hash.put_field(field, value, None);
-        }
-        Ok(is_absent)
-    })?;
+    let is_set = context.edit(
+        context.arg(1),
+        Kind::Hash,
+        room([field, value].into_iter()),
+        |is_set| when(*is_set, &["hset"]),
+        |hash| {
+            let is_absent = hash_of(hash).get(field).is_none();
+            if is_absent {
+                hash.put_field(field, value, None);
+            }
+            Ok(is_absent)
+        },
+    )?;
     context.reply.integer(i64::from(is_set));
     Ok(())
 }
@@ -137,9 +149,12 @@ pub fn hstrlen(context: &mut Context<'_>) -> Result<(), WireError> {
 
 pub fn hdel(context: &mut Context<'_>) -> Result<(), WireError> {
     let fields = context.args.from(2);
-    let removed = context.shrink(context.arg(1), Kind::Hash, |hash| {
-        Ok(fields.iter().filter(|field| hash.remove_field(field)).count())
-    })?;
+    let removed = context.shrink(
+        context.arg(1),
+        Kind::Hash,
+        |removed| when(*removed > 0, &["hdel"]),
+        |hash| Ok(fields.iter().filter(|field| hash.remove_field(field)).count()),
+    )?;
     context.reply.integer(removed as i64);
     Ok(())
 }
@@ -147,17 +162,23 @@ pub fn hdel(context: &mut Context<'_>) -> Result<(), WireError> {
 pub fn hincrby(context: &mut Context<'_>) -> Result<(), WireError> {
     let field = context.arg(2);
     let by = parse_integer(context.arg(3)).ok_or(WireError::NotInteger)?;
-    let sum = context.edit(context.arg(1), Kind::Hash, room([field].into_iter()), |hash| {
-        let (value, expires_at_ms) = match hash_of(hash).find(field) {
-            Some((text, expires_at_ms)) => {
-                (parse_integer(text).ok_or_else(|| error("hash value is not an integer"))?, expires_at_ms)
-            }
-            None => (0, None),
-        };
-        let sum = value.checked_add(by).ok_or(WireError::Overflow)?;
-        hash.put_field(field, sum.to_string().as_bytes(), expires_at_ms);
-        Ok(sum)
-    })?;
+    let sum = context.edit(
+        context.arg(1),
+        Kind::Hash,
+        room([field].into_iter()),
+        |_| &["hincrby"],
+        |hash| {
+            let (value, expires_at_ms) = match hash_of(hash).find(field) {
+                Some((text, expires_at_ms)) => {
+                    (parse_integer(text).ok_or_else(|| error("hash value is not an integer"))?, expires_at_ms)
+                }
+                None => (0, None),
+            };
+            let sum = value.checked_add(by).ok_or(WireError::Overflow)?;
+            hash.put_field(field, sum.to_string().as_bytes(), expires_at_ms);
+            Ok(sum)
+        },
+    )?;
     context.reply.integer(sum);
     Ok(())
 }
@@ -168,21 +189,27 @@ pub fn hincrbyfloat(context: &mut Context<'_>) -> Result<(), WireError> {
     if by.is_infinite() {
         return Err(error("value is NaN or Infinity"));
     }
-    let sum = context.edit(context.arg(1), Kind::Hash, room([field].into_iter()) + TEXT_BYTES_MAX, |hash| {
-        let (value, expires_at_ms) = match hash_of(hash).find(field) {
-            Some((text, expires_at_ms)) => {
-                (Extended::parse(text).ok_or_else(|| error("hash value is not a float"))?, expires_at_ms)
+    let sum = context.edit(
+        context.arg(1),
+        Kind::Hash,
+        room([field].into_iter()) + TEXT_BYTES_MAX,
+        |_| &["hincrbyfloat"],
+        |hash| {
+            let (value, expires_at_ms) = match hash_of(hash).find(field) {
+                Some((text, expires_at_ms)) => {
+                    (Extended::parse(text).ok_or_else(|| error("hash value is not a float"))?, expires_at_ms)
+                }
+                None => (Extended::parse(b"0").ok_or(WireError::NotFloat)?, None),
+            };
+            let sum = value.plus(by);
+            if sum.is_infinite() {
+                return Err(WireError::NanOrInfinity);
             }
-            None => (Extended::parse(b"0").ok_or(WireError::NotFloat)?, None),
-        };
-        let sum = value.plus(by);
-        if sum.is_infinite() {
-            return Err(WireError::NanOrInfinity);
-        }
-        let text = sum.to_text();
-        hash.put_field(field, text.as_bytes(), expires_at_ms);
-        Ok(text)
-    })?;
+            let text = sum.to_text();
+            hash.put_field(field, text.as_bytes(), expires_at_ms);
+            Ok(text)
+        },
+    )?;
     context.reply.bulk(sum);
     Ok(())
 }
@@ -308,7 +335,12 @@ fn expire_fields(
     let at_ms = field_expiry(context.arg(2), unit_ms, base_ms, command)?;
     let fields = fields_at(context.args, if condition.is_some() { 4 } else { 3 }, 1)?;
     let now_ms = context.now_ms;
-    let results: Vec<i64> = context.edit(context.arg(1), Kind::Hash, fields.len() * 72, |hash| {
+    let tells = |results: &Vec<i64>| match () {
+        _ if results.contains(&2) => &["hdel"][..],
+        _ if results.contains(&1) => &["hexpire"],
+        _ => &[],
+    };
+    let results: Vec<i64> = context.edit(context.arg(1), Kind::Hash, fields.len() * 72, tells, |hash| {
         let set = |field: &&[u8]| {
             let Some((value, present)) = hash_of(hash).find(field) else { return NO_FIELD };
             let is_met = match condition {
@@ -372,7 +404,8 @@ fn expiry_of_fields(context: &mut Context<'_>, show: impl Fn(u64) -> u64) -> Res
 
 pub fn hpersist(context: &mut Context<'_>) -> Result<(), WireError> {
     let fields = fields_at(context.args, 2, 1)?;
-    let results: Vec<i64> = context.shrink(context.arg(1), Kind::Hash, |hash| {
+    let tells = |results: &Vec<i64>| when(results.contains(&1), &["hpersist"]);
+    let results: Vec<i64> = context.shrink(context.arg(1), Kind::Hash, tells, |hash| {
         let persist = |field: &&[u8]| match hash_of(hash).find(field) {
             None => NO_FIELD,
             Some((_, None)) => NO_EXPIRY,
@@ -440,19 +473,30 @@ pub fn hgetex(context: &mut Context<'_>) -> Result<(), WireError> {
     let lasting = Lasting::parse(context, false)?;
     let fields = fields_at(context.args, lasting.fields_at, 1)?;
     let now_ms = context.now_ms;
-    let values: Vec<Option<Vec<u8>>> = context.edit(context.arg(1), Kind::Hash, fields.len() * 72, |hash| {
+    let tells = |(_, names): &(Vec<Option<Vec<u8>>>, Names)| *names;
+    let (values, _) = context.edit(context.arg(1), Kind::Hash, fields.len() * 72, tells, |hash| {
+        let mut names: Names = &[];
         let get = |field: &&[u8]| {
             let (value, present) = hash_of(hash).find(field)?;
             let value = value.to_vec();
             match lasting.expires_at_ms {
-                Some(at) if at <= now_ms => _ = hash.remove_field(field),
-                Some(at) => _ = hash.put_field(field, &value, Some(at)),
-                None if lasting.persists && present.is_some() => _ = hash.put_field(field, &value, None),
+                Some(at) if at <= now_ms => {
+                    hash.remove_field(field);
+                    names = &["hdel"];
+                }
+                Some(at) => {
+                    hash.put_field(field, &value, Some(at));
+                    names = &["hexpire"];
+                }
+                None if lasting.persists && present.is_some() => {
+                    hash.put_field(field, &value, None);
+                    names = &["hpersist"];
+                }
                 None => {}
             }
             Some(value)
         };
-        Ok(fields.iter().map(get).collect())
+        Ok((fields.iter().map(get).collect(), names))
     })?;
     answer_values(context, values);
     Ok(())
@@ -472,7 +516,13 @@ pub fn hsetex(context: &mut Context<'_>) -> Result<(), WireError> {
     let lasting = Lasting::parse(context, true)?;
     let pairs = fields_at(context.args, lasting.fields_at, 2)?;
     let now_ms = context.now_ms;
-    let is_set = context.edit(context.arg(1), Kind::Hash, room(pairs.iter().copied()), |hash| {
+    let tells = |is_set: &bool| match lasting.expires_at_ms {
+        _ if !is_set => &[][..],
+        Some(at) if at <= now_ms => &["hset", "hdel"],
+        Some(_) => &["hset", "hexpire"],
+        None => &["hset"],
+    };
+    let is_set = context.edit(context.arg(1), Kind::Hash, room(pairs.iter().copied()), tells, |hash| {
         let is_there = |pair: &[&[u8]]| hash_of(hash).get(pair[0]).is_some();
         let is_met = match lasting.condition {
             Some("fnx") => !pairs.chunks(2).any(is_there),
@@ -496,7 +546,8 @@ pub fn hsetex(context: &mut Context<'_>) -> Result<(), WireError> {
 
 pub fn hgetdel(context: &mut Context<'_>) -> Result<(), WireError> {
     let fields = fields_at(context.args, 2, 1)?;
-    let values = context.shrink(context.arg(1), Kind::Hash, |hash| {
+    let tells = |values: &Vec<Option<Vec<u8>>>| when(values.iter().any(Option::is_some), &["hdel"]);
+    let values = context.shrink(context.arg(1), Kind::Hash, tells, |hash| {
         let take = |field: &&[u8]| {
             let value = hash_of(hash).get(field).map(<[u8]>::to_vec);
             value.is_some().then(|| hash.remove_field(field));

@@ -11,6 +11,7 @@
 
 use super::collection::Kept;
 use super::{Context, string_of};
+use crate::events::Class;
 use dcache_engine::ValueRef;
 use dcache_protocol::error::WireError;
 
@@ -195,6 +196,7 @@ pub fn pfadd(context: &mut Context<'_>) -> Result<(), WireError> {
     if is_changed {
         let text = write(&registers, may_be_sparse);
         context.put(&mut guard, key, ValueRef::String(&text), expires_at_ms, namespace)?;
+        context.notify(Class::STRING, "pfadd", key);
     }
     context.reply.integer(i64::from(is_changed));
     Ok(())
@@ -231,6 +233,7 @@ pub fn pfmerge(context: &mut Context<'_>) -> Result<(), WireError> {
         None => context.expiry_of_write(namespace, None),
     };
     context.put(&mut guard, key, ValueRef::String(&text), expires_at_ms, namespace)?;
+    context.notify(Class::STRING, "pfadd", key);
     context.reply.ok();
     Ok(())
 }

@@ -308,9 +308,9 @@ fn rename_to(context: &Context<'_>, replaces: bool) -> Result<bool, WireError> {
         return rename_between_slots(context, replaces, namespace);
     }
     // What a large collection takes moves along with it.
-    let bytes_of = |value: ValueRef<'_>| if let ValueRef::Large(_) = value { 0 } else { value.bytes() };
+    let bytes_of = |value: ValueRef<'_>| value.beside_key().len();
     let looked_at = context.lock(source).peek(context.database, source, context.now_ms).map(|e| bytes_of(e.value()));
-    let mut guard = context.lock_with_room(target, namespace, looked_at.unwrap_or(0) as usize)?;
+    let mut guard = context.lock_with_room(target, namespace, looked_at.unwrap_or(0))?;
     if !replaces && is_there(&mut guard, target) {
         return Ok(false);
     }
@@ -321,7 +321,8 @@ fn rename_to(context: &Context<'_>, replaces: bool) -> Result<bool, WireError> {
     let (value, expires_at_ms) = look(context, &mut guard, source)?;
     // Written before the old name goes, so that a refusal loses nothing.
     let expires_at_ms = context.expiry_within(namespace, expires_at_ms);
-    context.put(&mut guard, target, (&value).into(), expires_at_ms, namespace)?;
+    let set = guard.set(context.database, target, (&value).into(), expires_at_ms, namespace, context.now_ms);
+    set.map_err(refused)?;
     context.remove(&mut guard, source)?;
     renamed(context, source, target);
     Ok(true)
@@ -330,15 +331,18 @@ fn rename_to(context: &Context<'_>, replaces: bool) -> Result<bool, WireError> {
 /// The collection itself gets another name, and is not copied.
 fn rename_large(context: &Context<'_>, guard: &mut Guard<'_>, namespace: NamespaceId) -> Result<bool, WireError> {
     let (source, target) = (context.arg(1), context.arg(2));
-    context.remove(guard, target)?;
-    let taken = guard.take(context.database, source, context.now_ms).map_err(refused)?;
-    let (value, expires_at_ms) = taken.ok_or(WireError::NoSuchKey)?;
-    let expires_at_ms = context.expiry_within(namespace, expires_at_ms);
-    let set = guard.set_value(context.database, target, value, expires_at_ms, namespace, context.now_ms);
-    set.map(|()| true).map_err(refused)
+    let (from, to) = ((context.database, source), (context.database, target));
+    let expiry = |before| context.expiry_within(namespace, before);
+    if !guard.move_large(from, to, expiry, namespace, context.now_ms).map_err(refused)? {
+        return Err(WireError::NoSuchKey);
+    }
+    renamed(context, source, target);
+    Ok(true)
 }
 
+/// To Redis the target is a new key, whatever had its name before.
 fn renamed(context: &Context<'_>, source: &[u8], target: &[u8]) {
+    context.notify(Class::NEW, "new", target);
     context.notify(Class::GENERIC, "rename_from", source);
     context.notify(Class::GENERIC, "rename_to", target);
 }
@@ -349,18 +353,24 @@ fn rename_between_slots(context: &Context<'_>, replaces: bool, namespace: Namesp
     if !replaces && context.lock(target).peek(context.database, target, context.now_ms).is_some() {
         return Ok(false);
     }
-    let (value, expires_at_ms) = take(context, &mut context.lock(source), source)?;
-    let put = |key: &[u8], namespace: NamespaceId, expires_at_ms: Option<u64>| {
-        let mut guard = context.lock_with_room(key, namespace, value.bytes() as usize)?;
-        context.put(&mut guard, key, (&value).into(), expires_at_ms, namespace)
+    let taken = context.lock(source).take(context.database, source, context.now_ms).map_err(refused)?;
+    let (value, expires_at_ms) = taken.ok_or(WireError::NoSuchKey)?;
+    let put = |key: &[u8], value: Value, namespace: NamespaceId, expires_at_ms: Option<u64>| {
+        let room = ValueRef::from(&value).beside_key().len();
+        let mut guard = match context.lock_with_room(key, namespace, room) {
+            Ok(guard) => guard,
+            Err(error) => return Err((error, value)),
+        };
+        let set = guard.set_value(context.database, key, value, expires_at_ms, namespace, context.now_ms);
+        set.map_err(|(why, value)| (refused(why), value))
     };
-    match put(target, namespace, context.expiry_within(namespace, expires_at_ms)) {
+    match put(target, value, namespace, context.expiry_within(namespace, expires_at_ms)) {
         Ok(()) => {
             renamed(context, source, target);
             Ok(true)
         }
-        Err(error) => {
-            put(source, context.namespace_of(source), expires_at_ms)?;
+        Err((error, value)) => {
+            put(source, value, context.namespace_of(source), expires_at_ms).map_err(|(error, _)| error)?;
             Err(error)
         }
     }
@@ -370,13 +380,6 @@ fn rename_between_slots(context: &Context<'_>, replaces: bool, namespace: Namesp
 fn look(context: &Context<'_>, guard: &mut Guard<'_>, key: &[u8]) -> Result<(Value, Option<u64>), WireError> {
     let entry = guard.peek(context.database, key, context.now_ms).ok_or(WireError::NoSuchKey)?;
     Ok((entry.value().to_owned(), entry.expires_at_ms()))
-}
-
-/// Takes out a key's value and expiry.
-fn take(context: &Context<'_>, guard: &mut Guard<'_>, key: &[u8]) -> Result<(Value, Option<u64>), WireError> {
-    let taken = look(context, guard, key)?;
-    context.remove(guard, key)?;
-    Ok(taken)
 }
 
 pub fn copy(context: &mut Context<'_>) -> Result<(), WireError> {
@@ -419,18 +422,15 @@ fn put_copy(
     replaces: bool,
 ) -> Result<bool, WireError> {
     let namespace = context.view.namespace_of(database, target);
-    let mut guard = context.lock_with_room(target, namespace, value.bytes() as usize)?;
-    let is_new = guard.peek(database, target, context.now_ms).is_none();
-    if !replaces && !is_new {
+    let mut guard = context.lock_with_room(target, namespace, ValueRef::from(&value).beside_key().len())?;
+    if !replaces && guard.peek(database, target, context.now_ms).is_some() {
         return Ok(false);
     }
     let expires_at_ms = context.expiry_within(namespace, expires_at_ms);
     let set = guard.set_value(database, target, value, expires_at_ms, namespace, context.now_ms);
-    set.map_err(refused)?;
+    set.map_err(|(why, _)| refused(why))?;
     if context.node.events.are_watched() {
-        if is_new {
-            context.note(Class::NEW, "new", database, target);
-        }
+        context.note(Class::NEW, "new", database, target);
         context.note(Class::GENERIC, "copy_to", database, target);
     }
     Ok(true)
@@ -448,17 +448,27 @@ pub fn move_to(context: &mut Context<'_>) -> Result<(), WireError> {
         return Err(other("source and destination objects are the same"));
     }
     let namespace = context.view.namespace_of(database, key);
-    let bytes = context.lock(key).peek(context.database, key, context.now_ms).map_or(0, |entry| entry.value().bytes());
-    let mut guard = context.lock_with_room(key, namespace, bytes as usize)?;
+    let bytes_of = |value: ValueRef<'_>| value.beside_key().len();
+    let looked_at = context.lock(key).peek(context.database, key, context.now_ms).map(|e| bytes_of(e.value()));
+    let bytes = looked_at.unwrap_or(0);
+    let mut guard = context.lock_with_room(key, namespace, bytes)?;
     let is_free = guard.peek(database, key, context.now_ms).is_none();
     let found = guard.peek(context.database, key, context.now_ms).filter(|_| is_free);
-    let Some((value, expires_at_ms)) = found.map(|entry| (entry.value().to_owned(), entry.expires_at_ms())) else {
+    // What a large collection takes moves along with it, and is not copied.
+    let small = |value: ValueRef<'_>| (value.stamp().is_none()).then(|| value.to_owned());
+    let Some((small, expires_at_ms)) = found.map(|entry| (small(entry.value()), entry.expires_at_ms())) else {
         context.reply.integer(0);
         return Ok(());
     };
-    let expires_at_ms = context.expiry_within(namespace, expires_at_ms);
-    guard.set(database, key, (&value).into(), expires_at_ms, namespace, context.now_ms).map_err(refused)?;
-    context.remove(&mut guard, key)?;
+    let expiry = |before| context.expiry_within(namespace, before);
+    if let Some(value) = small {
+        let expires_at_ms = expiry(expires_at_ms);
+        guard.set(database, key, (&value).into(), expires_at_ms, namespace, context.now_ms).map_err(refused)?;
+        context.remove(&mut guard, key)?;
+    } else {
+        let (from, to) = ((context.database, key), (database, key));
+        guard.move_large(from, to, expiry, namespace, context.now_ms).map_err(refused)?;
+    }
     if context.node.events.are_watched() {
         context.note(Class::NEW, "new", database, key);
     }

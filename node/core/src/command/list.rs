@@ -1,7 +1,7 @@
 //! Commands on lists. Left out: the blocking ones, which are these asked again when something was pushed.
 
 use super::Context;
-use super::collection::{error, is, room};
+use super::collection::{Left, Names, error, is, room, when};
 use super::sorted_set::{counted_keys, pop_count, positive};
 use crate::number::parse_integer;
 use dcache_engine::{Edit, Kind, ListRef};
@@ -51,6 +51,14 @@ impl End {
         }
     }
 
+    fn pushed(self) -> Names {
+        if self == End::Left { &["lpush"] } else { &["rpush"] }
+    }
+
+    fn popped(self) -> Names {
+        if self == End::Left { &["lpop"] } else { &["rpop"] }
+    }
+
     /// Takes items out at this end, the outermost first.
     fn pop(self, list: &mut Edit, count: usize) -> Vec<Vec<u8>> {
         let all = list_of(list).len();
@@ -67,7 +75,8 @@ impl End {
 
 fn push(context: &mut Context<'_>, end: End, if_there: bool) -> Result<(), WireError> {
     let items = context.args.from(2);
-    let length = context.edit(context.arg(1), Kind::List, room(items.iter()), |list| {
+    let tells = |length: &usize| when(*length > 0, end.pushed());
+    let length = context.edit(context.arg(1), Kind::List, room(items.iter()), tells, |list| {
         if !if_there || !list_of(list).is_empty() {
             items.iter().for_each(|item| end.push(list, item));
         }
@@ -99,7 +108,9 @@ fn pop(context: &mut Context<'_>, end: End) -> Result<(), WireError> {
     }
     let has_count = context.args.len() == 3;
     let count = if has_count { positive(context.arg(2))? } else { 1 };
-    let popped = context.shrink(context.arg(1), Kind::List, |list| {
+    let tells =
+        |popped: &Option<Vec<Vec<u8>>>| when(popped.as_ref().is_some_and(|items| !items.is_empty()), end.popped());
+    let popped = context.shrink(context.arg(1), Kind::List, tells, |list| {
         let is_there = !list_of(list).is_empty();
         Ok(is_there.then(|| end.pop(list, count)))
     })?;
@@ -168,16 +179,22 @@ pub fn lindex(context: &mut Context<'_>) -> Result<(), WireError> {
 pub fn lset(context: &mut Context<'_>) -> Result<(), WireError> {
     let item = context.arg(3);
     let number = context.arg(2);
-    context.edit(context.arg(1), Kind::List, room([item].into_iter()), |list| {
-        let count = list_of(list).len();
-        if count == 0 {
-            return Err(WireError::NoSuchKey);
-        }
-        let number = parse_integer(number).ok_or(WireError::NotInteger)?;
-        let index = index_of(number, count).ok_or_else(|| error("index out of range"))?;
-        list.set_item(index, item);
-        Ok(())
-    })?;
+    context.edit(
+        context.arg(1),
+        Kind::List,
+        room([item].into_iter()),
+        |()| &["lset"],
+        |list| {
+            let count = list_of(list).len();
+            if count == 0 {
+                return Err(WireError::NoSuchKey);
+            }
+            let number = parse_integer(number).ok_or(WireError::NotInteger)?;
+            let index = index_of(number, count).ok_or_else(|| error("index out of range"))?;
+            list.set_item(index, item);
+            Ok(())
+        },
+    )?;
     context.reply.ok();
     Ok(())
 }
@@ -189,7 +206,8 @@ pub fn linsert(context: &mut Context<'_>) -> Result<(), WireError> {
         _ if is(place, "after") => 1,
         _ => return Err(WireError::Syntax),
     };
-    let length = context.edit(context.arg(1), Kind::List, room([item].into_iter()), |list| {
+    let tells = |length: &i64| when(*length > 0, &["linsert"]);
+    let length = context.edit(context.arg(1), Kind::List, room([item].into_iter()), tells, |list| {
         let count = list_of(list).len();
         if count == 0 {
             return Ok(0);
@@ -215,33 +233,38 @@ pub fn lrem(context: &mut Context<'_>) -> Result<(), WireError> {
     let item = context.arg(3);
     let count = parse_integer(context.arg(2)).ok_or(WireError::NotInteger)?;
     let most = if count == 0 { usize::MAX } else { usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX) };
-    let removed = context.shrink(context.arg(1), Kind::List, |list| {
-        let mut found = Vec::new();
-        let all = list_of(list);
-        let length = all.len();
-        if count < 0 {
-            let mut index = length;
-            all.each_back(0..length, |other| {
-                index -= 1;
-                if other == item {
-                    found.push(index);
-                }
-                found.len() < most
-            });
-        } else {
-            let mut index = 0;
-            all.each(0..length, |other| {
-                if other == item {
-                    found.push(index);
-                }
-                index += 1;
-                found.len() < most
-            });
-        }
-        found.sort_unstable();
-        list.remove_each(&found);
-        Ok(found.len())
-    })?;
+    let removed = context.shrink(
+        context.arg(1),
+        Kind::List,
+        |removed| when(*removed > 0, &["lrem"]),
+        |list| {
+            let mut found = Vec::new();
+            let all = list_of(list);
+            let length = all.len();
+            if count < 0 {
+                let mut index = length;
+                all.each_back(0..length, |other| {
+                    index -= 1;
+                    if other == item {
+                        found.push(index);
+                    }
+                    found.len() < most
+                });
+            } else {
+                let mut index = 0;
+                all.each(0..length, |other| {
+                    if other == item {
+                        found.push(index);
+                    }
+                    index += 1;
+                    found.len() < most
+                });
+            }
+            found.sort_unstable();
+            list.remove_each(&found);
+            Ok(found.len())
+        },
+    )?;
     context.reply.integer(removed as i64);
     Ok(())
 }
@@ -249,13 +272,18 @@ pub fn lrem(context: &mut Context<'_>) -> Result<(), WireError> {
 pub fn ltrim(context: &mut Context<'_>) -> Result<(), WireError> {
     let first = parse_integer(context.arg(2)).ok_or(WireError::NotInteger)?;
     let last = parse_integer(context.arg(3)).ok_or(WireError::NotInteger)?;
-    context.shrink(context.arg(1), Kind::List, |list| {
-        let length = list_of(list).len();
-        let stays = range_of(first, last, length);
-        list.remove_items(stays.end..length, |_| {});
-        list.remove_items(0..stays.start, |_| {});
-        Ok(())
-    })?;
+    context.shrink(
+        context.arg(1),
+        Kind::List,
+        |was_there| when(*was_there, &["ltrim"]),
+        |list| {
+            let length = list_of(list).len();
+            let stays = range_of(first, last, length);
+            list.remove_items(stays.end..length, |_| {});
+            list.remove_items(0..stays.start, |_| {});
+            Ok(length > 0)
+        },
+    )?;
     context.reply.ok();
     Ok(())
 }
@@ -349,10 +377,11 @@ fn move_item(context: &mut Context<'_>, from: End, to: End) -> Result<(), WireEr
     let namespace = context.namespace_of(target);
     let longest = {
         let mut guard = context.lock(source);
-        let Some(list) = context.list(&mut guard, source)? else {
+        let Some(value) = context.value_unread(&mut guard, source) else {
             context.reply.null();
             return Ok(());
         };
+        let list = value.as_list().ok_or(WireError::WrongType)?;
         let index = if from == End::Left { 0 } else { list.len() - 1 };
         list.get(index).map_or(0, <[u8]>::len)
     };
@@ -365,43 +394,65 @@ fn move_item(context: &mut Context<'_>, from: End, to: End) -> Result<(), WireEr
         return Err(WireError::WrongType);
     }
     if source == target {
-        let moved = context.edit_in(&mut guard, source, Kind::List, room, |list| {
+        let (moved, left) = context.edit_untold(&mut guard, source, Kind::List, room, |list| {
             let item = from.pop(list, 1).pop();
             item.iter().for_each(|item| to.push(list, item));
             Ok(item)
         })?;
+        if moved.is_some() {
+            context.tell(source, Kind::List, to.pushed(), left);
+            context.tell(source, Kind::List, from.popped(), Left::Same);
+        }
         answer(context, moved);
         return Ok(());
     }
     if slot_of(source) == slot_of(target) {
-        let moved = context.edit_in(&mut guard, source, Kind::List, 0, |list| Ok(from.pop(list, 1).pop()))?;
+        let (moved, left) =
+            context.edit_untold(&mut guard, source, Kind::List, 0, |list| Ok(from.pop(list, 1).pop()))?;
         if let Some(item) = &moved {
-            let pushed = context.edit_in(&mut guard, target, Kind::List, room, |list| {
-                to.push(list, item);
-                Ok(())
-            });
+            let pushed = context.edit_in(
+                &mut guard,
+                target,
+                Kind::List,
+                room,
+                |()| to.pushed(),
+                |list| {
+                    to.push(list, item);
+                    Ok(())
+                },
+            );
             if let Err(why) = pushed {
-                context.edit_in(&mut guard, source, Kind::List, room, |list| {
+                context.edit_untold(&mut guard, source, Kind::List, room, |list| {
                     from.push(list, item);
                     Ok(())
                 })?;
                 return Err(why);
             }
+            context.tell(source, Kind::List, from.popped(), left);
         }
         answer(context, moved);
         return Ok(());
     }
     drop(guard);
-    let moved = context.shrink(source, Kind::List, |list| Ok(from.pop(list, 1).pop()))?;
+    let (moved, left) =
+        context.edit_untold(&mut context.lock(source), source, Kind::List, 0, |list| Ok(from.pop(list, 1).pop()))?;
     if let Some(item) = &moved {
-        let push = |key: &[u8], end: End| {
-            context.edit(key, Kind::List, room, |list| {
-                end.push(list, item);
-                Ok(())
-            })
+        let push = |key: &[u8], end: End, names: Names| {
+            context.edit(
+                key,
+                Kind::List,
+                room,
+                |()| names,
+                |list| {
+                    end.push(list, item);
+                    Ok(())
+                },
+            )
         };
-        if let Err(why) = push(target, to) {
-            push(source, from)?;
+        let pushed = push(target, to, to.pushed());
+        context.tell(source, Kind::List, from.popped(), left);
+        if let Err(why) = pushed {
+            push(source, from, from.pushed())?;
             return Err(why);
         }
     }
@@ -421,7 +472,8 @@ pub fn lmpop(context: &mut Context<'_>) -> Result<(), WireError> {
     let end = End::parse(rest.get(0).unwrap_or_default())?;
     let count = pop_count(rest.from(1))?;
     for key in keys {
-        let popped = context.shrink(key, Kind::List, |list| Ok(end.pop(list, count)))?;
+        let tells = |popped: &Vec<Vec<u8>>| when(!popped.is_empty(), end.popped());
+        let popped = context.shrink(key, Kind::List, tells, |list| Ok(end.pop(list, count)))?;
         if !popped.is_empty() {
             context.reply.array(2);
             context.reply.bulk(key);

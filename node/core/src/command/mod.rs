@@ -380,7 +380,10 @@ impl Command {
     /// Whether its writes say themselves what they did ([`Context::notify`]). Of others, clients that keep copies are told that all
     /// keys of the request have changed, once it has run.
     pub fn says_what_it_did(&self) -> bool {
-        matches!(self.docs.group, "string" | "generic" | "server" | "connection" | "transactions" | "pubsub")
+        match self.docs.group {
+            "string" | "bitmap" | "hyperloglog" | "hash" | "list" | "set" | "sorted-set" | "geo" => true,
+            group => matches!(group, "generic" | "server" | "connection" | "transactions" | "pubsub"),
+        }
     }
 
     pub fn is_read(&self) -> bool {

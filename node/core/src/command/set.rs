@@ -1,10 +1,10 @@
 //! Commands on sets.
 
 use super::Context;
-use super::collection::{Kept, Walk, distinct, error, is, room};
+use super::collection::{Kept, Walk, distinct, error, is, room, when};
 use super::sorted_set::positive;
 use crate::number::parse_integer;
-use dcache_engine::{Edit, Kind, SetRef};
+use dcache_engine::{Edit, Guard, Kind, SetRef};
 use dcache_protocol::error::WireError;
 use dcache_protocol::slot_of;
 use std::collections::BTreeSet;
@@ -15,18 +15,25 @@ fn set_of(edit: &Edit) -> SetRef<'_> {
 
 pub fn sadd(context: &mut Context<'_>) -> Result<(), WireError> {
     let members = context.args.from(2);
-    let added = context.edit(context.arg(1), Kind::Set, room(members.iter()), |set| {
-        Ok(members.iter().filter(|member| set.add(member)).count())
-    })?;
+    let added = context.edit(
+        context.arg(1),
+        Kind::Set,
+        room(members.iter()),
+        |added| when(*added > 0, &["sadd"]),
+        |set| Ok(members.iter().filter(|member| set.add(member)).count()),
+    )?;
     context.reply.integer(added as i64);
     Ok(())
 }
 
 pub fn srem(context: &mut Context<'_>) -> Result<(), WireError> {
     let members = context.args.from(2);
-    let removed = context.shrink(context.arg(1), Kind::Set, |set| {
-        Ok(members.iter().filter(|member| set.remove_member(member)).count())
-    })?;
+    let removed = context.shrink(
+        context.arg(1),
+        Kind::Set,
+        |removed| when(*removed > 0, &["srem"]),
+        |set| Ok(members.iter().filter(|member| set.remove_member(member)).count()),
+    )?;
     context.reply.integer(removed as i64);
     Ok(())
 }
@@ -140,7 +147,8 @@ pub fn spop(context: &mut Context<'_>) -> Result<(), WireError> {
     let has_count = context.args.len() == 3;
     let count = if has_count { positive(context.arg(2))? } else { 1 };
     let mut dice = context.dice();
-    let popped = context.shrink(context.arg(1), Kind::Set, |set| {
+    let tells = |popped: &Vec<Vec<u8>>| when(!popped.is_empty(), &["spop"]);
+    let popped = context.shrink(context.arg(1), Kind::Set, tells, |set| {
         let all = set_of(set);
         let members = match count {
             _ if all.is_empty() => Vec::new(),
@@ -173,9 +181,9 @@ pub fn smove(context: &mut Context<'_>) -> Result<(), WireError> {
     let room = member.len() + 64;
     let is_there = {
         let mut kept = Kept::new();
-        let is_there = context.set(kept.of(context, source), source)?.map(|set| set.contains(member));
+        let is_there = peeked(context, kept.of(context, source), source)?.map(|set| set.contains(member));
         if is_there.is_some() {
-            context.set(kept.of(context, target), target)?;
+            peeked(context, kept.of(context, target), target)?;
         }
         is_there.unwrap_or(false)
     };
@@ -185,18 +193,19 @@ pub fn smove(context: &mut Context<'_>) -> Result<(), WireError> {
     }
     let take = |set: &mut Edit| Ok(set.remove_member(member));
     let put = |set: &mut Edit| Ok(set.add(member));
+    let (taken, added) = (|is: &bool| when(*is, &["srem"]), |is: &bool| when(*is, &["sadd"]));
     let is_moved = if slot_of(source) == slot_of(target) {
         let mut guard = context.lock_for(target, context.namespace_of(target), room)?;
-        let is_moved = context.edit_in(&mut guard, source, Kind::Set, 0, take)?;
-        if is_moved && let Err(why) = context.edit_in(&mut guard, target, Kind::Set, room, put) {
-            context.edit_in(&mut guard, source, Kind::Set, room, put)?;
+        let is_moved = context.edit_in(&mut guard, source, Kind::Set, 0, taken, take)?;
+        if is_moved && let Err(why) = context.edit_in(&mut guard, target, Kind::Set, room, added, put) {
+            context.edit_in(&mut guard, source, Kind::Set, room, added, put)?;
             return Err(why);
         }
         is_moved
     } else {
-        let is_moved = context.shrink(source, Kind::Set, take)?;
-        if is_moved && let Err(why) = context.edit(target, Kind::Set, room, put) {
-            context.edit(source, Kind::Set, room, put)?;
+        let is_moved = context.shrink(source, Kind::Set, taken, take)?;
+        if is_moved && let Err(why) = context.edit(target, Kind::Set, room, added, put) {
+            context.edit(source, Kind::Set, room, added, put)?;
             return Err(why);
         }
         is_moved
@@ -210,6 +219,11 @@ enum Operation {
     Union,
     Intersection,
     Difference,
+}
+
+/// A set that was looked at before, or is only written: that is no read of it any more.
+fn peeked<'g>(context: &Context<'_>, guard: &'g mut Guard<'_>, key: &[u8]) -> Result<Option<SetRef<'g>>, WireError> {
+    context.value_unread(guard, key).map(|value| value.as_set().ok_or(WireError::WrongType)).transpose()
 }
 
 /// The members that an operation on sets leaves, at most `limit`, in the order of the set they were met in.
@@ -229,22 +243,22 @@ fn join<'a>(
     match operation {
         Operation::Intersection => {
             let smallest = (0..keys.len()).min_by_key(|number| sizes[*number]).unwrap_or(0);
-            let Some(set) = context.set(kept.of(context, keys[smallest]), keys[smallest])? else {
+            let Some(set) = peeked(context, kept.of(context, keys[smallest]), keys[smallest])? else {
                 return Ok(Vec::new());
             };
             let mut members = all_of(set);
             for (_, key) in keys.iter().enumerate().filter(|(number, _)| *number != smallest) {
-                let set = context.set(kept.of(context, key), key)?;
+                let set = peeked(context, kept.of(context, key), key)?;
                 members.retain(|member| set.is_some_and(|set| set.contains(member)));
             }
             members.truncate(limit);
             Ok(members)
         }
         Operation::Difference => {
-            let Some(set) = context.set(kept.of(context, keys[0]), keys[0])? else { return Ok(Vec::new()) };
+            let Some(set) = peeked(context, kept.of(context, keys[0]), keys[0])? else { return Ok(Vec::new()) };
             let mut members = all_of(set);
             for key in &keys[1..] {
-                if let Some(set) = context.set(kept.of(context, key), key)? {
+                if let Some(set) = peeked(context, kept.of(context, key), key)? {
                     members.retain(|member| !set.contains(member));
                 }
             }
@@ -255,7 +269,7 @@ fn join<'a>(
             let mut failed = Ok(());
             let value = context.build(Kind::Set, |all| {
                 for key in &keys {
-                    match context.set(kept.of(context, key), key) {
+                    match peeked(context, kept.of(context, key), key) {
                         Ok(set) => set.into_iter().for_each(|set| set.each(|member| _ = all.add(member))),
                         Err(why) => failed = Err(why),
                     }
@@ -278,7 +292,12 @@ fn joined(context: &mut Context<'_>, operation: Operation) -> Result<(), WireErr
 fn joined_and_stored(context: &mut Context<'_>, operation: Operation) -> Result<(), WireError> {
     let members = join(context, context.args.iter().skip(2), operation, usize::MAX)?;
     let value = context.build(Kind::Set, |set| members.iter().for_each(|member| _ = set.add(member)));
-    context.store_collection(context.arg(1), value)?;
+    let event = match operation {
+        Operation::Union => "sunionstore",
+        Operation::Intersection => "sinterstore",
+        Operation::Difference => "sdiffstore",
+    };
+    context.store_collection(context.arg(1), value, event)?;
     context.reply.integer(members.len() as i64);
     Ok(())
 }

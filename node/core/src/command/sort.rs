@@ -153,7 +153,7 @@ fn sort_as(context: &mut Context<'_>, may_store: bool) -> Result<(), WireError> 
         let value = context.build(Kind::List, |list| {
             answers.iter().for_each(|item| list.push_back(item.as_deref().unwrap_or_default()));
         });
-        context.store_collection(target, value)?;
+        context.store_collection(target, value, "sortstore")?;
         context.reply.integer(answers.len() as i64);
         return Ok(());
     }

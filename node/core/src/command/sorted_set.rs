@@ -3,7 +3,7 @@
 //!
 //! Left out: the blocking ones, and geo (`geo.rs`), whose sets are these.
 
-use super::collection::{Kept, Walk, distinct, error, is, parse_bound, parse_double, parse_draws, room};
+use super::collection::{Kept, Names, Walk, distinct, error, is, parse_bound, parse_double, parse_draws, room, when};
 use super::{Context, wrong_arity};
 use crate::number::parse_integer;
 use dcache_engine::{Edit, Kind, SortedSetRef, ValueRef};
@@ -63,6 +63,11 @@ impl Adding {
         Ok(Added::Changed(score))
     }
 
+    /// How it is told that so many are new, and so many have another score.
+    pub fn told((new, changed): &(usize, usize)) -> Names {
+        when(new + changed > 0, &["zadd"])
+    }
+
     /// Puts all; how many are new, and how many have another score.
     pub fn put_all(self, set: &mut Edit, elements: &[(f64, &[u8])]) -> Result<(usize, usize), WireError> {
         let (mut new, mut changed) = (0, 0);
@@ -119,7 +124,8 @@ fn add(context: &mut Context<'_>, adding: Adding, elements: &[(f64, &[u8])]) -> 
     let key = context.arg(1);
     let room = room(elements.iter().map(|element| element.1));
     if adding.adds_up {
-        let added = context.edit(key, Kind::SortedSet, room, |set| {
+        let tells = |added: &Added| when(matches!(added, Added::New(_) | Added::Changed(_)), &["zincr"]);
+        let added = context.edit(key, Kind::SortedSet, room, tells, |set| {
             let (score, member) = elements[0];
             adding.put(set, member, score)
         })?;
@@ -129,7 +135,7 @@ fn add(context: &mut Context<'_>, adding: Adding, elements: &[(f64, &[u8])]) -> 
         }
         return Ok(());
     }
-    let (new, changed) = context.edit(key, Kind::SortedSet, room, |set| adding.put_all(set, elements))?;
+    let (new, changed) = context.edit(key, Kind::SortedSet, room, Adding::told, |set| adding.put_all(set, elements))?;
     context.reply.integer((new + if adding.answers_changed { changed } else { 0 }) as i64);
     Ok(())
 }
@@ -142,9 +148,12 @@ pub fn zincrby(context: &mut Context<'_>) -> Result<(), WireError> {
 
 pub fn zrem(context: &mut Context<'_>) -> Result<(), WireError> {
     let members = context.args.from(2);
-    let removed = context.shrink(context.arg(1), Kind::SortedSet, |set| {
-        Ok(members.iter().filter(|member| set.remove_scored(member)).count())
-    })?;
+    let removed = context.shrink(
+        context.arg(1),
+        Kind::SortedSet,
+        |removed| when(*removed > 0, &["zrem"]),
+        |set| Ok(members.iter().filter(|member| set.remove_scored(member)).count()),
+    )?;
     context.reply.integer(removed as i64);
     Ok(())
 }
@@ -465,7 +474,7 @@ pub fn zrangestore(context: &mut Context<'_>) -> Result<(), WireError> {
         }
     }
     let count = found.len();
-    store(context, target, found.into_iter())?;
+    store(context, target, found.into_iter(), "zrangestore")?;
     context.reply.integer(count as i64);
     Ok(())
 }
@@ -475,13 +484,14 @@ pub(super) fn store(
     context: &Context<'_>,
     key: &[u8],
     elements: impl Iterator<Item = (Vec<u8>, f64)>,
+    event: &'static str,
 ) -> Result<(), WireError> {
     let value = context.build(Kind::SortedSet, |set| {
         for (member, score) in elements {
             set.put_score(&member, score);
         }
     });
-    context.store_collection(key, value)
+    context.store_collection(key, value, event)
 }
 
 fn count(context: &mut Context<'_>, span: Span<'_>) -> Result<(), WireError> {
@@ -500,27 +510,32 @@ pub fn zlexcount(context: &mut Context<'_>) -> Result<(), WireError> {
     count(context, Span::of_members(context.arg(2), context.arg(3))?)
 }
 
-fn remove_span(context: &mut Context<'_>, span: Span<'_>) -> Result<(), WireError> {
-    let removed = context.shrink(context.arg(1), Kind::SortedSet, |set| {
-        let range = span.ranks(set_of(set), false);
-        let count = range.len();
-        set.remove_ranks(range, |_, _| {});
-        Ok(count)
-    })?;
+fn remove_span(context: &mut Context<'_>, span: Span<'_>, names: Names) -> Result<(), WireError> {
+    let removed = context.shrink(
+        context.arg(1),
+        Kind::SortedSet,
+        |removed| when(*removed > 0, names),
+        |set| {
+            let range = span.ranks(set_of(set), false);
+            let count = range.len();
+            set.remove_ranks(range, |_, _| {});
+            Ok(count)
+        },
+    )?;
     context.reply.integer(removed as i64);
     Ok(())
 }
 
 pub fn zremrangebyrank(context: &mut Context<'_>) -> Result<(), WireError> {
-    remove_span(context, Span::of_ranks(context.arg(2), context.arg(3))?)
+    remove_span(context, Span::of_ranks(context.arg(2), context.arg(3))?, &["zremrangebyrank"])
 }
 
 pub fn zremrangebyscore(context: &mut Context<'_>) -> Result<(), WireError> {
-    remove_span(context, Span::of_scores(context.arg(2), context.arg(3))?)
+    remove_span(context, Span::of_scores(context.arg(2), context.arg(3))?, &["zremrangebyscore"])
 }
 
 pub fn zremrangebylex(context: &mut Context<'_>) -> Result<(), WireError> {
-    remove_span(context, Span::of_members(context.arg(2), context.arg(3))?)
+    remove_span(context, Span::of_members(context.arg(2), context.arg(3))?, &["zremrangebylex"])
 }
 
 pub fn zpopmin(context: &mut Context<'_>) -> Result<(), WireError> {
@@ -564,7 +579,9 @@ fn take_ends(
     count: usize,
     is_highest: bool,
 ) -> Result<Vec<(Vec<u8>, f64)>, WireError> {
-    context.shrink(key, Kind::SortedSet, |set| {
+    let names: Names = if is_highest { &["zpopmax"] } else { &["zpopmin"] };
+    let tells = |popped: &Vec<(Vec<u8>, f64)>| when(!popped.is_empty(), names);
+    context.shrink(key, Kind::SortedSet, tells, |set| {
         let all = set_of(set).len();
         let count = count.min(all);
         let range = if is_highest { all - count..all } else { 0..count };
@@ -738,7 +755,8 @@ impl<'a> Joining<'a> {
         }
         for (number, (_, key, weight)) in order.into_iter().enumerate() {
             let weighed = |score: f64| number_or_zero(score * weight);
-            let value = context.value(kept.of(context, key), key);
+            // Looked at before: this is no other read of it.
+            let value = context.value_unread(kept.of(context, key), key);
             let scored = |visit: &mut dyn FnMut(&[u8], f64)| match value {
                 None => Ok(()),
                 Some(value) => each_scored(value, visit),
@@ -794,7 +812,12 @@ fn join_and_store(context: &mut Context<'_>, operation: Operation) -> Result<(),
     let joining = Joining::parse(context, 2, operation, true, false)?;
     let elements = joining.run(context, operation)?;
     let count = elements.len();
-    store(context, context.arg(1), elements.into_iter().map(|(score, member)| (member, score)))?;
+    let event = match operation {
+        Operation::Union => "zunionstore",
+        Operation::Intersection => "zinterstore",
+        Operation::Difference => "zdiffstore",
+    };
+    store(context, context.arg(1), elements.into_iter().map(|(score, member)| (member, score)), event)?;
     context.reply.integer(count as i64);
     Ok(())
 }

@@ -177,3 +177,88 @@ fn a_transaction_is_whole_while_its_slot_moves() {
     assert_eq!(String::from_utf8_lossy(&out), "*2\r\n+OK\r\n:2\r\n");
     assert_eq!(client.ask(&format!("GET {key}")), "$1|2|");
 }
+
+/// A request that makes a large collection of 2000 elements at `big`.
+fn filled(command: &str) -> String {
+    let elements = (0..2000).map(|number| match command {
+        "HSET" | "ZADD" => format!(" {number} {number}"),
+        _ => format!(" member:{number}"),
+    });
+    format!("{command} big{}", elements.collect::<String>())
+}
+
+#[test]
+fn changes_of_collections_are_noticed_large_or_small() {
+    let cluster = Cluster::new(1);
+    let mut client = cluster.client(0, Door::Gateway);
+    let mut other = cluster.client(0, Door::Gateway);
+    for (fill, touch, changed) in [
+        ("SADD", "SADD big more", true),
+        ("SADD", "SADD big member:7", false),
+        ("SADD", "SREM big none", false),
+        ("SADD", "SPOP big", true),
+        ("SADD", "SCARD big", false),
+        ("SADD", "EXPIRE big 100", true),
+        ("SADD", "DEL big", true),
+        ("HSET", "HSET big 7 8", true),
+        ("HSET", "HGETALL big", false),
+        ("HSET", "HDEL big none", false),
+        ("ZADD", "ZADD big 8 7", true),
+        ("ZADD", "ZADD big 7 7", false),
+        ("ZADD", "ZPOPMIN big", true),
+        ("RPUSH", "LSET big 1000 x", true),
+        ("RPUSH", "LRANGE big 0 -1", false),
+        ("RPUSH", "LTRIM big 1 -1", true),
+        ("RPUSH", "RENAME big elsewhere", true),
+        ("RPUSH", "COPY small big REPLACE", true),
+        ("RPUSH", "SADD small a", false),
+        ("RPUSH", "SADD small c", true),
+        ("RPUSH", "SREM small a", true),
+        ("RPUSH", "HSET hash f 1", false),
+        ("RPUSH", "HSET hash f 2", true),
+    ] {
+        other.say("FLUSHALL");
+        other.say(&filled(fill));
+        other.say("SADD small a b");
+        other.say("HSET hash f 1");
+        assert_eq!(client.ask("WATCH big small hash none"), "+OK|");
+        other.say(touch);
+        client.say("MULTI");
+        client.say("SCARD small");
+        assert_eq!(client.ask("EXEC") == "*-1|", changed, "{fill} {touch}");
+    }
+}
+
+#[test]
+fn requests_on_collections_run_together() {
+    let cluster = Cluster::new(1);
+    let mut client = cluster.client(0, Door::Gateway);
+    let mut other = cluster.client(0, Door::Gateway);
+    let mut listener = cluster.client(0, Door::Gateway);
+    client.say("CONFIG SET notify-keyspace-events KA slowlog-log-slower-than 0");
+    listener.say("PSUBSCRIBE __keyspace@*");
+    client.say("MULTI");
+    for request in ["RPUSH l a b", "LMOVE l m LEFT LEFT", "SADD l x", "ZADD z 1 a", "ZPOPMIN z", "HINCRBY h f 2"] {
+        assert_eq!(client.ask(request), "+QUEUED|");
+    }
+    assert_eq!(other.ask("EXISTS l m z h"), ":0|");
+    assert_eq!(listener.news(), "");
+    assert_eq!(
+        client.ask("EXEC"),
+        "*6|:2|$1|a|-WRONGTYPE Operation against a key holding the wrong kind of value|:1|*2|$1|a|$1|1|:2|"
+    );
+    let news = listener.news();
+    let names: Vec<&str> = news.split("*4|").skip(1).filter_map(|event| event.split('|').nth(7)).collect();
+    assert_eq!(names, ["rpush", "lpush", "lpop", "zadd", "zpopmin", "del", "hincrby"]);
+    assert_eq!(other.ask("LRANGE m 0 -1"), "*1|$1|a|");
+    other.say("SADD slow a b c");
+    let slow = other.say("SLOWLOG GET 3");
+    assert!(slow.contains("SADD\r\n$4\r\nslow\r\n") && slow.contains("LRANGE\r\n$1\r\nm\r\n"), "{slow}");
+    client.say(
+        "CONFIG SET slowlog-log-slower-than -1 commandlog-request-larger-than 1000 commandlog-reply-larger-than 1000",
+    );
+    other.say(&filled("SADD"));
+    other.say("SMEMBERS big");
+    assert!(other.say("COMMANDLOG GET 1 large-request").contains("SADD\r\n$3\r\nbig\r\n"));
+    assert!(other.say("COMMANDLOG GET 1 large-reply").contains("SMEMBERS\r\n$3\r\nbig\r\n"));
+}

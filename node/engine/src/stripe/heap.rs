@@ -96,7 +96,8 @@ impl Stripe {
     }
 
     /// Keeps a collection, for which room was reserved; its handle.
-    pub fn add_large(&mut self, large: Box<Large>, namespace: NamespaceId, slot: u16) -> u32 {
+    pub fn add_large(&mut self, mut large: Box<Large>, namespace: NamespaceId, slot: u16) -> u32 {
+        self.stamp(&mut large);
         self.heap_changed(namespace, Some(slot), 0, large.heap_bytes() as u64);
         match self.free_larges.pop() {
             Some(handle) => {
@@ -108,6 +109,12 @@ impl Stripe {
                 self.larges.len() as u32 - 1
             }
         }
+    }
+
+    /// Tells a collection apart from what it was, and from all others of this stripe.
+    pub fn stamp(&mut self, large: &mut Large) {
+        self.stamps += 1;
+        large.1 = self.stamps;
     }
 
     /// Takes a collection in hand; its handle stays its own.

@@ -22,9 +22,9 @@ pub(crate) const PLACE_BITS: u32 = 23;
 /// Items of a list that share one place of a walk.
 const ITEMS_A_PLACE: i64 = 64;
 
-/// A large collection.
+/// A large collection. The number is another one after each change ([`ValueRef::stamp`]).
 #[derive(Clone, Debug)]
-pub struct Large(pub(super) Shape);
+pub struct Large(pub(super) Shape, pub(crate) u64);
 
 #[derive(Clone, Debug)]
 pub(super) enum Shape {
@@ -132,14 +132,15 @@ impl Scored {
 
 impl Large {
     pub(crate) fn empty(kind: Kind, hasher: &Hasher) -> Large {
-        Large(match kind {
+        let shape = match kind {
             Kind::Hash => Shape::Hash(Fields { table: Buckets::new(hasher, true), expiring: 0, soonest_ms: u64::MAX }),
             Kind::SortedSet => {
                 Shape::SortedSet(Scored { scores: Buckets::new(hasher, true), order: Sequence::default() })
             }
             Kind::List => Shape::List(Window { first: 0, items: Sequence::default() }),
             Kind::Set | Kind::String => Shape::Set(Buckets::new(hasher, false)),
-        })
+        };
+        Large(shape, 0)
     }
 
     /// What a block holds.

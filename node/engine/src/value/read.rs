@@ -96,7 +96,7 @@ impl<'a> HashRef<'a> {
                 fields(block).filter_map(|found| found.2).min()
             }
             Of::Packed(_) => None,
-            Of::Large(Large(Shape::Hash(fields))) => Some(fields.soonest_ms).filter(|_| fields.expiring > 0),
+            Of::Large(Large(Shape::Hash(fields), _)) => Some(fields.soonest_ms).filter(|_| fields.expiring > 0),
             Of::Large(_) => None,
         }
     }
@@ -122,7 +122,7 @@ impl<'a> HashRef<'a> {
     pub fn find(&self, field: &[u8]) -> Option<(&'a [u8], Option<u64>)> {
         let found = match self.of {
             Of::Packed(block) => fields(block).find(|found| found.0 == field).map(|found| (found.1, found.2)),
-            Of::Large(Large(Shape::Hash(fields))) => fields.table.get(field).map(field_parts),
+            Of::Large(Large(Shape::Hash(fields), _)) => fields.table.get(field).map(field_parts),
             Of::Large(_) => None,
         };
         found.filter(|found| self.lives(found.1))
@@ -144,7 +144,7 @@ impl<'a> HashRef<'a> {
                     .filter(|found| self.lives(found.2))
                     .for_each(|(field, value, at)| visit(field, value, at));
             }
-            Of::Large(Large(Shape::Hash(fields))) => fields.table.each(|field, stored| {
+            Of::Large(Large(Shape::Hash(fields), _)) => fields.table.each(|field, stored| {
                 let (value, expires_at_ms) = field_parts(stored);
                 if self.lives(expires_at_ms) {
                     visit(field, value, expires_at_ms);
@@ -157,7 +157,7 @@ impl<'a> HashRef<'a> {
     /// Goes on with a walk over about `count` fields; the next cursor, 0 at the end.
     pub fn walk(&self, cursor: u64, count: usize, mut visit: impl FnMut(Met<'_>)) -> u64 {
         match self.of {
-            Of::Large(Large(Shape::Hash(fields))) => walk_table(&fields.table, cursor, count, |field, stored| {
+            Of::Large(Large(Shape::Hash(fields), _)) => walk_table(&fields.table, cursor, count, |field, stored| {
                 let (value, expires_at_ms) = field_parts(stored);
                 if self.lives(expires_at_ms) {
                     visit(Met::Field(field, value));
@@ -178,7 +178,7 @@ impl<'a> HashRef<'a> {
                 let place = (dice() % count as u64) as usize;
                 fields(block).filter(|found| self.lives(found.2)).nth(place).map(|found| (found.0, found.1))
             }
-            Of::Large(Large(Shape::Hash(fields))) => {
+            Of::Large(Large(Shape::Hash(fields), _)) => {
                 // Some of what is drawn may have expired.
                 for _ in 0..16 {
                     let (field, stored) = fields.table.draw(dice)?;
@@ -225,7 +225,7 @@ impl<'a> ListRef<'a> {
                 let at = (0..index).fold(packed::HEAD, |at, _| item_at(block, at).end);
                 Some(&block[item_at(block, at)])
             }
-            Of::Large(Large(Shape::List(window))) => Some(window.items.get(index)),
+            Of::Large(Large(Shape::List(window), _)) => Some(window.items.get(index)),
             Of::Large(_) => None,
         }
     }
@@ -241,7 +241,7 @@ impl<'a> ListRef<'a> {
                     visit(&block[item])
                 });
             }
-            Of::Large(Large(Shape::List(window))) => window.items.each(range, visit),
+            Of::Large(Large(Shape::List(window), _)) => window.items.each(range, visit),
             Of::Large(_) => {}
         }
     }
@@ -253,7 +253,7 @@ impl<'a> ListRef<'a> {
                 let places: Vec<Range<usize>> = packed::elements(block).skip(range.start).take(range.len()).collect();
                 places.into_iter().rev().all(|place| visit(&block[item_at(block, place.start)]));
             }
-            Of::Large(Large(Shape::List(window))) => window.items.each_back(range, visit),
+            Of::Large(Large(Shape::List(window), _)) => window.items.each_back(range, visit),
             Of::Large(_) => {}
         }
     }
@@ -286,7 +286,7 @@ impl<'a> SetRef<'a> {
                 packed::integer_of(member).is_some_and(|number| packed::find_integer(block, number).is_ok())
             }
             Of::Packed(block) => packed::elements(block).any(|place| &block[item_at(block, place.start)] == member),
-            Of::Large(Large(Shape::Set(members))) => members.get(member).is_some(),
+            Of::Large(Large(Shape::Set(members), _)) => members.get(member).is_some(),
             Of::Large(_) => false,
         }
     }
@@ -298,7 +298,7 @@ impl<'a> SetRef<'a> {
                     .for_each(|index| visit(Digits::of(packed::integer_at(block, index)).as_bytes()));
             }
             Of::Packed(block) => packed::elements(block).for_each(|place| visit(&block[item_at(block, place.start)])),
-            Of::Large(Large(Shape::Set(members))) => members.each(|member, _| visit(member)),
+            Of::Large(Large(Shape::Set(members), _)) => members.each(|member, _| visit(member)),
             Of::Large(_) => {}
         }
     }
@@ -306,7 +306,7 @@ impl<'a> SetRef<'a> {
     /// Goes on with a walk over about `count` members; the next cursor, 0 at the end.
     pub fn walk(&self, cursor: u64, count: usize, mut visit: impl FnMut(Met<'_>)) -> u64 {
         match self.0 {
-            Of::Large(Large(Shape::Set(members))) => {
+            Of::Large(Large(Shape::Set(members), _)) => {
                 walk_table(members, cursor, count, |member, _| visit(Met::Member(member)))
             }
             _ => {
@@ -329,7 +329,7 @@ impl<'a> SetRef<'a> {
                 let element = packed::elements(block).nth(place(packed::count(block), dice))?;
                 Some(block[item_at(block, element.start)].to_vec())
             }
-            Of::Large(Large(Shape::Set(members))) => members.draw(dice).map(|drawn| drawn.0.to_vec()),
+            Of::Large(Large(Shape::Set(members), _)) => members.draw(dice).map(|drawn| drawn.0.to_vec()),
             Of::Large(_) => None,
         }
     }
@@ -358,7 +358,7 @@ impl<'a> SortedSetRef<'a> {
     pub fn score(&self, member: &[u8]) -> Option<f64> {
         match self.0 {
             Of::Packed(block) => scored(block).find(|found| found.1 == member).map(|found| found.0),
-            Of::Large(Large(Shape::SortedSet(scored))) => scored.score(member),
+            Of::Large(Large(Shape::SortedSet(scored), _)) => scored.score(member),
             Of::Large(_) => None,
         }
     }
@@ -369,7 +369,7 @@ impl<'a> SortedSetRef<'a> {
             Of::Packed(block) => {
                 scored(block).enumerate().find(|(_, found)| found.1 == member).map(|(rank, found)| (rank, found.0))
             }
-            Of::Large(Large(Shape::SortedSet(scored))) => {
+            Of::Large(Large(Shape::SortedSet(scored), _)) => {
                 let score = scored.score(member)?;
                 Some((scored.before(score, member), score))
             }
@@ -383,7 +383,7 @@ impl<'a> SortedSetRef<'a> {
             Of::Packed(block) => {
                 scored(block).position(|(score, member)| !is_before(score, member)).unwrap_or(packed::count(block))
             }
-            Of::Large(Large(Shape::SortedSet(scored))) => scored.order.partition_point(|item| {
+            Of::Large(Large(Shape::SortedSet(scored), _)) => scored.order.partition_point(|item| {
                 let (score, member) = scored_parts(item);
                 is_before(score, member)
             }),
@@ -397,7 +397,7 @@ impl<'a> SortedSetRef<'a> {
             Of::Packed(block) => {
                 scored(block).skip(range.start).take(range.len()).all(|(score, member)| visit(member, score));
             }
-            Of::Large(Large(Shape::SortedSet(scored))) => scored.order.each(range, |item| {
+            Of::Large(Large(Shape::SortedSet(scored), _)) => scored.order.each(range, |item| {
                 let (score, member) = scored_parts(item);
                 visit(member, score)
             }),
@@ -412,7 +412,7 @@ impl<'a> SortedSetRef<'a> {
                 let all: Vec<(f64, &[u8])> = scored(block).skip(range.start).take(range.len()).collect();
                 all.into_iter().rev().all(|(score, member)| visit(member, score));
             }
-            Of::Large(Large(Shape::SortedSet(scored))) => scored.order.each_back(range, |item| {
+            Of::Large(Large(Shape::SortedSet(scored), _)) => scored.order.each_back(range, |item| {
                 let (score, member) = scored_parts(item);
                 visit(member, score)
             }),
@@ -423,7 +423,7 @@ impl<'a> SortedSetRef<'a> {
     /// Goes on with a walk over about `count` members; the next cursor, 0 at the end.
     pub fn walk(&self, cursor: u64, count: usize, mut visit: impl FnMut(Met<'_>)) -> u64 {
         match self.0 {
-            Of::Large(Large(Shape::SortedSet(scored))) => {
+            Of::Large(Large(Shape::SortedSet(scored), _)) => {
                 walk_table(&scored.scores, cursor, count, |member, stored| {
                     visit(Met::Scored(member, f64::from_bits(word(stored))));
                 })

@@ -174,18 +174,23 @@ impl Node {
     fn insert_cutting(&mut self, index: usize, item: &[u8], heap: &mut usize) -> Node {
         let Node::Leaf { bytes, count } = self else { unreachable!("only leaves have items") };
         let before = allocated(bytes.capacity());
-        let cut = match index {
+        let mut cut = match index {
             _ if index == *count => *count,
             0 => 0,
             _ => (*count / 2).max(1),
         };
-        let at = offset_of(bytes, cut);
+        let mut goes_right = index > cut || (index == cut && cut > 0);
+        let mut at = offset_of(bytes, cut);
+        if LEAF_BYTES < if goes_right { bytes.len() - at } else { at } {
+            // A long item is there already: cut where the new one goes, which joins what is shorter.
+            (cut, at) = (index, offset_of(bytes, index));
+            goes_right = bytes.len() - at < at;
+        }
         let mut right = bytes[at..].to_vec();
         bytes.truncate(at);
         bytes.shrink_to_fit();
         let mut right_count = *count - cut;
         *count = cut;
-        let goes_right = index > cut || (index == cut && cut > 0);
         let (to, to_count, index) =
             if goes_right { (&mut right, &mut right_count, index - cut) } else { (bytes, count, index) };
         let at = offset_of(to, index);

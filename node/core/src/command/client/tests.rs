@@ -310,3 +310,34 @@ fn a_node_that_could_not_be_told_of_a_change_forgets_everything() {
     cluster.talk();
     assert_eq!(reader.news(), ">2|$10|invalidate|_|");
 }
+
+#[test]
+fn only_what_changed_of_collections_is_told() {
+    let cluster = Cluster::new(1);
+    let mut reader = cluster.client(0, Door::Gateway);
+    let mut writer = cluster.client(0, Door::Gateway);
+    reader.say("HELLO 3");
+    reader.say("CLIENT TRACKING ON");
+    writer.say("SADD s a b");
+    writer.say("SET bits a");
+    for (request, stale) in [
+        ("SADD s a", ""),
+        ("SADD s c", "s"),
+        ("SUNIONSTORE u s", "u"),
+        ("SINTERSTORE none s none", ""),
+        ("SMOVE s none c", "s none"),
+        ("BITOP NOT u bits", "u"),
+        ("SETBIT bits 0 0", ""),
+        ("SETBIT bits 0 1", "bits"),
+        ("HSET h f v", "h"),
+        ("LPOP none", ""),
+    ] {
+        for key in ["s", "u", "none", "bits", "h"] {
+            reader.say(&format!("EXISTS {key}"));
+        }
+        assert_eq!(reader.news(), "", "before {request}");
+        writer.say(request);
+        let told: String = stale.split_whitespace().map(invalidated).collect();
+        assert_eq!(reader.news(), told, "{request}");
+    }
+}

@@ -212,3 +212,61 @@ fn help_lists_the_subcommands() {
         }
     }
 }
+
+#[test]
+fn large_collections_change_their_name_and_database_and_stay_where_there_is_no_room() {
+    let cluster = Cluster::new(1);
+    let mut metadata = fixture::metadata(1);
+    metadata.epoch.0 += 1;
+    for (name, matches) in [("small", Match::Prefix("small:".into())), ("third", Match::Database(3))] {
+        let spec = NamespaceSpec {
+            name: name.into(),
+            matches: Some(matches),
+            eviction: Eviction::None,
+            memory_max_bytes: Some(100_000),
+            ..NamespaceSpec::default_namespace()
+        };
+        metadata.namespaces.insert(spec.name.clone(), spec);
+    }
+    cluster.publish(&metadata);
+    let client = &mut cluster.client(0, Door::Gateway);
+    client.say("CONFIG SET notify-keyspace-events KA");
+    let members: Vec<String> = (0..40_000).map(|number| format!("member:{number}")).collect();
+    let request: Vec<&str> = ["SADD", "{k}"].into_iter().chain(members.iter().map(String::as_str)).collect();
+    assert_eq!(client.call(&request), ":40000\r\n");
+    play(
+        client,
+        "EXPIRE {k} 1000 => :1
+         MOVE {k} 3 => -OOM command not allowed when used memory > 'maxmemory'.
+         SCARD {k} => :40000
+         TTL {k} => :1000
+         SELECT 3 => +OK
+         EXISTS {k} => :0
+         SELECT 0 => +OK
+         RENAME {k} small:x => -OOM command not allowed when used memory > 'maxmemory'.
+         RENAME {k} small:{k} => -OOM command not allowed when used memory > 'maxmemory'.
+         COPY {k} small:x => -OOM command not allowed when used memory > 'maxmemory'.
+         SCARD {k} => :40000
+         TTL {k} => :1000
+         MOVE {k} 2 => :1
+         EXISTS {k} => :0
+         SADD {k} a => :1
+         MOVE {k} 2 => :0
+         SELECT 2 => +OK
+         SCARD {k} => :40000
+         TTL {k} => :1000
+         SISMEMBER {k} member:39999 => :1
+         SADD {k} member:39999 another => :1
+         COPY {k} {k}c => :1
+         RENAME {k}c y => +OK
+         RENAME y {k} => +OK
+         SCARD {k} => :40001
+         TTL {k} => :1000
+         MOVE {k} 0 => :0
+         DEL {k} => :1
+         SADD {k} b => :1
+         MOVE {k} 1 => :1
+         SELECT 1 => +OK
+         SMEMBERS {k} => *1 $1 b",
+    );
+}
