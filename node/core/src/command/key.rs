@@ -467,7 +467,11 @@ pub fn move_to(context: &mut Context<'_>) -> Result<(), WireError> {
         context.remove(&mut guard, key)?;
     } else {
         let (from, to) = ((context.database, key), (database, key));
-        guard.move_large(from, to, expiry, namespace, context.now_ms).map_err(refused)?;
+        if !guard.move_large(from, to, expiry, namespace, context.now_ms).map_err(refused)? {
+            // Making room took it.
+            context.reply.integer(0);
+            return Ok(());
+        }
     }
     if context.node.events.are_watched() {
         context.note(Class::NEW, "new", database, key);
