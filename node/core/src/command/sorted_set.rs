@@ -744,7 +744,7 @@ impl<'a> Joining<'a> {
         let mut kept = Kept::new();
         let mut order: Vec<(usize, &[u8], f64)> = Vec::with_capacity(self.keys.len());
         for (key, weight) in self.keys.iter().zip(&self.weights) {
-            let value = context.value(kept.of(context, key), key);
+            let value = context.value_unread(kept.of(context, key), key);
             let sorted = value.and_then(|value| value.as_sorted_set()).map(|set| set.len());
             let plain = value.and_then(|value| value.as_set()).map(|set| set.len());
             order.push((sorted.or(plain).unwrap_or(0), key, *weight));
