@@ -878,7 +878,9 @@ impl Node {
     /// What was never copied is not what whoever serves now has. Dropped a little with each tick, and all of it before this node
     /// serves again or is told of such entries.
     fn drop_unreplicated(&self, partition: &Partition) {
-        *partition.stale.lock() = Some((partition.slots.first.number(), 0));
+        let mut stale = partition.stale.lock();
+        *stale = Some((partition.slots.first.number(), 0));
+        // Under the lock, or a step that ends meanwhile is contradicted.
         partition.has_stale.store(true, Release);
     }
 
