@@ -66,7 +66,10 @@ pub use scan::{Part, Visit};
 pub use staged::{Staged, StagedCollection};
 pub use stats::NamespaceFigures;
 pub use value::packed::is_block;
-pub use value::{Edit, HashRef, Kind, Large, ListRef, Met, Op, SetRef, SortedSetRef, Value, ValueRef, ops_in};
+pub use value::{
+    Edit, Entry, HashRef, Keep, Kind, Large, ListRef, Met, Op, Precision, SetRef, SortedSetRef, Stream, StreamId,
+    Value, ValueRef, ops_in,
+};
 
 use budget::Budget;
 use foldhash::SharedSeed;

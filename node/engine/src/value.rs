@@ -17,6 +17,7 @@ mod op;
 pub(crate) mod packed;
 mod read;
 mod sequence;
+mod stream;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +27,7 @@ pub use large::Large;
 pub(crate) use large::PLACE_BITS;
 pub use op::{Op, ops_in};
 pub use read::{HashRef, ListRef, Met, SetRef, SortedSetRef};
+pub use stream::{Entry, Keep, Precision, Stream, StreamId};
 
 /// A value of its own.
 #[derive(Clone, Debug)]
