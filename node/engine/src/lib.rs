@@ -440,6 +440,11 @@ impl Engine {
         self.stripes[self.stripe_of(slot)].lock().slot_items(slot, database)
     }
 
+    /// Entries of one slot in all databases.
+    pub fn count_in_slot_of_all(&self, slot: u16) -> u64 {
+        self.stripes[self.stripe_of(slot)].lock().slot_items_of_all(slot)
+    }
+
     /// Entries of one database, expired ones not dropped yet included.
     pub fn count(&self, database: u16) -> u64 {
         self.stripes.iter().map(|stripe| stripe.lock().items(database).0).sum()
