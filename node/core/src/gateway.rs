@@ -39,11 +39,12 @@ use crate::transaction;
 use crate::view::{Owner, View, ViewNode};
 use dcache_cluster::mutant::{Rule, is_broken};
 use dcache_protocol::error::WireError;
+use dcache_protocol::namespace::DATABASES;
 use dcache_protocol::peer::DataStatus;
 use dcache_protocol::resp::parse::{Args, Limits, Parser, Progress};
 use dcache_protocol::resp::reply::{Reply, Version};
 use dcache_protocol::resp::value::encode_request;
-use dcache_protocol::{Epoch, NodeId, slot_of};
+use dcache_protocol::{Epoch, NodeId, slot_in};
 use std::time::Duration;
 
 /// How long a request that certainly did not run, or may run twice, is tried: longer than a failover takes.
@@ -327,8 +328,9 @@ impl Asked<'_> {
                 let mut parser = Parser::new(Limits::default());
                 let args = own_request(&mut parser, request);
                 let command = self.origin.command;
-                let first = command.first_key(args).map(slot_of);
-                match route::route(self.view, Door::Gateway, command, args, first, self.node.now())? {
+                let database = self.origin.database;
+                let among = (database, command.first_key(args).map(|key| slot_in(database, key)));
+                match route::route(self.view, Door::Gateway, command, args, among, self.node.now())? {
                     Route::There(to) => Ok(Some(Fanout::whole(self.retried(), to, args).with_barrier(self.delay()))),
                     _ => {
                         let Origin { worker, database, version, .. } = self.origin;
@@ -416,7 +418,7 @@ impl Asked<'_> {
     fn is_replicated(&self, part: &Part) -> bool {
         let mut parser = Parser::new(Limits::default());
         let args = own_request(&mut parser, &part.request);
-        let first = self.origin.command.first_key(args).map(slot_of);
+        let first = self.origin.command.first_key(args).map(|key| slot_in(self.origin.database, key));
         first.is_some_and(|slot| self.view.metadata.of_slot(slot).is_replicated())
     }
 
@@ -508,7 +510,7 @@ impl Split {
         let mut groups: Vec<(Target, Vec<usize>)> = Vec::new();
         for index in 0..places.len() {
             let key = args.get(1 + index * width).unwrap_or_default();
-            let target = match view.owner(slot_of(key)) {
+            let target = match view.owner(slot_in(self.origin.database, key)) {
                 Owner::Me => Target::Here,
                 Owner::Other(owner) => Target::There(owner.id),
                 Owner::Down(owner) => return Err(route::down(owner)),
@@ -677,6 +679,10 @@ pub(crate) fn serve(
     out: &mut Vec<u8>,
     holds: &mut Vec<Hold>,
 ) -> DataStatus {
+    if view.database(database % DATABASES) != database {
+        // Pinned, or not any more, as one of the two nodes has not heard yet.
+        return DataStatus::NotOwner;
+    }
     let mut parser = node.spare_parser(worker).lock();
     let mut state = ClientState::of_peer(database, version);
     let mark = out.len();
@@ -700,12 +706,12 @@ pub(crate) fn serve(
                 _ if args.get(0) == Some(talk::WORD) => node.hear(version, args, out),
                 _ if args.get(0) == Some(memcached::WORD) && args.len() >= 3 => {
                     let command = memcached::row_of(&args[2], args.iter().skip(3));
-                    if !route::is_all_mine(view, command, args) {
+                    if !route::is_all_mine(view, command, args, database) {
                         return DataStatus::NotOwner;
                     }
                     run_served(node, view, worker, command, args, &mut state, out, holds)
                 }
-                Ok(command) if !route::is_all_mine(view, command, args) => return DataStatus::NotOwner,
+                Ok(command) if !route::is_all_mine(view, command, args, database) => return DataStatus::NotOwner,
                 Ok(command) => run_served(node, view, worker, command, args, &mut state, out, holds),
                 Err(error) => Err(error),
             }
@@ -746,9 +752,11 @@ fn serve_transaction(
     let count = usize::try_from(count).unwrap_or(usize::MAX).min(words.len() / 2);
     let (watched, requests) = words.get(3..).unwrap_or_default().split_at_checked(count * 2).unwrap_or_default();
     let is_mine = |request: &Vec<u8>| {
-        transaction::with_request(request, |command, args| route::is_all_mine(view, command, args)).unwrap_or(true)
+        transaction::with_request(request, |command, args| route::is_all_mine(view, command, args, state.database))
+            .unwrap_or(true)
     };
-    let is_watched_mine = watched.chunks(2).all(|pair| view.is_mine(slot_of(&pair[0])));
+    let database = state.database;
+    let is_watched_mine = watched.chunks(2).all(|pair| view.is_mine(slot_in(database, &pair[0])));
     if !is_watched_mine || !requests.iter().all(is_mine) {
         return DataStatus::NotOwner;
     }

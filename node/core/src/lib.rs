@@ -167,7 +167,7 @@ impl Node {
             memory_bytes: config.memory_bytes,
             slots: SLOTS,
             threads: config.workers,
-            slot_of: |key| dcache_protocol::slot_of(key).number(),
+            slot_of: |database, key| dcache_protocol::slot_in(database, key).number(),
         });
         let started = (config.clock.monotonic)();
         let mut namespace_ids = NamespaceIds::new();

@@ -49,7 +49,7 @@ use dcache_cluster::mutant::{Rule, is_broken};
 use dcache_cluster::replication::{Lag, Output, Replica, Standing as Copy};
 use dcache_engine::{Cause, Change, Journal, NamespaceId, SlotRole};
 use dcache_protocol::error::WireError;
-use dcache_protocol::namespace::{Reads, StrongRead};
+use dcache_protocol::namespace::{DATABASES, PINNED, Reads, StrongRead};
 use dcache_protocol::{Consistency, NodeId, PartitionId, SLOTS, Share, SlotRange};
 use effect::Effect;
 use freshness::Freshness;
@@ -240,7 +240,8 @@ impl Journal for Replication {
             Cause::Evicted => (Class::EVICTED, "evicted"),
         };
         // What memcached's clients have beside a value goes with it, and is no key.
-        if database < dcache_protocol::namespace::DATABASES && self.events.is_of_use(class) {
+        let database = database & !PINNED;
+        if database < DATABASES && self.events.is_of_use(class) {
             self.events.note(Event { class, name, database, key: key.into(), by: 0 });
         }
     }
@@ -249,7 +250,7 @@ impl Journal for Replication {
         let events = [(Class::HASH, "hexpired"), (Class::GENERIC, "del")];
         for (class, name) in events.into_iter().take(1 + usize::from(is_last)) {
             if self.events.is_of_use(class) {
-                self.events.note(Event { class, name, database, key: key.into(), by: 0 });
+                self.events.note(Event { class, name, database: database % DATABASES, key: key.into(), by: 0 });
             }
         }
     }

@@ -34,10 +34,11 @@ use crate::tracking::Mode;
 use crate::transaction::{self, Place, Transaction};
 use crate::view::{Owner, View};
 use dcache_cluster::membership::LEASE;
-use dcache_protocol::PartitionId;
 use dcache_protocol::error::WireError;
+use dcache_protocol::namespace::DATABASES;
 use dcache_protocol::resp::parse::{Args, Limits, Parser, Progress};
 use dcache_protocol::resp::reply::{Reply, Version};
+use dcache_protocol::{PartitionId, slot_in};
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
@@ -152,7 +153,7 @@ impl ClientState {
     pub(crate) fn set_database(&mut self, database: u16) {
         self.database = database;
         if let Some(client) = &self.client {
-            client.database.store(database, Relaxed);
+            client.database.store(database % DATABASES, Relaxed);
         }
     }
 }
@@ -228,6 +229,7 @@ impl Session {
             return self.advance_memcached(node, input, out);
         }
         let view = node.view_of_worker(self.worker);
+        self.state.database = view.database(self.state.database % DATABASES);
         let stats = node.stats().worker(self.worker);
         let written = out.len();
         let bounds = node.slow.bounds();
@@ -577,8 +579,9 @@ impl Request<'_> {
         if let Some(client) = &state.client {
             client.command.store(u32::from(command.id) + 1, Relaxed);
         }
-        let first = self.ahead.place.map(|place| place.slot);
-        let route = match route::route(self.view, self.door, command, self.args, first, self.started) {
+        let first = self.place(command, state).map(|place| place.slot);
+        let among = (state.database, first);
+        let route = match route::route(self.view, self.door, command, self.args, among, self.started) {
             Ok(route @ Route::There(_)) => match self.copy_read(command, state) {
                 Some(partition) if self.read_copy(command, state, partition, out) => {
                     return Executed::Answered { command, outcome: Outcome::Answered };
@@ -602,7 +605,7 @@ impl Request<'_> {
             },
         };
         if command.is_write() && self.view.has_copies() {
-            let slots = command::keys_of(command, self.args).skip(1).map(dcache_protocol::slot_of);
+            let slots = command::keys_of(command, self.args).skip(1).map(|key| slot_in(state.database, key));
             first.into_iter().chain(slots).for_each(|slot| state.written.note(self.view.partition_of(slot)));
         }
         let result = match route {
@@ -653,7 +656,7 @@ impl Request<'_> {
             return self.run_transaction(command, state, out, holds);
         }
         if self.door == Door::Cluster
-            && let Some(slot) = self.ahead.place.map(|place| place.slot)
+            && let Some(slot) = self.place(command, state).map(|place| place.slot)
             && let Owner::Other(node) = self.view.owner(slot)
         {
             // What was handed over a moment ago is not passed on: it is about this connection.
@@ -698,8 +701,9 @@ impl Request<'_> {
 
     /// Keeps a request for EXEC, if it could run as things are.
     fn queue(&self, command: &'static Command, state: &mut ClientState, out: &mut Vec<u8>) -> Executed {
-        let first = self.ahead.place.map(|place| place.slot);
-        let routed = match route::route(self.view, self.door, command, self.args, first, self.started) {
+        let first = self.place(command, state).map(|place| place.slot);
+        let among = (state.database, first);
+        let routed = match route::route(self.view, self.door, command, self.args, among, self.started) {
             Ok(Route::There(node)) if self.door == Door::Cluster => match first {
                 Some(slot) => Err(WireError::Moved { slot, address: format!("{}:{}", node.host, node.port) }),
                 None => Ok(()),
@@ -732,7 +736,7 @@ impl Request<'_> {
             state.end_transaction();
             return Err(WireError::Other("EXECABORT Transaction discarded because of previous errors.".into()));
         }
-        let place = transaction::place_of(self.view, self.door, &transaction);
+        let place = transaction::place_of(self.view, self.door, state.database, &transaction);
         if matches!(place, Ok(Place::Here)) {
             // Another transaction runs: this one is looked at again in a moment.
             let Some(_alone) = self.node.alone(self.worker) else {
@@ -756,7 +760,7 @@ impl Request<'_> {
                 words.extend(numbers.iter().flat_map(|(key, number)| [&key[..], &number[..]]));
                 words.extend(transaction.requests.iter().map(Vec::as_slice));
                 let origin = Origin { command: &transaction::ROW, ..self.origin(command, state) };
-                match self.view.owner(dcache_protocol::slot_of(&key)) {
+                match self.view.owner(slot_in(state.database, &key)) {
                     Owner::Other(node) => Ok(Some(Fanout::whole_of(origin, node, &words))),
                     _ => Err(WireError::NotServing),
                 }
@@ -912,11 +916,11 @@ impl Request<'_> {
     fn copy_read(&self, command: &'static Command, state: &ClientState) -> Option<PartitionId> {
         let replication = self.node.replication();
         let may_be = state.reads_copies || replication.is_read_from_copies();
-        let place = self.ahead.place.filter(|_| may_be && command.is_read() && self.view.has_copies())?;
+        let place = self.place(command, state).filter(|_| may_be && command.is_read() && self.view.has_copies())?;
         let partition = self.view.partition_of(place.slot);
         let may_be = |key: &[u8]| {
             let namespace = self.view.namespace_of(state.database, key);
-            self.view.partition_of(dcache_protocol::slot_of(key)) == partition
+            self.view.partition_of(slot_in(state.database, key)) == partition
                 && replication.may_read_copies(namespace, state.reads_copies)
         };
         (self.view.is_replicated(partition) && command::keys_of(command, self.args).all(may_be)).then_some(partition)
@@ -958,7 +962,7 @@ impl Request<'_> {
             command,
             args: self.args,
             database: state.database,
-            place: self.ahead.place,
+            place: self.place(command, state),
         };
         let begun = guarded.begin()?;
         let mark = out.len();
@@ -991,19 +995,21 @@ impl Request<'_> {
         Executed::Refused
     }
 
+    /// Of the first key. The client may have selected another database since the request was read.
+    #[inline]
+    fn place(&self, command: &'static Command, state: &ClientState) -> Option<KeyPlace> {
+        let place = self.ahead.place?;
+        if place.database == state.database {
+            return Some(place);
+        }
+        command.first_key(self.args).map(|key| KeyPlace::new(self.node, state.database, key))
+    }
+
     fn run_here(&self, command: &'static Command, state: &mut ClientState, out: &mut Vec<u8>) -> Result<(), WireError> {
         let mark = out.len();
         let reply = Reply::new(out, state.version);
-        let moved;
-        let first_key = match (&self.ahead.place, command.first_key(self.args)) {
-            (Some(place), Some(key)) if place.database == state.database => Some((key, place)),
-            (Some(place), Some(key)) => {
-                // The client has selected another database since this was read.
-                moved = place.in_database(self.node, state.database, key);
-                Some((key, &moved))
-            }
-            _ => None,
-        };
+        let place = self.place(command, state);
+        let first_key = place.as_ref().and_then(|place| Some((command.first_key(self.args)?, place)));
         let mut context = Context {
             node: self.node,
             view: self.view,

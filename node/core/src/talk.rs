@@ -521,8 +521,11 @@ impl Node {
                 };
                 Some((id, view.process_of(id)))
             };
-            let has_moved = |key: &[u8]| holder(before, slot_of(key)) != holder(next, slot_of(key));
-            if Slot::all().any(|slot| holder(before, slot) != holder(next, slot)) {
+            let is_other = |slot: Slot| holder(before, slot) != holder(next, slot);
+            // Of a key that is tracked it is not known in which database.
+            let is_any_other = next.pinned_slots().any(is_other);
+            let has_moved = |key: &[u8]| is_any_other || is_other(slot_of(key));
+            if Slot::all().any(is_other) {
                 let told = self.talk.tracking.lock().changed_where(&has_moved, &|id| self.clients.find(id));
                 self.post_all(told);
             }
@@ -640,7 +643,9 @@ impl Node {
         if is_new && self.talk.tracking.lock().count() > 0 {
             // Until now it did not tell what changed there.
             let view = self.view();
-            let is_there = |key: &[u8]| matches!(view.owner(slot_of(key)), Owner::Other(node) if node.id == to);
+            let has = |slot: Slot| matches!(view.owner(slot), Owner::Other(node) if node.id == to);
+            let has_pinned = view.pinned_slots().any(has);
+            let is_there = |key: &[u8]| has_pinned || has(slot_of(key));
             let told = self.talk.tracking.lock().changed_where(&is_there, &|id| self.clients.find(id));
             self.post_all(told);
         }
@@ -727,9 +732,14 @@ impl Node {
     pub(crate) fn show_request(&self, client: &Client, database: u16, args: Args<'_>) {
         let micros = u128::from(self.unix_ms()) * 1000 + u128::from(self.now().as_micros() as u64 % 1000);
         let door = if client.door == Door::Gateway { "" } else { "cluster:" };
-        let mut line =
-            format!("+{}.{:06} [{database} {door}{}]", micros / 1_000_000, micros % 1_000_000, client.remote)
-                .into_bytes();
+        let mut line = format!(
+            "+{}.{:06} [{} {door}{}]",
+            micros / 1_000_000,
+            micros % 1_000_000,
+            database % dcache_protocol::namespace::DATABASES,
+            client.remote
+        )
+        .into_bytes();
         for arg in args.iter() {
             line.push(b' ');
             crate::command::quote(arg, &mut line);

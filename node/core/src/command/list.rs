@@ -6,7 +6,6 @@ use super::sorted_set::{counted_keys, pop_count, positive};
 use crate::number::parse_integer;
 use dcache_engine::{Edit, Kind, ListRef};
 use dcache_protocol::error::WireError;
-use dcache_protocol::slot_of;
 use std::ops::Range;
 
 pub(super) fn list_of(edit: &Edit) -> ListRef<'_> {
@@ -406,7 +405,7 @@ fn move_item(context: &mut Context<'_>, from: End, to: End) -> Result<(), WireEr
         answer(context, moved);
         return Ok(());
     }
-    if slot_of(source) == slot_of(target) {
+    if context.slot_of(source) == context.slot_of(target) {
         let (moved, left) =
             context.edit_untold(&mut guard, source, Kind::List, 0, |list| Ok(from.pop(list, 1).pop()))?;
         if let Some(item) = &moved {

@@ -342,10 +342,11 @@ fn cluster_section(context: &Context<'_>, lines: &mut Lines) {
 
 fn keyspace_section(context: &Context<'_>, lines: &mut Lines) {
     for database in 0..DATABASES {
-        let keys = served_keys(context, database);
+        let inside = context.view.database(database);
+        let keys = served_keys(context, inside);
         if keys > 0 {
             // Those of copies are among them: of the keys served there are at most so many.
-            let expires = context.node.engine().count_expiring(database).min(keys);
+            let expires = context.node.engine().count_expiring(inside).min(keys);
             write!(lines.0, "db{database}:keys={keys},expires={expires},avg_ttl=0\r\n")
                 .expect("a String takes everything");
         }

@@ -170,11 +170,15 @@ mod tests {
     fn a_full_sync_begins_once_what_was_here_has_gone_in_steps() {
         let node = copying();
         let keys = (0..).map(|number| format!("{{here}}{number}"));
-        let tag =
-            (0..).map(|number| format!("{{{number}}}")).find(|tag| slot_of(tag.as_bytes()).number() < 1024).unwrap();
+        let tag = (0..)
+            .map(|number| format!("{{{number}}}"))
+            .find(|tag| slot_of(tag.as_bytes()).number() < 1024)
+            .expect("there is one");
         for key in keys.take(5_000).map(|key| key.replace("{here}", &tag)) {
             let mut guard = node.engine().lock(slot_of(key.as_bytes()).number());
-            guard.set(0, key.as_bytes(), ValueRef::String(b"old"), None, NamespaceId::DEFAULT, 0).unwrap();
+            guard
+                .set(0, key.as_bytes(), ValueRef::String(b"old"), None, NamespaceId::DEFAULT, 0)
+                .expect("there is room");
         }
         let start = Position { term: 1, seq: 7 };
         let append = Body::Append { previous: start, entries: Vec::new(), commit: 7, term_start: 0 };
@@ -211,7 +215,7 @@ mod tests {
         let node = copying();
         let partition = node.replication().of(PartitionId(0)).expect("there is one");
         let mut guard = node.engine().lock(3);
-        guard.set(0, b"key", ValueRef::String(b"old"), None, NamespaceId::DEFAULT, 0).unwrap();
+        guard.set(0, b"key", ValueRef::String(b"old"), None, NamespaceId::DEFAULT, 0).expect("there is room");
         drop(guard);
         node.drop_everything(partition, true);
         assert_eq!(held(&node), 0);
