@@ -529,7 +529,7 @@ mod tests {
             }
             assert_eq!(seen, [b"one".to_vec(), b"".to_vec(), b"three".to_vec()]);
         }
-        let mut frames = Frames { buffer: vec![0xff; 8] };
+        let mut frames = Frames { buffer: vec![0xff; 8], ..Frames::default() };
         assert!(frames.each(|_| Ok(())).is_err(), "a hostile length ends the link");
     }
 }
