@@ -122,6 +122,9 @@ async fn show(app: &App, control: &Control, name: &str) -> Result<Exit> {
         for (column, value) in COLUMNS.iter().zip(cells(&namespace)).skip(1) {
             app.out.line(&format!("  {:11}  {value}", column.name.to_lowercase()))?;
         }
+        if namespace.spec.placement != Placement::default() {
+            app.out.line(&format!("  {:11}  {}", "placement", namespace.spec.placement))?;
+        }
         for line in chosen(&namespace.figures.chosen) {
             app.out.line(&line)?;
         }
