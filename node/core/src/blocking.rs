@@ -22,7 +22,7 @@ mod serve;
 #[cfg(test)]
 mod tests;
 
-use crate::clients::Client;
+use crate::clients::{Client, Wake};
 use crate::command::{Command, Door};
 use crate::gateway::{Fanout, Origin};
 use crate::replication::hold::Hold;
@@ -38,7 +38,7 @@ pub(crate) use peers::Asker;
 use peers::Registration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -70,6 +70,7 @@ pub(crate) struct Wish {
 pub(crate) struct Waiter {
     /// Of this request alone. Its age, too.
     pub token: u64,
+    me: NodeId,
     client: Arc<Client>,
     door: Door,
     database: u16,
@@ -78,7 +79,7 @@ pub(crate) struct Waiter {
     keys: Vec<Box<[u8]>>,
     /// Those it has places for here.
     placed: Mutex<Vec<Box<[u8]>>>,
-    /// Other nodes that know of it.
+    /// Nodes, this one too, that keep a place for it as for an asker.
     known_at: Mutex<BTreeSet<NodeId>>,
     request: Mutex<Arc<[u8]>>,
     standing: Mutex<Standing>,
@@ -170,6 +171,8 @@ pub(crate) struct Registry {
     /// One thread at a time serves, so that waiters are served in their order.
     serving: Mutex<()>,
     own_count: AtomicUsize,
+    /// Has it said to other nodes who is gone.
+    pub talk_wake: OnceLock<Wake>,
 }
 
 #[derive(Default)]
@@ -202,6 +205,7 @@ impl Default for Registry {
             queues: Mutex::default(),
             serving: Mutex::default(),
             own_count: AtomicUsize::new(0),
+            talk_wake: OnceLock::new(),
         }
     }
 }
@@ -270,6 +274,7 @@ impl Registry {
         }
         let waiter = Arc::new(Waiter {
             token: self.next.fetch_add(1, Relaxed),
+            me: asked.me,
             client: Arc::clone(asked.client),
             door: asked.door,
             database: origin.database,
@@ -313,7 +318,15 @@ impl Registry {
             self.own_count.fetch_sub(1, Relaxed);
         }
         for node in std::mem::take(&mut *waiter.known_at.lock()) {
-            queues.gone.entry(node).or_default().push(waiter.token);
+            match node == waiter.me {
+                true => queues.give_up(self, node, waiter.token),
+                false => queues.gone.entry(node).or_default().push(waiter.token),
+            }
+        }
+        let is_to_be_said = !queues.gone.is_empty();
+        drop(queues);
+        if let Some(wake) = self.talk_wake.get().filter(|_| is_to_be_said) {
+            wake();
         }
     }
 
@@ -367,6 +380,7 @@ impl Waiter {
 
 /// Of a client that is about to wait.
 pub(crate) struct Asked<'a> {
+    pub me: NodeId,
     pub client: &'a Arc<Client>,
     pub door: Door,
     pub keys: Vec<Box<[u8]>>,
@@ -420,12 +434,12 @@ impl Blocked {
         *self.waiter.request.lock() = request.into();
     }
 
-    /// Another node knows of it, and is to hear when it is gone.
+    /// A node keeps a place for it, and is to hear when it is gone.
     pub(crate) fn is_known_at(&self, node: NodeId) {
         self.waiter.known_at.lock().insert(node);
     }
 
-    /// That node does not know of it any more.
+    /// That node keeps none any more.
     pub(crate) fn is_unknown_at(&self, node: NodeId) {
         self.waiter.known_at.lock().remove(&node);
     }

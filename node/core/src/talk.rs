@@ -328,6 +328,7 @@ impl Node {
     /// What is done when there is something to send to other nodes ([`Node::talk_parts`]).
     pub fn set_talk_wake(&self, wake: Wake) {
         // There is one who sends.
+        let _ = self.blocking.talk_wake.set(Arc::clone(&wake));
         let _ = self.talk.wake.0.set(wake);
     }
 

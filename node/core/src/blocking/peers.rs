@@ -74,6 +74,14 @@ impl Queues {
         Some(registration)
     }
 
+    /// An asker does not wait any more: if it was its turn, the next one has it soon.
+    pub(super) fn give_up(&mut self, registry: &Registry, node: NodeId, token: u64) {
+        let Some(gone) = self.withdraw(registry, (node, token)) else { return };
+        if gone.told_at.is_some() {
+            self.soon.extend(gone.keys.into_iter().map(|key| (gone.database, key)));
+        }
+    }
+
     fn withdraw_each(&mut self, registry: &Registry, is_over: impl Fn(&Queues, &(NodeId, u64), &Registration) -> bool) {
         let is_over = |(at, registration): (&(NodeId, u64), &Registration)| is_over(self, at, registration).then_some(*at);
         let over: Vec<(NodeId, u64)> = self.askers.iter().filter_map(is_over).collect();
@@ -119,11 +127,7 @@ impl Registry {
 
     /// The asker was served, or is gone: the next may have its turn.
     pub fn withdraw(&self, node: NodeId, token: u64) {
-        let mut queues = self.queues.lock();
-        let Some(gone) = queues.withdraw(self, (node, token)) else { return };
-        if gone.told_at.is_some() {
-            queues.soon.extend(gone.keys.into_iter().map(|key| (gone.database, key)));
-        }
+        self.queues.lock().give_up(self, node, token);
     }
 
     /// Whether an asker is to be told that it is its turn, and whether an element is kept for it.

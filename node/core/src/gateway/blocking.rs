@@ -187,7 +187,7 @@ impl Trying {
         holds: &mut Vec<Hold>,
     ) -> Result<Next, WireError> {
         loop {
-            let Some(piece) = self.pieces.front() else { return Ok(self.nothing(node, origin, out)) };
+            let Some(piece) = self.pieces.front() else { return Ok(self.nothing(origin, out)) };
             let asker = self.asker(node);
             if let Some(owner) = piece.owner {
                 let part = Part {
@@ -234,9 +234,7 @@ impl Trying {
     fn note_nothing(&mut self, node: &Node, origin: Origin, at: Option<NodeId>, answer: &[u8]) {
         self.pieces.pop_front();
         let Some(blocked) = &mut self.blocked else { return };
-        if let Some(at) = at.filter(|at| *at != node.config().id) {
-            blocked.is_known_at(at);
-        }
+        blocked.is_known_at(at.unwrap_or(node.config().id));
         let line = answer.get(NOTHING.len()..).unwrap_or_default();
         let end = line.iter().position(|byte| *byte == b'\r').unwrap_or(line.len());
         if let Some(rewritten) = line.get(end + 2..).filter(|rest| !rest.is_empty()) {
@@ -249,8 +247,7 @@ impl Trying {
     }
 
     /// All were asked, and none has anything.
-    fn nothing(self, node: &Node, origin: Origin, out: &mut Vec<u8>) -> Next {
-        let _ = node;
+    fn nothing(self, origin: Origin, out: &mut Vec<u8>) -> Next {
         match self.blocked {
             None => {
                 Reply::new(out, origin.version).null_array();
@@ -409,3 +406,6 @@ fn try_or_wait(
     Ok(())
 }
 
+
+#[cfg(test)]
+mod tests;

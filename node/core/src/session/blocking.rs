@@ -117,7 +117,8 @@ impl Request<'_> {
         let Some(client) = &state.client else { return Ok(None) };
         let mut request = Vec::new();
         encode_request(&self.args.iter().collect::<Vec<_>>(), &mut request);
-        let asked = Asked { client, door: self.door, keys: keys_of(command, self.args), request };
+        let me = self.node.config().id;
+        let asked = Asked { me, client, door: self.door, keys: keys_of(command, self.args), request };
         self.node.blocking.begin(self.origin(command, state), asked).map(Some)
     }
 }
