@@ -25,6 +25,8 @@ pub enum Route<'a> {
     Split(Merge),
     /// On every node that owns slots.
     Everywhere(Gather),
+    /// On the owner of one key after the other.
+    InTurn,
 }
 
 /// Decides for a client's request at time `now` in a database, whose first key is in slot `first`, if it has keys. The error is the reply.
@@ -84,6 +86,7 @@ fn route_gateway<'a>(
         Gateway::Everywhere(gather) => Ok(Route::Everywhere(gather)),
         Gateway::Single => first.map_or(Ok(Route::Here), |slot| to_owner(view, slot)),
         Gateway::Split(merge) => Ok(to_common_owner(view, command, args, database)?.unwrap_or(Route::Split(merge))),
+        Gateway::InTurn => Ok(to_common_owner(view, command, args, database)?.unwrap_or(Route::InTurn)),
         Gateway::SameSlot => to_common_owner(view, command, args, database)?.ok_or(WireError::CrossSlot),
     }
 }

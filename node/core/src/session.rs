@@ -14,10 +14,12 @@
 //! what they took evenly, since a look at the clock costs as much as a good part of such a request; any other request is
 //! timed by itself. The end of one span is the start of the next, and what reading ahead took counts for the first.
 
+mod blocking;
 mod memcached;
 
 use crate::Node;
 use crate::batch::{Ahead, Batch, KeyPlace, Next};
+use crate::blocking::{Blocked, Wish};
 use crate::clients::{Client, Wake, millis};
 use crate::command::{self, Command, Context, Door, Gateway};
 use crate::events::Reason;
@@ -78,6 +80,10 @@ pub struct ClientState {
     pub(crate) transaction: Option<Box<Transaction>>,
     /// What is to be asked of other nodes for the request that ran last.
     pub(crate) ask: Option<Box<Ask>>,
+    /// What the request that ran last would wait for.
+    pub(crate) wish: Option<Box<Wish>>,
+    /// A request that finds nothing may have it wait.
+    pub(crate) may_wait: bool,
     /// Requests of a split transaction that have not run yet.
     pub(crate) split: VecDeque<Vec<u8>>,
     /// None for a request of another node.
@@ -129,6 +135,8 @@ impl ClientState {
             tell: None,
             transaction: None,
             ask: None,
+            wish: None,
+            may_wait: false,
             split: VecDeque::new(),
             client: None,
             written: Written::default(),
@@ -193,6 +201,9 @@ pub enum Step {
     OutputFull,
     /// The last request is other nodes' to answer; its reply comes after all replies so far and before all later ones.
     Forward(Fanout),
+    /// There is nothing for the last request yet: its reply takes its place as one that is forwarded does, and no further request
+    /// of the client runs before.
+    Wait(Blocked),
     /// The next request's slot is changing hands, or this node has no lease at this moment: call again with the same input after [`PAUSE`].
     Pause,
     /// Write what is there, then close.
@@ -207,8 +218,8 @@ impl Session {
     /// kills this one.
     pub fn new(node: &Arc<Node>, door: Door, worker: usize, remote: String, local: String, wake: Wake) -> Session {
         let client = node.clients().register(remote, local, door, node.now(), wake);
-        let state =
-            ClientState { id: client.id, client: Some(Arc::clone(&client)), ..ClientState::of_peer(0, Version::Resp2) };
+        let mut state = ClientState::of_peer(0, Version::Resp2);
+        (state.id, state.client, state.may_wait) = (client.id, Some(Arc::clone(&client)), true);
         Session {
             node: Arc::clone(node),
             door,
@@ -252,6 +263,7 @@ impl Session {
                         break Step::Pause;
                     }
                     Executed::Forwarded(fanout) => break Step::Forward(fanout),
+                    Executed::Waits(blocked) => break Step::Wait(blocked),
                     Executed::Refused | Executed::Answered { .. } => continue,
                 }
             }
@@ -315,6 +327,7 @@ impl Session {
                     span.skip();
                 }
                 Executed::Forwarded(fanout) => break Step::Forward(fanout),
+                Executed::Waits(blocked) => break Step::Wait(blocked),
                 Executed::Refused => span.skip(),
                 Executed::Answered { command, outcome } => {
                     let reply_bytes = out.len().saturating_sub(reply_at);
@@ -352,6 +365,8 @@ impl Session {
         let stats = node.stats().worker(self.worker);
         let (door, worker, database) = (self.door, self.worker, self.state.database);
         let state = &mut self.state;
+        // It is one of a transaction.
+        state.may_wait = false;
         let ran = transaction::with_request(queued, |command, args| {
             let place = command.first_key(args).map(|key| KeyPlace::new(node, database, key));
             let ahead = Ahead::apart(command, place);
@@ -371,6 +386,7 @@ impl Session {
                 }
             }
         });
+        self.state.may_wait = true;
         ran.unwrap_or(Executed::Refused)
     }
 
@@ -541,6 +557,8 @@ enum Executed {
     /// It fits no row of the command table.
     Refused,
     Forwarded(Fanout),
+    /// There was nothing.
+    Waits(Blocked),
     /// Nothing ran: its slot is changing hands, or this node has no lease.
     NotServing(WireError),
 }
@@ -608,6 +626,9 @@ impl Request<'_> {
             let slots = command::keys_of(command, self.args).skip(1).map(|key| slot_in(state.database, key));
             first.into_iter().chain(slots).for_each(|slot| state.written.note(self.view.partition_of(slot)));
         }
+        if blocking::may_wait(command) {
+            return self.run_or_wait(command, route, state, out, holds);
+        }
         let result = match route {
             _ if command.gateway == Gateway::Told => self.run_told(command, state, out, holds),
             _ if command.gateway == Gateway::Copies && self.view.has_copies() => {
@@ -629,7 +650,9 @@ impl Request<'_> {
             Route::Everywhere(gather) => {
                 gateway::everywhere(self.node, self.view, self.origin(command, state), gather, self.args, out)
             }
+            Route::InTurn => Err(WireError::CrossSlot),
         };
+        self.node.after_write(self.view, self.worker, command, self.args);
         match result {
             Ok(None) => Executed::Answered { command, outcome: Outcome::Answered },
             Ok(Some(fanout)) => {
@@ -809,6 +832,8 @@ impl Request<'_> {
                     false => request.run_here(command, state, out),
                 };
                 told.extend(state.tell.take().into_iter().flat_map(|tell| tell.requests));
+                // Nobody waits in a transaction.
+                state.wish = None;
                 if let Err(error) = &ran {
                     out.truncate(at);
                     if index > 0 || !matches!(error, WireError::NotServing | WireError::NoLease) {
@@ -825,6 +850,7 @@ impl Request<'_> {
             }
         }
         state.end_transaction();
+        self.node.after_writes(self.view, self.worker, &transaction.requests);
         if told.is_empty() {
             return Ok(None);
         }

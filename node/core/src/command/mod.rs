@@ -5,6 +5,7 @@
 //! `container_subcommand` (`key::object_encoding`). Where a request may run is decided before, in `route`.
 
 pub mod bitmap;
+pub mod blocking;
 pub mod client;
 pub mod cluster;
 pub mod collection;
@@ -110,6 +111,8 @@ pub enum Gateway {
     Split(Merge),
     /// Runs where all keys live, and is refused when no single node has them all.
     SameSlot,
+    /// The owners of the keys are tried in the order of the keys, until one has something.
+    InTurn,
     /// Every node answers for its own keys, and the answers become one.
     Everywhere(Gather),
     /// At both doors: the node asked does it, and other nodes are told before it is answered.
