@@ -162,7 +162,7 @@ fn numbered_databases_reach_their_owners() {
 }
 
 /// Databases 3 and 9 are pinned.
-fn pinning() -> dcache_cluster::metadata::Metadata {
+pub(super) fn pinning() -> dcache_cluster::metadata::Metadata {
     let mut metadata = fixture::metadata(3);
     for number in [3, 9] {
         let name = format!("queues{number}");

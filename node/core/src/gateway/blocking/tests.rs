@@ -66,6 +66,32 @@ fn a_client_waits_at_any_node_for_keys_of_any() {
 }
 
 #[test]
+fn clients_wait_for_keys_of_a_pinned_database_as_on_one_server() {
+    let cluster = Cluster::new(3);
+    cluster.publish(&crate::gateway::tests::pinning());
+    cluster.talk();
+    // Of three nodes, if the database were not pinned.
+    let [a, b, c] = [0, 1, 2].map(|number| key_of(number, 3, 0));
+    for at in 0..3 {
+        let mut client = cluster.client(at, Door::Gateway);
+        client.say("SELECT 3");
+        assert_eq!(client.ask(&format!("BRPOP {a} {b} {c} 0")), "");
+        let mut other = cluster.client((at + 1) % 3, Door::Gateway);
+        other.say(&format!("RPUSH {b} of-database-0"));
+        other.say("SELECT 3");
+        other.say("MULTI");
+        other.say(&format!("RPUSH {c} third"));
+        other.say(&format!("RPUSH {a} first"));
+        assert_eq!(other.ask("EXEC"), "*2|:1|:1|");
+        cluster.talk();
+        assert_eq!(client.heard(), popped(&a, "first"), "the first of its keys, as all came at once");
+        assert_eq!(other.ask(&format!("LRANGE {c} 0 -1")), "*1|$5|third|");
+        other.say("FLUSHALL");
+    }
+    assert!(nobody_waits(&cluster));
+}
+
+#[test]
 fn who_came_first_has_the_first_turn_wherever_it_waits() {
     let cluster = Cluster::new(3);
     cluster.talk();
