@@ -46,7 +46,7 @@ FRAMEWORKS = {
     "sidekiq": (RUBY + ["sidekiq_queue.rb"], QUEUES, "BRPOP EVALSHA", False),
     "laravel-cache": (PHP + ["laravel_cache.php"], CACHES, "EVAL", False),
     "laravel-queue": (PHP + ["laravel_queue.php"], QUEUES, "EVAL BLPOP", False),
-    "recorded": (PYTHON + ["recorded.py"], CACHES, "EVAL EVALSHA", False),
+    "recorded": (PYTHON + ["recorded.py"], CACHES, "", False),
 }
 
 

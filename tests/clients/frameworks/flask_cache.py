@@ -61,8 +61,8 @@ def step(thread, chance):
         if what == 0:
             truth.write({key: f"{key}={n}"}, lambda: check(cache.set(key, f"{key}={n}"), "set"))
         elif what == 1:
-            tag = f"{thread}:{{{chance.randrange(40)}}}:" if OWN else f"{thread}:"
-            many = {f"{tag}{chance.randrange(200)}": None for _ in range(5)}
+            tag = f"{thread}:{{{chance.randrange(10)}}}:" if OWN else f"{thread}:"
+            many = {f"{tag}{chance.randrange(20 if OWN else 200)}": None for _ in range(5)}
             many = {name: f"{name}={n}" for name in many}
             truth.write(many, lambda: cache.set_many(many))
         elif what == 2:
@@ -72,7 +72,7 @@ def step(thread, chance):
             truth.read({key: cache.get(key)})
 
 
-figures = through_faults(step)
+figures = through_faults(step, errors_for=3.0 if OWN else 0.0)
 with app.app_context():
     truth.read({key: cache.get(key) for key in truth.may})
     truth.settled = True
