@@ -28,7 +28,8 @@ app.get("/visit", (req, res) => {
   req.session.save((error) => (error ? res.status(503).send(String(error)) : res.json({ user, visits })));
 });
 app.post("/logout", (req, res) => req.session.destroy((error) => (error ? res.status(503).send(String(error)) : res.send("bye"))));
-app.use((error, req, res, next) => res.status(503).send(String(error)));
+// express-session saves once more as it ends a response: that may fail after the answer has gone.
+app.use((error, req, res, next) => (res.headersSent ? res.end() : res.status(503).send(String(error))));
 const server = app.listen(0, "127.0.0.1");
 await new Promise((resolve) => server.once("listening", resolve));
 const origin = `http://127.0.0.1:${server.address().port}`;

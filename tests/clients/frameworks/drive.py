@@ -149,7 +149,9 @@ class Cluster:
             if not any(status["findings"] for status in told) and len({status["epoch"] for status in told}) == 1:
                 return
             if time.monotonic() > deadline:
-                raise Broken(f"the cluster is not well 60 s after its nodes run: {told[0]['findings']}")
+                for node in local:
+                    print(f"    {node['name']} ({node['pid']}) tells last:", *open(node["log"]).readlines()[-5:], sep="\n    ", file=sys.stderr)
+                raise Broken(f"the cluster is not well 60 s after its nodes run: {[f['message'] for f in told[0]['findings']]}")
             time.sleep(0.1)
 
     def status(self, *words):
@@ -273,6 +275,7 @@ def run(servers, scratch, name, which):
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers are stopped too
     binary, scratch, *names = sys.argv[1:]
     about = subprocess.run([binary, "--version"], capture_output=True, text=True).stdout
     servers = (Redis if about.startswith(("Redis server", "Valkey server")) else Cluster)(binary, scratch)
