@@ -146,6 +146,9 @@ impl ClientState {
     /// Forgets what was said since MULTI or WATCH.
     pub(crate) fn end_transaction(&mut self) {
         self.transaction = None;
+        if let Some(mode) = &mut self.tracking {
+            mode.caching = None;
+        }
         if let Some(client) = &self.client {
             client.queued.store(0, Relaxed);
         }
@@ -760,6 +763,7 @@ impl Request<'_> {
             return Err(WireError::Other("EXECABORT Transaction discarded because of previous errors.".into()));
         }
         let place = transaction::place_of(self.view, self.door, state.database, &transaction);
+        let caching = state.tracking.as_ref().and_then(|mode| mode.caching);
         if matches!(place, Ok(Place::Here)) {
             // Another transaction runs: this one is looked at again in a moment.
             let Some(_alone) = self.node.alone(self.worker) else {
@@ -767,6 +771,13 @@ impl Request<'_> {
                 return Err(WireError::NotServing);
             };
             return self.run_alone(command, transaction, state, out, holds);
+        }
+        if let (Ok(Place::There(_)), Some(client)) = (&place, &state.client) {
+            for queued in &transaction.requests {
+                transaction::with_request(queued, |command, args| {
+                    Request { args, ..*self }.remember(command, state, client);
+                });
+            }
         }
         state.end_transaction();
         match place? {
@@ -791,6 +802,9 @@ impl Request<'_> {
             Place::Split => {
                 Reply::new(out, state.version).array(transaction.requests.len());
                 state.split = transaction.requests.into();
+                if let Some(mode) = &mut state.tracking {
+                    mode.caching = caching;
+                }
                 Ok(None)
             }
         }
@@ -823,7 +837,7 @@ impl Request<'_> {
                 let ahead = Ahead::apart(command, place);
                 let request = Request { args, ahead: &ahead, ..*self };
                 if let Some(client) = state.client.clone() {
-                    request.track(command, state, &client);
+                    request.remember(command, state, &client);
                 }
                 let is_guarded = self.view.has_copies() && command.gateway != Gateway::Told;
                 let at = out.len();
@@ -859,18 +873,28 @@ impl Request<'_> {
         Ok(Some(Fanout::told(self.origin(command, state), tell, reply).holding(std::mem::take(holds))))
     }
 
-    /// Remembers what a client that tracks is about to read.
+    /// Remembers what a client that tracks is about to read. What `CLIENT CACHING` said holds, as in Redis, until a request that is
+    /// no CLIENT, or to the end of the transaction that begins with it.
     #[inline]
     fn track(&self, command: &'static Command, state: &mut ClientState, client: &Arc<Client>) {
-        if let Some(mode) = &mut state.tracking {
+        self.remember(command, state, client);
+        let is_transaction = command.name == "multi"
+            || state.transaction.as_ref().is_some_and(|transaction| transaction.is_open)
+            || !state.split.is_empty();
+        if let Some(mode) = &mut state.tracking
+            && !is_transaction
+            && command.container() != Some("client")
+        {
+            mode.caching = None;
+        }
+    }
+
+    /// Remembers which keys a client reads here, if it tracks them.
+    fn remember(&self, command: &'static Command, state: &ClientState, client: &Arc<Client>) {
+        if command.is_read() && state.tracking.as_ref().is_some_and(|mode| mode.remembers()) {
             let keys = command::keys_of(command, self.args);
-            let remembers = mode.remembers();
-            // As Redis: until a request that is no CLIENT.
-            mode.caching = mode.caching.filter(|_| command.container() == Some("client"));
-            if command.is_read() && remembers {
-                let told = self.node.talk.tracking.lock().remember(client.id, keys, &|id| self.node.clients().find(id));
-                self.node.post_all(told);
-            }
+            let told = self.node.talk.tracking.lock().remember(client.id, keys, &|id| self.node.clients().find(id));
+            self.node.post_all(told);
         }
     }
 
