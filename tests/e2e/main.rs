@@ -19,3 +19,4 @@ mod http;
 mod never_green;
 mod stops;
 mod talk;
+mod waiting;

@@ -20,10 +20,10 @@ pub mod size;
 pub mod slot;
 
 pub use level::{LEVEL, LEVEL_OLDEST};
-pub use namespace::{Consistency, Eviction, Match, NamespaceSpec};
+pub use namespace::{Consistency, Eviction, Match, NamespaceSpec, Placement};
 pub use node::{Addresses, Incarnation, NodeId, NodeRecord, NodeState, Share};
 pub use partition::{Epoch, PartitionId, Seq};
-pub use slot::{SLOTS, Slot, SlotRange, slot_of};
+pub use slot::{SLOTS, Slot, SlotRange, slot_in, slot_of};
 
 /// The version this build reports everywhere: banner, `INFO`, control API, peers.
 pub const VERSION: &str = if cfg!(feature = "next") { "0.2.0" } else { env!("CARGO_PKG_VERSION") };

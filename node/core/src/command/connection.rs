@@ -152,7 +152,8 @@ pub fn select(context: &mut Context<'_>) -> Result<(), WireError> {
         return Err(other("ERR SELECT is not allowed in cluster mode"));
     }
     let database = u16::try_from(index).ok().filter(|database| *database < DATABASES);
-    context.client.set_database(database.ok_or(WireError::InvalidDatabase)?);
+    let database = context.view.database(database.ok_or(WireError::InvalidDatabase)?);
+    context.client.set_database(database);
     context.reply.ok();
     Ok(())
 }

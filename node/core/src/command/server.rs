@@ -123,11 +123,13 @@ fn clients_section(context: &Context<'_>, lines: &mut Lines) {
         clients.iter().map(|c| c.waiting_bytes.load(Relaxed)).max().unwrap_or(0),
     );
     lines.add("client_recent_max_output_buffer", clients.iter().map(|c| c.mail.size().1).max().unwrap_or(0));
-    lines.add("blocked_clients", 0);
+    lines.add("blocked_clients", count(&|client| client.is_blocked.load(Relaxed)));
     lines.add("tracking_clients", context.node.talk.tracking.lock().count());
     lines.add("pubsub_clients", count(&|client| client.is_subscriber()));
     lines.add("clients_in_timeout_table", 0);
-    lines.add("total_blocking_keys", 0);
+    let (blocking, when_gone) = context.node.blocking.key_counts();
+    lines.add("total_blocking_keys", blocking);
+    lines.add("total_blocking_keys_on_nokey", when_gone);
 }
 
 fn memory_section(context: &Context<'_>, lines: &mut Lines) {
@@ -342,10 +344,11 @@ fn cluster_section(context: &Context<'_>, lines: &mut Lines) {
 
 fn keyspace_section(context: &Context<'_>, lines: &mut Lines) {
     for database in 0..DATABASES {
-        let keys = served_keys(context, database);
+        let inside = context.view.database(database);
+        let keys = served_keys(context, inside);
         if keys > 0 {
             // Those of copies are among them: of the keys served there are at most so many.
-            let expires = context.node.engine().count_expiring(database).min(keys);
+            let expires = context.node.engine().count_expiring(inside).min(keys);
             write!(lines.0, "db{database}:keys={keys},expires={expires},avg_ttl=0\r\n")
                 .expect("a String takes everything");
         }

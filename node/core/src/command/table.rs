@@ -6,6 +6,7 @@
 //! Names are found through a table made at compile time, the usual ones by one comparison of eight bytes.
 
 mod bitmaps;
+mod blocking;
 mod cluster;
 mod connection;
 mod geo;
@@ -38,6 +39,7 @@ const GROUPS: &[&[Command]] = &[
     lists::ROWS,
     sets::ROWS,
     sorted_sets::ROWS,
+    blocking::ROWS,
     bitmaps::ROWS,
     geo::ROWS,
     others::ROWS,
@@ -225,7 +227,8 @@ mod tests {
             assert_eq!(name, name.to_ascii_lowercase());
             assert!(!command.docs.summary.is_empty() && !command.docs.since.is_empty(), "{name}");
             assert!(!(command.flags.has(Flags::WRITE) && command.flags.has(Flags::READONLY)), "{name}");
-            let by_key = matches!(command.gateway, Gateway::Single | Gateway::Split(_) | Gateway::SameSlot);
+            let by_key =
+                matches!(command.gateway, Gateway::Single | Gateway::Split(_) | Gateway::SameSlot | Gateway::InTurn);
             // A shard channel is found as a key is, and is none.
             let has_keys = !command.keys.is_empty() && command.gateway != Gateway::Told;
             assert_eq!(by_key, has_keys, "{name}: the gateway routes by keys that there are");
