@@ -5,18 +5,25 @@
 //! ```
 //!
 //! Entries come at the end and mostly go at the front, so nodes are in a ring: either costs a node, finding one by ID the logarithm
-//! of their number. Left out: consumer groups, what copies are told, and an entry's value that leads here.
+//! of their number. Nodes have numbers, so that a walk knows where it is: whichever of them come and go meanwhile, none that is
+//! behind the walk's place gets a number before it. Consumer groups are beside the nodes (`groups`), changes that are told in `edit`,
+//! walks in `walk`. Left out: an entry's value that leads here.
 
+mod edit;
+mod groups;
 mod id;
 mod node;
 #[cfg(test)]
 mod tests;
+mod walk;
 
+pub use groups::{Consumer, Group, Pending};
 pub use id::StreamId;
 pub use node::Entry;
 
-use super::allocated;
-use node::Node;
+use super::{Op, allocated};
+use groups::Groups;
+pub(super) use node::Node;
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 
@@ -44,13 +51,38 @@ pub struct Stream {
     nodes: VecDeque<Node>,
     /// Of all blocks of nodes, as the allocator gives them.
     blocks: usize,
+    /// The number of the first node.
+    first_number: u64,
     length: u64,
     last_id: StreamId,
     max_deleted_id: StreamId,
     entries_added: u64,
+    groups: Option<Box<Groups>>,
 }
 
 impl Stream {
+    pub(super) const fn new() -> Stream {
+        Stream {
+            nodes: VecDeque::new(),
+            blocks: 0,
+            first_number: 0,
+            length: 0,
+            last_id: StreamId::MIN,
+            max_deleted_id: StreamId::MIN,
+            entries_added: 0,
+            groups: None,
+        }
+    }
+
+    /// Its groups, by name.
+    pub fn groups(&self) -> impl Iterator<Item = (&[u8], &Group)> {
+        self.groups.iter().flat_map(|groups| groups.iter())
+    }
+
+    pub fn group(&self, name: &[u8]) -> Option<&Group> {
+        self.groups.as_ref()?.get(name)
+    }
+
     /// Entries.
     pub fn len(&self) -> u64 {
         self.length
@@ -103,24 +135,69 @@ impl Stream {
 
     /// Adds an entry; false: its ID is not above the last one.
     pub fn append(&mut self, id: StreamId, fields: &[(&[u8], &[u8])]) -> bool {
+        self.append_telling(id, fields).is_some()
+    }
+
+    /// The same; whether it began a node.
+    fn append_telling(&mut self, id: StreamId, fields: &[(&[u8], &[u8])]) -> Option<bool> {
         if id <= self.last_id {
-            return false;
+            return None;
         }
-        match self.nodes.back_mut().filter(|node| !node.is_full_for(fields)) {
+        let begins = self.nodes.back().is_none_or(|node| node.is_full_for(fields));
+        self.put_at(self.nodes.len(), id, fields, begins);
+        self.entries_added += 1;
+        self.last_id = id;
+        Some(begins)
+    }
+
+    /// Adds an entry at the end of the node before an index, or as a node of its own there.
+    fn put_at(&mut self, index: usize, id: StreamId, fields: &[(&[u8], &[u8])], begins: bool) {
+        match index.checked_sub(1).filter(|_| !begins).and_then(|index| self.nodes.get_mut(index)) {
             Some(node) => {
                 self.blocks -= allocated(node.capacity());
                 node.push(id, fields);
                 self.blocks += allocated(node.capacity());
             }
-            None => {
-                let node = Node::new(id, fields);
-                self.blocks += allocated(node.capacity());
-                self.nodes.push_back(node);
-            }
+            None => self.insert_node(index, Node::new(id, fields)),
         }
         self.length += 1;
-        self.entries_added += 1;
-        self.last_id = id;
+    }
+
+    fn insert_node(&mut self, index: usize, node: Node) {
+        self.blocks += allocated(node.capacity());
+        if self.nodes.capacity() == 0 {
+            self.nodes.reserve_exact(1);
+        }
+        self.nodes.insert(index, node);
+    }
+
+    /// Puts an entry where its ID belongs; false: it is there.
+    fn put(&mut self, id: StreamId, fields: &[(&[u8], &[u8])], begins: bool) -> bool {
+        let at = self.nodes.partition_point(|node| node.last < id);
+        let Some(node) = self.nodes.get(at).filter(|node| node.first <= id) else {
+            let is_full = at.checked_sub(1).is_none_or(|before| self.nodes[before].is_full_for(fields));
+            self.put_at(at, id, fields, begins || is_full);
+            return true;
+        };
+        if node.entries().any(|entry| entry.id == id) {
+            return false;
+        }
+        // What is behind it gets a node of its own, so that what comes next is at the end of one.
+        let (before, behind) = (node.part(|other| other < id), node.part(|other| other > id));
+        self.blocks -= allocated(node.capacity());
+        self.nodes.remove(at);
+        if let Some(behind) = behind {
+            self.insert_node(at, behind);
+        }
+        let begins = begins || before.is_none();
+        let at = match before {
+            Some(before) => {
+                self.insert_node(at, before);
+                at + 1
+            }
+            None => at,
+        };
+        self.put_at(at, id, fields, begins);
         true
     }
 
@@ -141,8 +218,16 @@ impl Stream {
         entries.skip_while(move |entry| entry.id > end).take_while(move |entry| entry.id >= start)
     }
 
-    /// Deletes an entry; false: it is not there.
+    /// Deletes an entry by name; false: it is not there.
     pub fn delete(&mut self, id: StreamId) -> bool {
+        let is_gone = self.take_out(id);
+        if is_gone {
+            self.max_deleted_id = self.max_deleted_id.max(id);
+        }
+        is_gone
+    }
+
+    fn take_out(&mut self, id: StreamId) -> bool {
         let at = self.nodes.partition_point(|node| node.last < id);
         let Some(node) = self.nodes.get_mut(at) else { return false };
         let before = allocated(node.capacity());
@@ -154,14 +239,25 @@ impl Stream {
             self.blocks += allocated(node.capacity());
         } else {
             self.nodes.remove(at);
+            // Those before it have higher numbers now: a walk meets one of them twice, and none not at all.
+            self.first_number = self.first_number.wrapping_add(1);
         }
         self.length -= 1;
-        self.max_deleted_id = self.max_deleted_id.max(id);
         true
+    }
+
+    /// The entry of an ID.
+    pub fn get(&self, id: StreamId) -> Option<Entry<'_>> {
+        self.range(id..=id).next()
     }
 
     /// Deletes entries from the front; how many.
     pub fn trim(&mut self, keep: Keep, precision: Precision) -> u64 {
+        self.trim_showing(keep, precision, &mut |_| {})
+    }
+
+    /// The same, showing each node that goes or of which some goes, as it was.
+    fn trim_showing(&mut self, keep: Keep, precision: Precision, gone_from: &mut dyn FnMut(&Node)) -> u64 {
         let limit = match precision {
             Precision::Nodes { limit: Some(limit) } => limit,
             _ => u64::MAX,
@@ -179,9 +275,11 @@ impl Stream {
             if !is_whole && precision != Precision::Exact {
                 break;
             }
+            gone_from(node);
             self.blocks -= allocated(node.capacity());
             if is_whole {
                 self.nodes.pop_front();
+                self.first_number = self.first_number.wrapping_add(1);
                 (gone, self.length) = (gone + live, self.length - live);
                 continue;
             }
@@ -199,6 +297,22 @@ impl Stream {
             break;
         }
         gone
+    }
+
+    /// Brings back what [`Stream::trim_showing`] showed.
+    pub(super) fn put_back(&mut self, nodes: Vec<Node>) {
+        for node in nodes.into_iter().rev() {
+            match self.nodes.front().filter(|front| front.first == node.first) {
+                Some(rest) => {
+                    self.blocks -= allocated(rest.capacity());
+                    self.length -= u64::from(rest.live);
+                    self.nodes.pop_front();
+                }
+                None => self.first_number = self.first_number.wrapping_sub(1),
+            }
+            self.length += u64::from(node.live);
+            self.insert_node(0, node);
+        }
     }
 
     /// How many entries there ever were up to an ID, where that can be told.
@@ -241,6 +355,21 @@ impl Stream {
 
     /// Bytes of memory, as the allocator gives them.
     pub fn heap_bytes(&self) -> usize {
-        allocated(self.nodes.capacity() * size_of::<Node>()) + self.blocks
+        let groups = self.groups.as_ref().map_or(0, |groups| allocated(size_of::<Groups>()) + groups.heap_bytes());
+        allocated(self.nodes.capacity() * size_of::<Node>()) + self.blocks + groups
+    }
+
+    /// Frees some tens of blocks: the bytes they had; none when nothing is left.
+    pub(super) fn free_step(&mut self, count: usize) -> Option<usize> {
+        let mut freed = 0;
+        for _ in 0..count {
+            let Some(node) = self.nodes.pop_back() else {
+                let groups = self.groups.as_mut().and_then(|groups| groups.free_step(count));
+                return groups.or(Some(freed).filter(|freed| *freed > 0));
+            };
+            freed += allocated(node.capacity());
+        }
+        self.blocks -= freed;
+        Some(freed)
     }
 }

@@ -23,7 +23,7 @@ const ENTRIES_MAX: u32 = 100;
 const LISTPACK_EMPTY_BYTES: usize = 6 + 1 + 4 * 2;
 
 #[derive(Clone, Debug)]
-pub(super) struct Node {
+pub(in crate::value) struct Node {
     /// Of the entry it began with, which may be gone.
     pub first: StreamId,
     /// Of the entry that came last, which may be gone.
@@ -233,6 +233,19 @@ impl Node {
         if self.bytes.capacity() > 2 * self.bytes.len() + 64 {
             self.bytes.shrink_to_fit();
         }
+    }
+
+    /// A node of some of its entries; none of none.
+    pub fn part(&self, is_in: impl Fn(StreamId) -> bool) -> Option<Node> {
+        let mut part: Option<Node> = None;
+        for entry in self.entries().filter(|entry| is_in(entry.id)) {
+            let fields: Vec<(&[u8], &[u8])> = entry.fields().collect();
+            match &mut part {
+                Some(part) => part.push(entry.id, &fields),
+                None => part = Some(Node::new(entry.id, &fields)),
+            }
+        }
+        part
     }
 
     /// Bytes that were asked of the allocator.

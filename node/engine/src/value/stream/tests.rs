@@ -191,3 +191,121 @@ fn what_is_deleted_by_name_is_remembered_and_what_is_trimmed_is_not() {
     }
     assert_eq!((stream.len(), stream.nodes(), stream.last_id()), (0, 0, StreamId::new(1, 300)));
 }
+
+/// What a stream is made of, whichever nodes it is in.
+fn content(stream: &Stream) -> Vec<Vec<u8>> {
+    let mut ops = Vec::new();
+    stream.walk(0, usize::MAX, &mut |op| {
+        let op = match op {
+            Op::Entry { id, fields, .. } => Op::Entry { id, begins: false, added: None, fields },
+            op => op,
+        };
+        let mut bytes = Vec::new();
+        op.encode(&mut bytes);
+        ops.push(bytes);
+    });
+    ops.sort();
+    ops
+}
+
+fn any_change(edit: &mut Edit, numbers: &mut Numbers) {
+    let name = |numbers: &mut Numbers| format!("name{}", numbers.below(3)).into_bytes();
+    let (group, consumer) = (name(numbers), name(numbers));
+    let last = edit.stream().last_id();
+    let id = StreamId::new(1, numbers.below(last.sequence + 1));
+    match numbers.below(20) {
+        0..9 => {
+            let fields: &[(&[u8], &[u8])] = &[(b"field", &group), (&consumer, b"12")];
+            edit.append_entry(StreamId::new(1, last.sequence + 1), &fields[..1 + numbers.below(2) as usize]);
+        }
+        9 => _ = edit.delete_entry(id),
+        10 if numbers.below(4) == 0 => {
+            let keep = Keep::Length(edit.stream().len().saturating_sub(numbers.below(150)));
+            edit.trim_entries(keep, if numbers.below(2) == 0 { Precision::Exact } else { Precision::Nodes { limit: None } });
+        }
+        11 => edit.set_stream(last, edit.stream().entries_added(), id),
+        12 => edit.put_group(&group, id, Some(numbers.below(5)).filter(|read| *read > 0)),
+        13 if numbers.below(6) == 0 => _ = edit.remove_group(&group),
+        14 if edit.stream().group(&group).is_some() => edit.put_consumer(&group, &consumer, numbers.below(9), None),
+        15 if numbers.below(4) == 0 => _ = edit.remove_consumer(&group, &consumer),
+        16..18 if edit.stream().group(&group).is_some() => edit.put_pending(&group, id, &consumer, 7, numbers.below(9)),
+        _ => _ = edit.remove_pending(&group, id),
+    }
+}
+
+fn edit_of(large: &Large) -> Edit {
+    Edit::new(Body::Large(Box::new(large.clone())), &Hasher::with_seed(1), 0, true)
+}
+
+fn large_of(edit: Edit) -> Large {
+    match edit.into_body() {
+        Body::Large(large) => *large,
+        Body::Packed(_) => unreachable!("a stream is large"),
+    }
+}
+
+#[test]
+fn a_walk_and_what_is_done_meanwhile_make_the_same_stream() {
+    for seed in 0..40 {
+        let mut numbers = Numbers(seed * 77 + 1);
+        let (mut source, mut target) = (Large::of_nothing(), Large::of_nothing());
+        let live = |source: &mut Large, numbers: &mut Numbers, told: &mut Large, count: u64| {
+            let mut edit = edit_of(source);
+            (0..count).for_each(|_| any_change(&mut edit, numbers));
+            if let Told::Ops(ops) = edit.told() {
+                crate::ops_in(ops).for_each(|op| told.apply(&op));
+            }
+            *source = large_of(edit);
+        };
+        live(&mut source, &mut numbers, &mut Large::of_nothing(), 1500);
+        let (mut place, mut steps) = (0, 0);
+        loop {
+            let mut ops = Vec::new();
+            place = source.walk(place, 600, &mut |op| op.encode(&mut ops));
+            crate::ops_in(&ops).for_each(|op| target.apply(&op));
+            steps += 1;
+            if place == 0 {
+                break;
+            }
+            live(&mut source, &mut numbers, &mut target, seed % 12);
+        }
+        assert!(steps > 5, "seed {seed}: {steps}");
+        let (source, target) = (source.as_stream().expect("a stream"), target.as_stream().expect("a stream"));
+        assert_eq!(content(target), content(source), "seed {seed}");
+        assert_eq!(target.len(), source.len());
+    }
+}
+
+#[test]
+fn what_was_refused_is_taken_back() {
+    for seed in 0..40 {
+        let mut numbers = Numbers(seed * 31 + 5);
+        let mut edit = edit_of(&Large::of_nothing());
+        (0..600).for_each(|_| any_change(&mut edit, &mut numbers));
+        let before = large_of(edit);
+        let mut edit = edit_of(&before);
+        (0..60).for_each(|_| any_change(&mut edit, &mut numbers));
+        edit.take_back();
+        let after = large_of(edit);
+        let (before, after) = (before.as_stream().expect("a stream"), after.as_stream().expect("a stream"));
+        assert_eq!(content(after), content(before), "seed {seed}");
+        let blocks: usize = after.nodes.iter().map(|node| allocated(node.capacity())).sum();
+        assert_eq!((after.blocks, after.len()), (blocks, before.len()));
+    }
+}
+
+#[test]
+fn it_is_freed_in_steps_until_nothing_is_left() {
+    let mut edit = edit_of(&Large::of_nothing());
+    let mut numbers = Numbers(9);
+    (0..3000).for_each(|_| any_change(&mut edit, &mut numbers));
+    let mut large = large_of(edit);
+    let (mut steps, bytes) = (0, large.heap_bytes());
+    let mut freed = 0;
+    while let Some(some) = large.free_step() {
+        (steps, freed) = (steps + 1, freed + some);
+        assert!(steps < 1000);
+    }
+    assert!(freed > bytes / 2 && large.as_stream().is_some_and(|stream| stream.nodes() == 0));
+    assert!(size_of::<Large>() <= 160, "{}", size_of::<Large>());
+}
