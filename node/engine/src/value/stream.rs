@@ -46,7 +46,7 @@ pub enum Precision {
     },
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Stream {
     nodes: VecDeque<Node>,
     /// Of all blocks of nodes, as the allocator gives them.
@@ -58,6 +58,15 @@ pub struct Stream {
     max_deleted_id: StreamId,
     entries_added: u64,
     groups: Option<Box<Groups>>,
+}
+
+impl Clone for Stream {
+    /// A copy has its blocks as long as what is in them.
+    fn clone(&self) -> Stream {
+        let nodes = self.nodes.clone();
+        let blocks = nodes.iter().map(|node| allocated(node.capacity())).sum();
+        Stream { nodes, blocks, groups: self.groups.clone(), ..*self }
+    }
 }
 
 impl Stream {

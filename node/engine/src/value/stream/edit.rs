@@ -206,7 +206,12 @@ impl Edit {
     /// Has an entry be pending for a consumer of a group that is there, and for no other one.
     pub fn put_pending(&mut self, group: &[u8], id: StreamId, consumer: &[u8], delivered_ms: u64, count: u64) {
         let op = Op::Pending { group, consumer, id, delivered_ms, count };
-        self.perform(&op, |stream, undo| pending_op(stream, group, id, undo));
+        self.perform(&op, |stream, undo| {
+            pending_op(stream, group, id, undo);
+            if stream.group(group).is_some_and(|of| of.consumer(consumer).is_none()) {
+                Op::Leave { group, name: consumer }.encode(undo);
+            }
+        });
     }
 
     /// False: it is not pending.
