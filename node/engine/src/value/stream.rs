@@ -310,15 +310,11 @@ impl Stream {
 
     /// Brings back what [`Stream::trim_showing`] showed.
     pub(super) fn put_back(&mut self, nodes: Vec<Node>) {
+        // What was left of the last one is in it too.
+        let Some(last) = nodes.last().map(|node| node.last) else { return };
+        self.trim(last.next().map_or(Keep::Length(0), Keep::From), Precision::Exact);
         for node in nodes.into_iter().rev() {
-            match self.nodes.front().filter(|front| front.first == node.first) {
-                Some(rest) => {
-                    self.blocks -= allocated(rest.capacity());
-                    self.length -= u64::from(rest.live);
-                    self.nodes.pop_front();
-                }
-                None => self.first_number = self.first_number.wrapping_sub(1),
-            }
+            self.first_number = self.first_number.wrapping_sub(1);
             self.length += u64::from(node.live);
             self.insert_node(0, node);
         }
