@@ -343,7 +343,7 @@ impl Stream {
         if self.entries_added == 0 {
             return Some(0);
         }
-        let has_holes_ahead = self.may_have_holes() && last_delivered <= self.max_deleted_id;
+        let has_holes_ahead = self.has_holes_from(last_delivered);
         let read = entries_read.filter(|_| !has_holes_ahead).or_else(|| self.entries_up_to(last_delivered))?;
         Some(self.entries_added.wrapping_sub(read))
     }
@@ -351,6 +351,11 @@ impl Stream {
     /// Whether an entry may have been deleted from between those that are there.
     fn may_have_holes(&self) -> bool {
         !self.is_empty() && self.max_deleted_id != StreamId::MIN && self.max_deleted_id >= self.first_id()
+    }
+
+    /// Whether an entry may have been deleted from behind this ID, or there.
+    pub fn has_holes_from(&self, id: StreamId) -> bool {
+        self.may_have_holes() && id <= self.max_deleted_id
     }
 
     /// Of the first entry; 0-0 of none.

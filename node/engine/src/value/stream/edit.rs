@@ -93,6 +93,30 @@ impl Edit {
         }
     }
 
+    /// Does an operation that makes a stream out of none; false: it is none of these.
+    pub fn fill(&mut self, op: &Op<'_>) -> bool {
+        let does_fill = matches!(
+            op,
+            Op::Entry { added: None, .. }
+                | Op::State { .. }
+                | Op::Group { .. }
+                | Op::Consumer { .. }
+                | Op::Pending { .. }
+        );
+        self.is_changed |= does_fill;
+        if let Some(stream) = self.stream_mut().filter(|_| does_fill) {
+            stream.apply(op);
+        }
+        does_fill
+    }
+
+    /// Whether its last ID is not below any entry's, which whoever fills it may have said.
+    pub fn is_sound(&self) -> bool {
+        let stream = self.stream();
+        let last = stream.range_back(StreamId::MIN..=StreamId::MAX).next().map(|entry| entry.id);
+        last.is_none_or(|last| last <= stream.last_id())
+    }
+
     /// Adds an entry; false: its ID is not above the last one.
     pub fn append_entry(&mut self, id: StreamId, fields: &[(&[u8], &[u8])]) -> bool {
         let before = self.stream().state();
@@ -190,6 +214,12 @@ impl Edit {
             Some(of) if of.consumer(name).is_some() => consumer_op(group, of, name).encode(undo),
             _ => Op::Leave { group, name }.encode(undo),
         });
+    }
+
+    /// Notes that a consumer that is there asked for something, which is told to nobody.
+    pub fn note_consumer(&mut self, group: &[u8], name: &[u8], seen_ms: u64) {
+        let Some(stream) = self.stream_mut() else { return };
+        stream.change_group(group, |group| group.note_seen(name, seen_ms));
     }
 
     /// What was pending for it; none: there is no such consumer.

@@ -101,13 +101,20 @@ impl Group {
             self.names_bytes += name_bytes(name);
             self.consumers.insert(name.into(), Consumer::default());
         }
-        let mut range = self.consumers.range_mut::<[u8], _>((std::ops::Bound::Included(name), std::ops::Bound::Unbounded));
+        let mut range =
+            self.consumers.range_mut::<[u8], _>((std::ops::Bound::Included(name), std::ops::Bound::Unbounded));
         range.next().expect("it is there since just now")
     }
 
     pub(super) fn set_consumer(&mut self, name: &[u8], seen_ms: u64, active_ms: Option<u64>) {
         let consumer = self.put_consumer(name).1;
         (consumer.seen_ms, consumer.active_ms) = (seen_ms, active_ms);
+    }
+
+    pub(super) fn note_seen(&mut self, name: &[u8], seen_ms: u64) {
+        if let Some(consumer) = self.consumers.get_mut(name) {
+            consumer.seen_ms = seen_ms;
+        }
     }
 
     pub(super) fn remove_consumer(&mut self, name: &[u8]) {

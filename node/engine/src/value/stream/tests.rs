@@ -224,7 +224,10 @@ fn any_change(edit: &mut Edit, numbers: &mut Numbers) {
         9 => _ = edit.delete_entry(id),
         10 if numbers.below(4) == 0 => {
             let keep = Keep::Length(edit.stream().len().saturating_sub(numbers.below(150)));
-            edit.trim_entries(keep, if numbers.below(2) == 0 { Precision::Exact } else { Precision::Nodes { limit: None } });
+            edit.trim_entries(
+                keep,
+                if numbers.below(2) == 0 { Precision::Exact } else { Precision::Nodes { limit: None } },
+            );
         }
         11 => edit.set_stream(last, edit.stream().entries_added(), id),
         12 => edit.put_group(&group, id, Some(numbers.below(5)).filter(|read| *read > 0)),
@@ -237,7 +240,12 @@ fn any_change(edit: &mut Edit, numbers: &mut Numbers) {
 }
 
 fn edit_of(large: &Large) -> Edit {
-    Edit::new(Body::Large(Box::new(large.clone())), &Hasher(foldhash::quality::SeedableRandomState::with_seed(1, foldhash::SharedSeed::global_fixed())), 0, true)
+    Edit::new(
+        Body::Large(Box::new(large.clone())),
+        &Hasher(foldhash::quality::SeedableRandomState::with_seed(1, foldhash::SharedSeed::global_fixed())),
+        0,
+        true,
+    )
 }
 
 fn large_of(edit: Edit) -> Large {

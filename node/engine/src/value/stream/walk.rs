@@ -27,7 +27,8 @@ fn place_of_id(id: StreamId) -> u64 {
 }
 
 fn place_of_name(name: &[u8]) -> u64 {
-    let word = name.iter().fold(name.len() as u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3));
+    let word =
+        name.iter().fold(name.len() as u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3));
     place_of_id(StreamId::new(word, 0))
 }
 
