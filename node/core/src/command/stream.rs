@@ -34,7 +34,7 @@ pub(super) fn parse_id(text: &[u8], missing: u64) -> Result<StreamId, WireError>
 }
 
 /// The same, or the lowest or the highest one.
-fn parse_bound(text: &[u8], missing: u64) -> Result<StreamId, WireError> {
+pub(super) fn parse_bound(text: &[u8], missing: u64) -> Result<StreamId, WireError> {
     match text {
         b"-" => Ok(StreamId::MIN),
         b"+" => Ok(StreamId::MAX),

@@ -2,7 +2,7 @@
 //!
 //! Left out: reading for a group (`read`).
 
-use super::{parse_count, parse_end, parse_id, parse_start, put_all, put_entry};
+use super::{parse_bound, parse_count, parse_end, parse_id, parse_start, put_all, put_entry};
 use crate::command::collection::{Names, error, is, when};
 use crate::command::{Context, text, unknown_subcommand_or_arity};
 use crate::number::parse_integer;
@@ -112,7 +112,7 @@ pub fn xgroup_setid(context: &mut Context<'_>) -> Result<(), WireError> {
         0,
         |()| &["xgroup-setid"],
         |edit, group| {
-            let id = if text == b"$" { edit.stream().last_id() } else { parse_id(text, 0)? };
+            let id = if text == b"$" { edit.stream().last_id() } else { parse_bound(text, 0)? };
             edit.put_group(group, id, read);
             Ok(())
         },
