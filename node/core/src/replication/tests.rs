@@ -8,7 +8,9 @@ use super::{Partition, walk};
 use crate::Node;
 use crate::fixture::{metadata, node};
 use crate::view::View;
-use dcache_engine::{Change, Config, Edit, Engine, Journal, Keep, Kind, NamespaceId, Op, Precision, SlotRole, StreamId, ValueRef, charge};
+use dcache_engine::{
+    Change, Config, Edit, Engine, Journal, Keep, Kind, NamespaceId, Op, Precision, SlotRole, StreamId, ValueRef, charge,
+};
 use dcache_protocol::{Slot, SlotRange};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;

@@ -70,7 +70,9 @@ fn groups_give_each_entry_to_one_consumer() {
 fn a_dump_brings_a_stream_back_whole() {
     let cluster = Cluster::new(1);
     let mut client = cluster.client(0, Door::Gateway);
-    for line in ["XADD s 1-1 f 1", "XADD s 1-2 f 2", "XDEL s 1-2", "XGROUP CREATE s g 0", "XREADGROUP GROUP g a STREAMS s >"] {
+    for line in
+        ["XADD s 1-1 f 1", "XADD s 1-2 f 2", "XDEL s 1-2", "XGROUP CREATE s g 0", "XREADGROUP GROUP g a STREAMS s >"]
+    {
         client.say(line);
     }
     let info = client.say("XINFO STREAM s FULL");
@@ -98,7 +100,8 @@ fn who_waits_for_a_stream_hears_what_is_new() {
     let mut writer = cluster.client(0, Door::Gateway);
     writer.say("XADD s 1-1 f 1");
     writer.say("XGROUP CREATE s g $");
-    let mut readers = [waiting(&cluster, "XREAD BLOCK 0 STREAMS s none $ 0"), waiting(&cluster, "XREAD BLOCK 0 STREAMS s 1-1")];
+    let mut readers =
+        [waiting(&cluster, "XREAD BLOCK 0 STREAMS s none $ 0"), waiting(&cluster, "XREAD BLOCK 0 STREAMS s 1-1")];
     let mut given = [
         waiting(&cluster, "XREADGROUP GROUP g a BLOCK 0 STREAMS s >"),
         waiting(&cluster, "XREADGROUP GROUP g b BLOCK 0 STREAMS s >"),
@@ -109,7 +112,10 @@ fn who_waits_for_a_stream_hears_what_is_new() {
     assert_eq!(given.each_mut().map(|consumer| consumer.heard()), [heard, ""], "one of a group");
     writer.say("XADD s 1-3 f 3");
     assert_eq!(given[1].heard(), "*1|*2|$1|s|*1|*2|$3|1-3|*2|$1|f|$1|3|");
-    assert_eq!(writer.ask("XREAD BLOCK 0 STREAMS s 0-9"), "*1|*2|$1|s|*3|*2|$3|1-1|*2|$1|f|$1|1|*2|$3|1-2|*2|$1|f|$1|2|*2|$3|1-3|*2|$1|f|$1|3|");
+    assert_eq!(
+        writer.ask("XREAD BLOCK 0 STREAMS s 0-9"),
+        "*1|*2|$1|s|*3|*2|$3|1-1|*2|$1|f|$1|1|*2|$3|1-2|*2|$1|f|$1|2|*2|$3|1-3|*2|$1|f|$1|3|"
+    );
     let gone = "-NOGROUP No such key 's' or consumer group 'g' in XREADGROUP with GROUP option|";
     let mut last = waiting(&cluster, "XREADGROUP GROUP g a BLOCK 0 STREAMS s >");
     writer.say("XGROUP DESTROY s g");
@@ -126,7 +132,10 @@ fn who_waits_for_a_stream_hears_what_is_new() {
     for (line, error) in [
         ("XREAD BLOCK -1 STREAMS s $", "-ERR timeout is negative|"),
         ("XREAD BLOCK x STREAMS s $", "-ERR timeout is not an integer or out of range|"),
-        ("XREAD STREAMS s >", "-ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.|"),
+        (
+            "XREAD STREAMS s >",
+            "-ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.|",
+        ),
     ] {
         assert_eq!(writer.ask(line), error, "{line}");
     }
@@ -155,10 +164,23 @@ fn what_a_command_did_to_a_stream_is_told() {
         "XGROUP DESTROY s g",
     ] {
         client.say(line);
-        let told = listener.heard();
+        let told = listener.news();
         let names: Vec<&str> = told.split('|').filter(|part| part.starts_with('x')).collect();
         heard.push(names.join(" "));
     }
-    let expected = ["xadd", "xadd xtrim", "", "xdel", "", "", "xsetid", "xgroup-create", "xgroup-createconsumer", "xgroup-delconsumer", "xgroup-setid", "xgroup-destroy"];
+    let expected = [
+        "xadd",
+        "xadd xtrim",
+        "",
+        "xdel",
+        "",
+        "",
+        "xsetid",
+        "xgroup-create",
+        "xgroup-createconsumer",
+        "xgroup-delconsumer",
+        "xgroup-setid",
+        "xgroup-destroy",
+    ];
     assert_eq!(heard, expected);
 }
