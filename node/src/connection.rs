@@ -85,6 +85,7 @@ pub async fn serve(stream: TcpStream, door: Door, worker: Rc<Worker>) {
         input: Vec::new(),
         outbox: Outbox::default(),
         paused_until: None,
+        waits: false,
         wake: worker.gathered(wake),
         worker,
         nudge,
@@ -108,6 +109,8 @@ struct Connection {
     outbox: Outbox,
     /// The next request's slot is changing hands until about then.
     paused_until: Option<Instant>,
+    /// The next request waits for scripts, and a nudge tells when it may go on.
+    waits: bool,
     account: BufferAccount,
     /// When the client last took bytes, or first had any to take; of a meaning while it `is_waiting`.
     progress_at: Instant,
@@ -176,6 +179,10 @@ impl Connection {
                     }
                 },
             };
+            if matches!(event, Event::Nudged) && std::mem::take(&mut self.waits) && self.is_blocked() {
+                // Others shall not wait for what this client does not read.
+                self.session.let_go();
+            }
             match event {
                 // It may still read what it asked for.
                 Event::Read(0) => turn = Turn::Close,
@@ -245,7 +252,8 @@ impl Connection {
 
     /// The session must not run another request now.
     fn is_blocked(&self) -> bool {
-        self.paused_until.is_some_and(|until| Instant::now() < until)
+        self.waits
+            || self.paused_until.is_some_and(|until| Instant::now() < until)
             || self.outbox.must_wait()
             || self.outbox.unwritten_bytes() > self.shared.buffers.unread_bytes_max
     }
@@ -300,7 +308,7 @@ impl Connection {
                     self.outbox.seal();
                 }
                 Step::Forward(fanout) => {
-                    self.outbox.push(self.worker.links.send(fanout, self.nudge.clone(), &self.worker));
+                    self.outbox.push(self.worker.links.send(fanout, self.nudge.clone(), &self.wake, &self.worker));
                 }
                 Step::Pause => {
                     self.paused_until = Some(Instant::now() + PAUSE);
@@ -309,6 +317,10 @@ impl Connection {
                         tokio::time::sleep(PAUSE).await;
                         nudge.nudge();
                     });
+                    return (consumed, Turn::Unblock);
+                }
+                Step::Wait => {
+                    self.waits = true;
                     return (consumed, Turn::Unblock);
                 }
                 Step::Close => return (consumed, Turn::Close),
@@ -520,7 +532,7 @@ impl Outbox {
                             worker.send_copies();
                         }
                         Outcome::Again(fanout) => {
-                            self.queue[index] = Entry::Open(worker.links.send(fanout, nudge, worker));
+                            self.queue[index] = Entry::Open(worker.links.send(fanout, nudge, wake, worker));
                             return;
                         }
                     }

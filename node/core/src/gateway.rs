@@ -21,6 +21,7 @@
 
 pub(crate) mod copies;
 mod merge;
+pub(crate) mod scripts;
 pub(crate) mod strung;
 pub(crate) mod told;
 pub(crate) mod watched;
@@ -32,6 +33,7 @@ use crate::memcached;
 use crate::replication::guard;
 use crate::replication::hold::Hold;
 use crate::route::{self, Route};
+use crate::script::job::Request;
 use crate::session::ClientState;
 use crate::stats::Outcome as Counted;
 use crate::talk;
@@ -39,7 +41,8 @@ use crate::transaction;
 use crate::view::{Owner, View, ViewNode};
 use dcache_cluster::mutant::{Rule, is_broken};
 use dcache_protocol::error::WireError;
-use dcache_protocol::peer::DataStatus;
+use dcache_protocol::peer::{DataHeader, DataStatus};
+use scripts::Turn;
 use dcache_protocol::resp::parse::{Args, Limits, Parser, Progress};
 use dcache_protocol::resp::reply::{Reply, Version};
 use dcache_protocol::resp::value::encode_request;
@@ -79,6 +82,8 @@ pub struct Part {
     /// RESP version of the client, 2 or 3, which the answer must be in.
     pub resp: u8,
     pub request: Vec<u8>,
+    /// How much longer than others it may take.
+    pub patience: Duration,
 }
 
 /// Why a part has no answer.
@@ -138,6 +143,10 @@ enum Plan {
     Told(told::Told),
     /// What watched keys hold.
     Watched(watched::Ask),
+    /// A script thread of this node answers.
+    Script(scripts::Running),
+    /// Other nodes may know the script's text.
+    Search(scripts::Search),
     /// Answers of memcached's protocol, one behind the other.
     Strung(strung::Strung),
 }
@@ -179,14 +188,16 @@ impl Fanout {
     pub(crate) fn whole(origin: Origin, to: &ViewNode, args: Args<'_>) -> Fanout {
         let args: Vec<&[u8]> = args.iter().collect();
         let part = origin.part(to.id, &args);
-        Fanout {
+        let is_script = origin.command.gateway == command::Gateway::Script;
+        let fanout = Fanout {
             parts: vec![part],
             barrier: false,
             delay: Duration::ZERO,
             holds: Vec::new(),
             plan: Plan::Whole,
             origin,
-        }
+        };
+        fanout.may_take_long(is_script)
     }
 
     /// The same with words that are no client's.
@@ -199,6 +210,14 @@ impl Fanout {
             plan: Plan::Whole,
             origin,
         }
+    }
+
+    /// Whether its parts may take as long as scripts do.
+    pub(crate) fn may_take_long(mut self, may: bool) -> Fanout {
+        if may {
+            self.parts.iter_mut().for_each(|part| part.patience = scripts::PATIENCE);
+        }
+        self
     }
 
     /// What ran here waits for these.
@@ -277,6 +296,8 @@ impl Fanout {
             }
             Plan::Copies(awaited) => Ok(awaited.settle(node, &view, origin, replies, out)),
             Plan::Strung(strung) => Ok(asked.settle_strung(strung, replies, out, holds)),
+            Plan::Script(running) => asked.settle_script(running, out, holds),
+            Plan::Search(search) => asked.settle_search(search, replies, out),
             Plan::Watched(ask) => ask.settle(replies, out).map(|()| None),
             Plan::Told(told) => told.settle(origin, replies, out).map(|()| None),
         }
@@ -287,7 +308,7 @@ impl Origin {
     fn part(&self, to: NodeId, args: &[&[u8]]) -> Part {
         let mut request = Vec::with_capacity(args.iter().map(|arg| arg.len() + 16).sum());
         encode_request(args, &mut request);
-        Part { to, database: self.database, resp: self.version.number(), request }
+        Part { to, database: self.database, resp: self.version.number(), request, patience: Duration::ZERO }
     }
 
     /// Runs a piece on this node, which owns its keys.
@@ -319,6 +340,11 @@ impl Asked<'_> {
     ) -> Result<Option<Fanout>, WireError> {
         match replies.into_iter().next().unwrap_or(Err(ForwardError::Unreachable)) {
             Ok(reply) => {
+                if scripts::is_unknown(&reply)
+                    && let Some(search) = self.search_for(self.script_request(), None)
+                {
+                    return Ok(Some(search));
+                }
                 out.extend_from_slice(&reply);
                 Ok(None)
             }
@@ -334,7 +360,17 @@ impl Asked<'_> {
                         let Origin { worker, database, version, .. } = self.origin;
                         // As part of the worker's batches, which a transaction waits for.
                         let _turn = self.node.view_of_worker(worker);
-                        match serve(self.node, self.view, worker, database, version, request, out, holds) {
+                        let header = DataHeader { id: 0, database, resp: version.number() };
+                        let has_entered = match scripts::turn_of(self.node, self.view, worker, header, request) {
+                            Turn::Later(job) => return Ok(Some(Fanout::script(self.retried(), job, None, true))),
+                            Turn::NotOwner => return Err(WireError::NotServing),
+                            Turn::Now(has_entered) => has_entered,
+                        };
+                        let status = serve(self.node, self.view, worker, database, version, request, out, holds);
+                        if has_entered {
+                            self.node.scripts.queue.leave(worker);
+                        }
+                        match status {
                             DataStatus::Answered => Ok(None),
                             DataStatus::NotOwner => Err(WireError::NotServing),
                         }
@@ -383,6 +419,20 @@ impl Asked<'_> {
             return Ok(None);
         }
         Ok(Some(again.into_fanout(merge).with_barrier(self.delay())))
+    }
+
+    /// The request of the one part, as a script's.
+    fn script_request(&self) -> Request {
+        Request {
+            bytes: self.parts.first().map(|part| part.request.clone()).unwrap_or_default(),
+            database: self.origin.database,
+            version: self.origin.version,
+            is_of_peer: false,
+            is_one_slot: false,
+            client: 0,
+            no_touch: false,
+            remote: String::new(),
+        }
     }
 
     /// Whether a part without an answer can be planned anew.
@@ -685,6 +735,7 @@ pub(crate) fn serve(
             let args = parser.args(request);
             match command::resolve(args) {
                 _ if args.get(0) == Some(copies::QUESTION) => copies::answer(node, version, args, out),
+                _ if args.get(0) == Some(scripts::QUESTION) => scripts::answer(node, version, args, out),
                 _ if args.get(0) == Some(watched::QUESTION) => match watched::answer(node, view, database, args) {
                     Some(number) => {
                         Reply::new(out, version).simple(&number);

@@ -83,6 +83,15 @@ fn route_gateway<'a>(
         Gateway::Everywhere(gather) => Ok(Route::Everywhere(gather)),
         Gateway::Single => first.map_or(Ok(Route::Here), |slot| to_owner(view, slot)),
         Gateway::Split(merge) => Ok(to_common_owner(view, command, args)?.unwrap_or(Route::Split(merge))),
+        Gateway::Script if view.owns_everything() => Ok(Route::Here),
+        Gateway::Script => {
+            let mut slots = keys_of(command, args).map(slot_of);
+            match slots.next() {
+                Some(first) if slots.any(|slot| slot != first) => Err(WireError::CrossSlot),
+                Some(first) => to_owner(view, first),
+                None => Ok(Route::Here),
+            }
+        }
         Gateway::SameSlot => to_common_owner(view, command, args)?.ok_or(WireError::CrossSlot),
     }
 }

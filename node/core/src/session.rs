@@ -15,6 +15,7 @@
 //! timed by itself. The end of one span is the start of the next, and what reading ahead took counts for the first.
 
 mod memcached;
+mod turn;
 
 use crate::Node;
 use crate::batch::{Ahead, Batch, KeyPlace, Next};
@@ -28,6 +29,7 @@ use crate::gateway::{self, ASK_AGAIN_WITHIN, Fanout, Origin};
 use crate::replication::guard;
 use crate::replication::hold::Hold;
 use crate::route::{self, Route};
+use crate::script::job::Ticket;
 use crate::slow::{Bounds, Log};
 use crate::stats::{Outcome, WorkerStats};
 use crate::tracking::Mode;
@@ -41,7 +43,7 @@ use dcache_protocol::resp::reply::{Reply, Version};
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 /// Once this many reply bytes wait, [`Session::advance`] stops so that they can be written.
@@ -83,6 +85,10 @@ pub struct ClientState {
     pub(crate) client: Option<Arc<Client>>,
     /// What `WAIT` is about.
     pub(crate) written: Written,
+    /// The next request's place behind scripts.
+    pub(crate) ticket: Option<Ticket>,
+    /// Scripts that are not answered yet.
+    pub(crate) open_scripts: Arc<AtomicUsize>,
 }
 
 /// Which replies a client wants: `CLIENT REPLY`.
@@ -131,6 +137,8 @@ impl ClientState {
             split: VecDeque::new(),
             client: None,
             written: Written::default(),
+            ticket: None,
+            open_scripts: Arc::default(),
         }
     }
 
@@ -194,6 +202,8 @@ pub enum Step {
     Forward(Fanout),
     /// The next request's slot is changing hands, or this node has no lease at this moment: call again with the same input after [`PAUSE`].
     Pause,
+    /// The next request waits for scripts: call again with the same input when the client is woken.
+    Wait,
     /// Write what is there, then close.
     Close,
 }
@@ -249,6 +259,10 @@ impl Session {
                         self.state.split.push_front(queued);
                         break Step::Pause;
                     }
+                    Executed::Waits => {
+                        self.state.split.push_front(queued);
+                        break Step::Wait;
+                    }
                     Executed::Forwarded(fanout) => break Step::Forward(fanout),
                     Executed::Refused | Executed::Answered { .. } => continue,
                 }
@@ -283,11 +297,12 @@ impl Session {
             let is_asleep = ahead.command.is_some_and(|command| command.flags.has(command::Flags::ADMIN))
                 && request.is_asleep(&mut self.sleeps_until);
             if is_asleep || is_watched && request.is_paused() {
+                self.state.ticket = None;
                 consumed -= ahead.bytes();
                 self.batch.put_back();
                 break Step::Pause;
             }
-            if is_watched {
+            if is_watched && self.state.ticket.is_none() {
                 request.show(&self.state);
             }
             let reply_at = out.len();
@@ -297,6 +312,11 @@ impl Session {
                 self.paused_since = None;
             }
             match executed {
+                Executed::Waits => {
+                    consumed -= ahead.bytes();
+                    self.batch.put_back();
+                    break Step::Wait;
+                }
                 Executed::NotServing(why) => {
                     let since = *self.paused_since.get_or_insert(span.since);
                     let patience = match self.door {
@@ -357,6 +377,7 @@ impl Session {
             let request = Request { node, view, stats, door, worker, args, ahead: &ahead, started, now_ms };
             let since = *self.paused_since.get_or_insert(started);
             match request.execute(state, out, holds) {
+                Executed::Waits => Executed::Waits,
                 Executed::NotServing(why) if started.saturating_sub(since) >= ASK_AGAIN_WITHIN => {
                     request.fail(&why, state.version, out);
                     self.paused_since = None;
@@ -393,6 +414,11 @@ impl Session {
     /// Whether another client killed this one: close without waiting for input.
     pub fn is_killed(&self) -> bool {
         self.client.is_killed()
+    }
+
+    /// The next request will not run soon: what it waited for goes on without it.
+    pub fn let_go(&mut self) {
+        self.state.ticket = None;
     }
 
     /// The client's id, as `CLIENT ID` answers.
@@ -541,12 +567,22 @@ enum Executed {
     Forwarded(Fanout),
     /// Nothing ran: its slot is changing hands, or this node has no lease.
     NotServing(WireError),
+    /// Nothing ran: scripts are before it. The client is woken.
+    Waits,
 }
 
 impl Request<'_> {
     /// Runs the request; what the client does not want to read is taken back.
     #[inline]
     fn execute(&self, state: &mut ClientState, out: &mut Vec<u8>, holds: &mut Vec<Hold>) -> Executed {
+        if self.node.scripts.queue.is_used() {
+            return self.execute_in_turn(state, out, holds);
+        }
+        self.execute_now(state, out, holds)
+    }
+
+    #[inline]
+    fn execute_now(&self, state: &mut ClientState, out: &mut Vec<u8>, holds: &mut Vec<Hold>) -> Executed {
         let (mark, held) = (out.len(), holds.len());
         let executed = self.run(state, out, holds);
         if matches!(executed, Executed::NotServing(_)) {
@@ -601,7 +637,8 @@ impl Request<'_> {
                 _ => return self.reject(command, &error, state, out),
             },
         };
-        if command.is_write() && self.view.has_copies() {
+        let may_write = command.is_write() || command.gateway == Gateway::Script && !command.is_read();
+        if may_write && self.view.has_copies() {
             let slots = command::keys_of(command, self.args).skip(1).map(dcache_protocol::slot_of);
             first.into_iter().chain(slots).for_each(|slot| state.written.note(self.view.partition_of(slot)));
         }
@@ -610,6 +647,7 @@ impl Request<'_> {
             _ if command.gateway == Gateway::Copies && self.view.has_copies() => {
                 copies::wait(self.node, self.view, self.origin(command, state), &state.written, self.args).map(Some)
             }
+            Route::Here if command.gateway == Gateway::Script => Ok(Some(self.script(command, state))),
             Route::Here => {
                 if let Some(slot) = first {
                     self.stats.record_partition(self.view.partition_of(slot).index());
@@ -733,6 +771,11 @@ impl Request<'_> {
             return Err(WireError::Other("EXECABORT Transaction discarded because of previous errors.".into()));
         }
         let place = transaction::place_of(self.view, self.door, &transaction);
+        let has_script = transaction::has_script(transaction.requests.iter().map(Vec::as_slice));
+        if matches!(place, Ok(Place::Here)) && has_script {
+            state.end_transaction();
+            return Ok(Some(self.transaction_with_script(command, &transaction, state)));
+        }
         if matches!(place, Ok(Place::Here)) {
             // Another transaction runs: this one is looked at again in a moment.
             let Some(_alone) = self.node.alone(self.worker) else {
@@ -745,19 +788,11 @@ impl Request<'_> {
         match place? {
             Place::Here => Ok(None),
             Place::There(key) => {
-                let numbers: Vec<(Box<[u8]>, Vec<u8>)> = transaction
-                    .watched
-                    .lock()
-                    .iter()
-                    .map(|(key, n)| (key.clone(), n.to_string().into_bytes()))
-                    .collect();
-                let count = numbers.len().to_string();
-                let mut words: Vec<&[u8]> = vec![transaction::WORD, &key, count.as_bytes()];
-                words.extend(numbers.iter().flat_map(|(key, number)| [&key[..], &number[..]]));
-                words.extend(transaction.requests.iter().map(Vec::as_slice));
+                let words = transaction.words(&key);
+                let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
                 let origin = Origin { command: &transaction::ROW, ..self.origin(command, state) };
                 match self.view.owner(dcache_protocol::slot_of(&key)) {
-                    Owner::Other(node) => Ok(Some(Fanout::whole_of(origin, node, &words))),
+                    Owner::Other(node) => Ok(Some(Fanout::whole_of(origin, node, &words).may_take_long(has_script))),
                     _ => Err(WireError::NotServing),
                 }
             }
@@ -837,7 +872,7 @@ impl Request<'_> {
             let remembers = mode.remembers();
             // As Redis: until a request that is no CLIENT.
             mode.caching = mode.caching.filter(|_| command.container() == Some("client"));
-            if command.is_read() && remembers {
+            if (command.is_read() || command.gateway == Gateway::Script) && remembers {
                 let told = self.node.talk.tracking.lock().remember(client.id, keys, &|id| self.node.clients().find(id));
                 self.node.post_all(told);
             }
