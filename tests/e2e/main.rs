@@ -17,5 +17,6 @@ mod cluster;
 mod copies;
 mod http;
 mod never_green;
+mod scripts;
 mod stops;
 mod talk;

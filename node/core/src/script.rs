@@ -159,11 +159,6 @@ impl Scripts {
         })
     }
 
-    /// Whether a script that has written is in the middle of it on one of these slots.
-    pub(crate) fn has_begun_on(&self, is_it: impl Fn(u16) -> bool) -> bool {
-        self.queue.is_used() && self.running().iter().any(|job| job.all_slots().into_iter().any(&is_it))
-    }
-
     /// Looks at what runs and what waits.
     pub(crate) fn sweep(&self, now: Duration) {
         if !self.queue.is_used() {
@@ -247,3 +242,6 @@ pub struct Made {
     pub bytes: Vec<u8>,
     pub holds: Vec<Hold>,
 }
+
+#[cfg(test)]
+mod tests;

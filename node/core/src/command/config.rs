@@ -135,7 +135,7 @@ fn settings(context: &Context<'_>) -> Vec<Setting> {
         setting(
             "script-time-max",
             node.scripts.time_max_ms().to_string(),
-            Client(|value| Ok(New::ScriptTime(within(value, 3_600_000)?))),
+            Client(|value| Ok(New::ScriptTime(within(value, 60_000)?))),
         ),
         setting("slave-read-only", "yes".into(), Operator("dcache cluster status")),
         setting(

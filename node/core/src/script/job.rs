@@ -215,8 +215,9 @@ impl Job {
         self.slots.iter().chain(self.acquired.lock().iter()).copied().collect()
     }
 
-    pub(super) fn set_written(&self) {
-        self.has_written.store(true, Relaxed);
+    /// What it was before.
+    pub(super) fn set_written(&self, has: bool) -> bool {
+        self.has_written.swap(has, Relaxed)
     }
 
     pub(super) fn has_written(&self) -> bool {

@@ -269,9 +269,7 @@ impl Host {
         let place = first_key.as_ref().map(|(_, place)| *place);
         let guarded = guard::Request { node, view: &view, now: node.now(), command, args, database, place };
         let begun = if view.has_copies() { Some(guarded.begin()?) } else { None };
-        if command.is_write() {
-            running.job.set_written();
-        }
+        let had_written = running.job.set_written(running.job.has_written() || command.is_write());
         let mark = reply.len();
         let mut context = Context {
             node,
@@ -285,6 +283,9 @@ impl Host {
             reply: Reply::new(reply, self.version.get()),
         };
         let result = (command.run)(&mut context);
+        if matches!(result, Err(WireError::NotServing | WireError::NoLease)) {
+            running.job.set_written(had_written);
+        }
         if node.events.are_watched() {
             node.after_command(command, args);
         }

@@ -95,11 +95,6 @@ impl Queue {
         }
     }
 
-    /// Whether a slot has jobs.
-    pub fn is_busy(&self, slot: u16) -> bool {
-        self.counts[usize::from(slot)].load(Ordering::SeqCst) > 0
-    }
-
     /// Takes a job's places. True: a thread that sleeps is to be woken, and counts as awake. A ticket whose turn it is at once is granted.
     pub fn submit(&self, job: &Arc<Job>) -> bool {
         self.is_used.store(true, Ordering::SeqCst);
