@@ -29,6 +29,7 @@ mod operations;
 mod peer;
 mod process;
 pub mod raft;
+mod scripts;
 mod shared;
 mod sockets;
 mod talk;
@@ -166,6 +167,7 @@ fn serve(config: Config, doors: Doors, identity: Identity, files: u64, begun: In
         copies: CopyLinks::default(),
         stop: stopping,
     });
+    scripts::start(&shared).context("starting the threads for scripts")?;
     let (hands, workers) = worker::start(&shared, config.workers, clients_max).context("starting the workers")?;
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build();
     let control_runtime = runtime().context("making the control runtime")?;

@@ -36,6 +36,7 @@ use dcache_protocol::{NodeId, Slot, slot_in, slot_of};
 use parking_lot::Mutex;
 pub(crate) use peers::Asker;
 use peers::Registration;
+pub(crate) use serve::Key;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};

@@ -359,7 +359,14 @@ impl Node {
         (count, others(view).filter(may_want).map(|id| (id, request())).collect())
     }
 
-    fn deliver(&self, kind: Kind, channel: &[u8], message: &[u8]) -> usize {
+    /// A script's `PUBLISH`: other nodes hear of it in time. How many here were told.
+    pub(crate) fn publish_soon(&self, channel: &[u8], message: &[u8]) -> usize {
+        let count = self.spread(channel, message);
+        self.wake_if_waiting();
+        count
+    }
+
+    pub(crate) fn deliver(&self, kind: Kind, channel: &[u8], message: &[u8]) -> usize {
         self.talk.subscriptions.deliver(kind, channel, message, &|client, letter| self.post(client, letter))
     }
 
@@ -466,12 +473,13 @@ impl Node {
     }
 
     /// A message for this node's subscribers, and in time for those of others.
-    fn spread(&self, channel: &[u8], message: &[u8]) {
-        self.deliver(Kind::Channel, channel, message);
+    fn spread(&self, channel: &[u8], message: &[u8]) -> usize {
+        let count = self.deliver(Kind::Channel, channel, message);
         let bucket = bucket_of(Kind::Channel, channel);
         let mut peers = self.talk.peers.lock();
         let is_interested = |peer: &&mut Peer| peer.interest.is_some() && peer.may_want(Kind::Channel, bucket, channel);
         peers.values_mut().filter(is_interested).for_each(|peer| peer.put([b"e", channel, message]));
+        count
     }
 
     /// Keys have changed: tells this node's clients that keep copies, and in time those of others.
@@ -615,7 +623,7 @@ impl Node {
             } else {
                 continue;
             };
-            parts.push(Part { to: id, database: 0, resp: Version::Resp2.number(), request });
+            parts.push(Part { to: id, database: 0, resp: Version::Resp2.number(), request, patience: Duration::ZERO });
         }
         parts
     }
@@ -760,14 +768,25 @@ impl Node {
     /// Shows a request to clients that look on, before it runs.
     #[cold]
     pub(crate) fn show_request(&self, client: &Client, database: u16, args: Args<'_>) {
-        let micros = u128::from(self.unix_ms()) * 1000 + u128::from(self.now().as_micros() as u64 % 1000);
         let door = if client.door == Door::Gateway { "" } else { "cluster:" };
+        self.show_line(database, &format!("{door}{}", client.remote), args);
+    }
+
+    /// The same for what a script asks for.
+    #[cold]
+    pub(crate) fn show_script_request(&self, database: u16, args: Args<'_>) {
+        if self.events.has(Reason::MONITORED) {
+            self.show_line(database, "lua", args);
+        }
+    }
+
+    fn show_line(&self, database: u16, who: &str, args: Args<'_>) {
+        let micros = u128::from(self.unix_ms()) * 1000 + u128::from(self.now().as_micros() as u64 % 1000);
         let mut line = format!(
-            "+{}.{:06} [{} {door}{}]",
+            "+{}.{:06} [{} {who}]",
             micros / 1_000_000,
             micros % 1_000_000,
-            database % dcache_protocol::namespace::DATABASES,
-            client.remote
+            database % dcache_protocol::namespace::DATABASES
         )
         .into_bytes();
         for arg in args.iter() {

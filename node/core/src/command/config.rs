@@ -38,6 +38,8 @@ enum New {
     LatencyBound(u64),
     Events(Wanted),
     Timeout(u64),
+    BusyAfter(u64),
+    ScriptTime(u64),
     /// Of normal clients, of subscribers.
     Outputs([Option<Limit>; 2]),
 }
@@ -58,6 +60,11 @@ fn settings(context: &Context<'_>) -> Vec<Setting> {
     vec![
         setting("appendonly", "no".into(), Operator(NOT_ON_DISK)),
         setting("bind", host.trim_start_matches('[').trim_end_matches(']').into(), Operator(NODE_START)),
+        setting(
+            "busy-reply-threshold",
+            node.scripts.busy_ms().to_string(),
+            Client(|value| Ok(New::BusyAfter(within(value, i64::MAX as u64)?))),
+        ),
         setting("client-output-buffer-limit", outputs(context), Client(parse_outputs)),
         setting("cluster-enabled", yes(is_cluster), Operator("dcache cluster init")),
         setting("cluster-require-full-coverage", "no".into(), Operator("dcache cluster status")),
@@ -103,6 +110,11 @@ fn settings(context: &Context<'_>) -> Vec<Setting> {
         setting("lazyfree-lazy-expire", "yes".into(), Operator(ALWAYS)),
         setting("lazyfree-lazy-server-del", "yes".into(), Operator(ALWAYS)),
         setting("lazyfree-lazy-user-del", "yes".into(), Operator(ALWAYS)),
+        setting(
+            "lua-time-limit",
+            node.scripts.busy_ms().to_string(),
+            Client(|value| Ok(New::BusyAfter(within(value, i64::MAX as u64)?))),
+        ),
         setting("maxclients", node.clients().limit().to_string(), Operator(NODE_START)),
         setting(
             "maxmemory",
@@ -120,6 +132,11 @@ fn settings(context: &Context<'_>) -> Vec<Setting> {
         setting("replica-read-only", "yes".into(), Operator("dcache cluster status")),
         setting("requirepass", String::new(), Operator(NO_LOGIN)),
         setting("save", String::new(), Operator(NOT_ON_DISK)),
+        setting(
+            "script-time-max",
+            node.scripts.time_max_ms().to_string(),
+            Client(|value| Ok(New::ScriptTime(within(value, 60_000)?))),
+        ),
         setting("slave-read-only", "yes".into(), Operator("dcache cluster status")),
         setting(
             "slowlog-log-slower-than",
@@ -266,6 +283,8 @@ fn apply(context: &mut Context<'_>, new: New) {
         New::Bound(log, bound) => node.slow.set_bound(log, bound),
         New::Length(log, length) => node.slow.set_length_max(log, length),
         New::LatencyBound(bound) => node.slow.set_latency_bound_ms(bound),
+        New::BusyAfter(ms) => node.scripts.set_busy_ms(ms),
+        New::ScriptTime(ms) => node.scripts.set_time_max_ms(ms.max(1)),
         New::Timeout(seconds) => node.idle_seconds_max.store(seconds, Relaxed),
         New::Outputs(limits) => {
             for (limit, is_pubsub) in limits.into_iter().zip([false, true]) {

@@ -148,9 +148,22 @@ fn memory_section(context: &Context<'_>, lines: &mut Lines) {
     lines.add("used_memory_startup", 0);
     lines.add("used_memory_dataset", used);
     lines.add("used_memory_dataset_perc", "100.00%");
-    lines.add("used_memory_lua", 0);
-    lines.add("used_memory_scripts", 0);
-    lines.add("number_of_cached_scripts", 0);
+    let lua = context.node.scripts.lua_bytes();
+    let (scripts, bytes) = {
+        let cache = context.node.scripts.cache.lock();
+        (cache.count(), cache.bytes() as u64)
+    };
+    lines.add("used_memory_vm_eval", lua);
+    lines.add("used_memory_lua", lua);
+    lines.add("used_memory_lua_human", human(lua));
+    lines.add("used_memory_scripts_eval", bytes);
+    lines.add("number_of_cached_scripts", scripts);
+    lines.add("number_of_functions", 0);
+    lines.add("number_of_libraries", 0);
+    lines.add("used_memory_vm_total", lua);
+    lines.add("used_memory_vm_total_human", human(lua));
+    lines.add("used_memory_scripts", bytes);
+    lines.add("used_memory_scripts_human", human(bytes));
     lines.add("maxmemory", limit);
     lines.add("maxmemory_human", human(limit));
     lines.add("maxmemory_policy", policy(context));

@@ -200,6 +200,7 @@ impl Trying {
                     database: origin.database,
                     resp: origin.version.number(),
                     request: asked(asker, &piece.request),
+                    patience: Duration::ZERO,
                 };
                 return Ok(Next::Ask(Fanout {
                     parts: vec![part],
@@ -393,6 +394,8 @@ fn try_or_wait(
     out: &mut Vec<u8>,
     holds: &mut Vec<Hold>,
 ) -> Result<(), WireError> {
+    let slots: Vec<u16> = command::keys_of(command, args).map(|key| slot_in(database, key).number()).collect();
+    let Some(_turn) = node.scripts.queue.enter_within(worker, &slots) else { return Err(WireError::NotServing) };
     let mut state = ClientState::of_peer(database, version);
     let mark = out.len();
     let ran = super::run_served(node, view, worker, command, args, &mut state, out, holds);
