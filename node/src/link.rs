@@ -100,13 +100,7 @@ pub struct Links {
 impl Links {
     /// Sends every part. Parts that cannot be sent are answered at once.
     /// `wake` gathers wake-ups from script threads.
-    pub fn send(
-        &self,
-        fanout: Fanout,
-        nudge: Arc<Nudge>,
-        wake: &Wake,
-        worker: &Rc<Worker>,
-    ) -> Rc<RefCell<OpenFanout>> {
+    pub fn send(&self, fanout: Fanout, nudge: Arc<Nudge>, wake: &Wake, worker: &Rc<Worker>) -> Rc<RefCell<OpenFanout>> {
         let count = fanout.parts.len();
         let open = Rc::new(RefCell::new(OpenFanout {
             is_barrier: fanout.barrier,
@@ -231,7 +225,10 @@ impl Link {
         DataHeader { id, database: part.database, resp: part.resp }.encode_frame(&part.request, &mut unsent);
         self.end.set(self.end.get() + (unsent.len() - before) as u64);
         // Large values take time to travel: a second more for every 64 MiB.
-        let deadline = Instant::now() + FORWARD_DEADLINE + Duration::from_millis((part.request.len() >> 16) as u64) + part.patience;
+        let deadline = Instant::now()
+            + FORWARD_DEADLINE
+            + Duration::from_millis((part.request.len() >> 16) as u64)
+            + part.patience;
         open.push_back(OpenPart { id, deadline, ends_at: self.end.get(), index, fanout: fanout.clone() });
         self.wake.notify_one();
     }

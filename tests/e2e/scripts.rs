@@ -14,7 +14,8 @@ fn an_endless_script_keeps_nobody_waiting_on_other_slots_and_is_killed() {
     endless.send(&request(&["EVAL", "while true do pcall(function() while true do end end) end", "1", "held"]));
     wait_until("the slot to be busy", || {
         let reply = other.ask(&["GET", "held"]);
-        (reply == "-BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.\r\n").then_some(())
+        (reply == "-BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.\r\n")
+            .then_some(())
     });
     let begun = Instant::now();
     for n in 0..1000 {
@@ -73,7 +74,14 @@ fn scripts_run_where_their_keys_are_and_are_known_to_all() {
     let mut all = Vec::new();
     for n in 0..200 {
         let key = &keys[n % 3];
-        all.extend(request(&["EVAL", "return redis.call('incr', KEYS[1] .. ARGV[1]) and ARGV[2]", "1", key, "", &n.to_string()]));
+        all.extend(request(&[
+            "EVAL",
+            "return redis.call('incr', KEYS[1] .. ARGV[1]) and ARGV[2]",
+            "1",
+            key,
+            "",
+            &n.to_string(),
+        ]));
         all.extend(request(&["SET", key, &n.to_string()]));
     }
     assert_eq!(clients[1].ask(&["DEL", &keys[0], &keys[1], &keys[2]]), ":3\r\n");

@@ -3,8 +3,8 @@
 
 use crate::command::Door;
 use crate::gateway::{Fanout, ForwardError, Outcome, Part};
-use crate::session::{Session, Step};
 use crate::script::{Job, Machine, Outside};
+use crate::session::{Session, Step};
 use crate::{Clock, Config, Node, Served, Settled};
 use dcache_cluster::failover::{Configuration, Member};
 use dcache_cluster::metadata::Metadata;

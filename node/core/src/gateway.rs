@@ -42,11 +42,11 @@ use crate::view::{Owner, View, ViewNode};
 use dcache_cluster::mutant::{Rule, is_broken};
 use dcache_protocol::error::WireError;
 use dcache_protocol::peer::{DataHeader, DataStatus};
-use scripts::Turn;
 use dcache_protocol::resp::parse::{Args, Limits, Parser, Progress};
 use dcache_protocol::resp::reply::{Reply, Version};
 use dcache_protocol::resp::value::encode_request;
 use dcache_protocol::{Epoch, NodeId, slot_of};
+use scripts::Turn;
 use std::time::Duration;
 
 /// How long a request that certainly did not run, or may run twice, is tried: longer than a failover takes.

@@ -53,8 +53,7 @@ const PEER_WAITS: Duration = Duration::from_secs(1);
 const BUSY_MS: u64 = 5000;
 const TIME_MAX_MS: u64 = 30_000;
 
-pub(crate) const BUSY: &str =
-    "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
+pub(crate) const BUSY: &str = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
 
 #[derive(Debug)]
 pub struct Scripts {
@@ -154,9 +153,7 @@ impl Scripts {
 
     /// Whether the slot is a script's that has run longer than the busy limit.
     fn is_overdue(&self, slot: u16) -> bool {
-        self.running.iter().any(|place| {
-            place.lock().as_ref().is_some_and(|job| job.is_overdue() && job.has_slot(slot))
-        })
+        self.running.iter().any(|place| place.lock().as_ref().is_some_and(|job| job.is_overdue() && job.has_slot(slot)))
     }
 
     /// Looks at what runs and what waits.

@@ -106,9 +106,7 @@ pub(crate) fn with_request<T>(request: &[u8], run: impl FnOnce(&'static Command,
 }
 
 /// What follows [`WORD`] and a key in a transaction that is sent as a whole: watched keys with their numbers, and the requests.
-pub(crate) fn parts_of<'a>(
-    args: Args<'a>,
-) -> (impl Iterator<Item = (&'a [u8], u64)>, impl Iterator<Item = &'a [u8]>) {
+pub(crate) fn parts_of<'a>(args: Args<'a>) -> (impl Iterator<Item = (&'a [u8], u64)>, impl Iterator<Item = &'a [u8]>) {
     let count = args.get(2).and_then(crate::memcached::number_of).unwrap_or(0);
     let count = usize::try_from(count).unwrap_or(usize::MAX).min(args.len() / 2);
     let number = move |index: usize| args.get(index).and_then(crate::memcached::number_of).unwrap_or(0);

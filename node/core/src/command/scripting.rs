@@ -1,8 +1,8 @@
 //! `SCRIPT`, and what is said where a script is asked for in a place that runs none.
 
 use super::Context;
-use crate::script::cache;
 use crate::script::Killed;
+use crate::script::cache;
 use dcache_protocol::error::WireError;
 
 /// The session gives scripts to the script threads; nobody runs them in place.

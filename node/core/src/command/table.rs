@@ -227,7 +227,8 @@ mod tests {
             assert_eq!(name, name.to_ascii_lowercase());
             assert!(!command.docs.summary.is_empty() && !command.docs.since.is_empty(), "{name}");
             assert!(!(command.flags.has(Flags::WRITE) && command.flags.has(Flags::READONLY)), "{name}");
-            let by_key = matches!(command.gateway, Gateway::Single | Gateway::Split(_) | Gateway::SameSlot | Gateway::Script);
+            let by_key =
+                matches!(command.gateway, Gateway::Single | Gateway::Split(_) | Gateway::SameSlot | Gateway::Script);
             // A shard channel is found as a key is, and is none.
             let has_keys = !command.keys.is_empty() && command.gateway != Gateway::Told;
             assert_eq!(by_key, has_keys, "{name}: the gateway routes by keys that there are");

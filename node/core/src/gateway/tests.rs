@@ -1,8 +1,8 @@
 //! Several nodes in one process: requests that come in at one of them and are answered by others.
 
 use super::*;
-use crate::fixture::{self, Caller, Cluster, id, key_of};
 use crate::Served;
+use crate::fixture::{self, Caller, Cluster, id, key_of};
 use crate::session::Step;
 use crate::view::TAG_MAX;
 use dcache_protocol::peer::DataHeader;

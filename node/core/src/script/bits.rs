@@ -40,12 +40,14 @@ pub(super) fn library(lua: &Lua) -> Result<Table> {
     one("tobit", |bits| bits)?;
     one("bnot", |bits| !bits)?;
     one("bswap", u32::swap_bytes)?;
-    let folds: [(&'static str, Fold); 3] =
-        [("band", |a, b| a & b), ("bor", |a, b| a | b), ("bxor", |a, b| a ^ b)];
+    let folds: [(&'static str, Fold); 3] = [("band", |a, b| a & b), ("bor", |a, b| a | b), ("bxor", |a, b| a ^ b)];
     for (name, run) in folds {
         let function = lua.create_function(move |lua, args: MultiValue| {
             let first = bits(lua, &args, 0, name)?;
-            result((1..args.len()).try_fold(first, |all, index| Ok::<_, mlua::Error>(run(all, bits(lua, &args, index, name)?)))?)
+            result(
+                (1..args.len())
+                    .try_fold(first, |all, index| Ok::<_, mlua::Error>(run(all, bits(lua, &args, index, name)?)))?,
+            )
         })?;
         table.raw_set(name, function)?;
     }

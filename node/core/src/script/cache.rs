@@ -81,7 +81,8 @@ impl Cache {
     /// Keeps a text; `stays`: it was loaded. None: it does not fit.
     pub fn add(&mut self, sum: Sum, text: &[u8], stays: bool) -> Option<Arc<Script>> {
         if let Some(script) = self.find(&sum) {
-            if stays && let Some(known) = self.scripts.get_mut(&sum)
+            if stays
+                && let Some(known) = self.scripts.get_mut(&sum)
                 && let Some(used) = known.used.take()
             {
                 self.by_use.remove(&used);

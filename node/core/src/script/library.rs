@@ -2,11 +2,11 @@
 //!
 //! Errors are raised as [`Raised`], which the prelude turns into what Lua code sees: a table with `err`, or a text with its place.
 
+use super::cache::sum_of;
 use super::convert;
 use super::machine::Host;
-use super::cache::sum_of;
-use dcache_protocol::resp::reply::{Version, write_double};
 use dcache_protocol::resp::reply::push_integer;
+use dcache_protocol::resp::reply::{Version, write_double};
 use mlua::{Error, Lua, MultiValue, Result, Table, Value};
 use std::rc::Rc;
 
@@ -246,9 +246,7 @@ pub(super) fn redis(lua: &Lua, host: &Rc<Host>) -> Result<Table> {
         }
         match number_of(args.front()) {
             Some(flags) if (0.0..4.0).contains(&flags) => Ok(Value::Nil),
-            _ => Err(reply_error(
-                "ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.",
-            )),
+            _ => Err(reply_error("ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.")),
         }
     })?;
     set("acl_check_cmd", |_, host, args| {

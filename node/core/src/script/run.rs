@@ -134,7 +134,9 @@ impl Machine {
         came: &Came,
     ) {
         let took = node.now().saturating_sub(started);
-        if request.is_of_peer && let Came::Replied(bytes, _) = came {
+        if request.is_of_peer
+            && let Came::Replied(bytes, _) = came
+        {
             let outcome = if bytes.starts_with(b"-") { Outcome::Failed } else { Outcome::Answered };
             node.stats().worker(self.host.worker).record(usize::from(command.id), took, outcome, 1);
         }
@@ -179,12 +181,8 @@ impl Machine {
         reply.array(requests.len());
         for (index, queued) in requests.iter().enumerate() {
             let ran = transaction::with_request(queued, |command, args| {
-                let own = Request {
-                    bytes: queued.to_vec(),
-                    remote: request.remote.clone(),
-                    is_of_peer: true,
-                    ..*request
-                };
+                let own =
+                    Request { bytes: queued.to_vec(), remote: request.remote.clone(), is_of_peer: true, ..*request };
                 match command.gateway {
                     command::Gateway::Script => self.run_script(node, job, &own, command, args),
                     _ => self.serve(node, &own),

@@ -3,13 +3,11 @@
 use super::row::{command, counted_keys, docs, integer, key_arg, oneof, pure_token, string_arg};
 use crate::command::{Arg, Categories, Command, Flags, Gateway, Gather, KeySpec, scripting};
 
-const RUN: Flags = Flags::NOSCRIPT.or(Flags::STALE).or(Flags::SKIP_MONITOR).or(Flags::NO_MANDATORY_KEYS).or(Flags::MOVABLE_KEYS);
+const RUN: Flags =
+    Flags::NOSCRIPT.or(Flags::STALE).or(Flags::SKIP_MONITOR).or(Flags::NO_MANDATORY_KEYS).or(Flags::MOVABLE_KEYS);
 const READ: Flags = RUN.or(Flags::READONLY);
-const ARGS: [Arg; 3] = [
-    integer("numkeys"),
-    key_arg("key").at(0).optional().multiple(),
-    string_arg("arg").optional().multiple(),
-];
+const ARGS: [Arg; 3] =
+    [integer("numkeys"), key_arg("key").at(0).optional().multiple(), string_arg("arg").optional().multiple()];
 const WITH_TEXT: &[Arg] = &[string_arg("script"), ARGS[0], ARGS[1], ARGS[2]];
 const WITH_SUM: &[Arg] = &[string_arg("sha1"), ARGS[0], ARGS[1], ARGS[2]];
 
@@ -20,7 +18,14 @@ const fn any_key(flags: &'static [&'static str]) -> KeySpec {
     }
 }
 
-const fn run(name: &'static str, flags: Flags, keys: &'static [KeySpec], since: &'static str, summary: &'static str, args: &'static [Arg]) -> Command {
+const fn run(
+    name: &'static str,
+    flags: Flags,
+    keys: &'static [KeySpec],
+    since: &'static str,
+    summary: &'static str,
+    args: &'static [Arg],
+) -> Command {
     Command {
         keys,
         gateway: Gateway::Script,
@@ -81,18 +86,18 @@ pub(super) const ROWS: &[Command] = &[
     },
     Command {
         docs: docs("scripting", "5.0.0", "O(1)", "Tells about the subcommands.", &[]),
-        ..command(
-            "script|help",
-            2,
-            Flags::LOADING.or(Flags::STALE),
-            Categories::SCRIPTING,
-            scripting::script_help,
-        )
+        ..command("script|help", 2, Flags::LOADING.or(Flags::STALE), Categories::SCRIPTING, scripting::script_help)
     },
     Command {
         gateway: Gateway::Everywhere(Gather::AnyOk),
         tips: &["request_policy:all_shards", "response_policy:one_succeeded"],
-        docs: docs("scripting", "2.6.0", "O(1)", "Ends scripts that run long and have written nothing, on all nodes.", &[]),
+        docs: docs(
+            "scripting",
+            "2.6.0",
+            "O(1)",
+            "Ends scripts that run long and have written nothing, on all nodes.",
+            &[],
+        ),
         ..command(
             "script|kill",
             2,
