@@ -497,8 +497,12 @@ impl Machine {
         });
         if let Err(error) = result {
             out.clear();
-            let text = format!("ERR Error running script {name}, {error}");
-            super::convert::write_error(text.as_bytes(), &mut Reply::new(&mut out, version));
+            let text = match library::raised_of(&error) {
+                // It was stopped while it was being told how it ended.
+                Some(library::Raised::Reply { text, .. }) => text.clone(),
+                _ => format!("ERR Error running script {name}, {error}").into_bytes(),
+            };
+            super::convert::write_error(&text, &mut Reply::new(&mut out, version));
         }
         out
     }
