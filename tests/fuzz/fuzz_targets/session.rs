@@ -33,8 +33,16 @@ fn node() -> &'static Arc<Node> {
         };
         let clock = Clock { monotonic: || Duration::from_secs(1), unix_ms: || 1_700_000_000_000 };
         let incarnation = Incarnation(1);
-        let config =
-            Config { id, incarnation, workers: 1, memory_bytes: MEMORY_BYTES, clock, clients_max: 16, seed: 7, process_id: 1 };
+        let config = Config {
+            id,
+            incarnation,
+            workers: 1,
+            memory_bytes: MEMORY_BYTES,
+            clock,
+            clients_max: 16,
+            seed: 7,
+            process_id: 1,
+        };
         Arc::new(Node::new(config, Arc::new(Metadata::standalone(record))))
     })
 }

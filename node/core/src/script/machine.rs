@@ -352,7 +352,9 @@ fn misfit(args: Args<'_>) -> &'static str {
 const UNKNOWN: &str = "ERR Unknown Redis command called from script";
 
 fn install(lua: &Lua, triggers: HookTriggers) {
-    let hooked = lua.set_global_hook(triggers, |lua, _| match lua.app_data_ref::<Rc<Host>>() {
+    let hooked = lua.set_global_hook(triggers, |lua, debug| match lua.app_data_ref::<Rc<Host>>() {
+        // The prelude itself is short, and has to say how the script ended.
+        _ if debug.source().source.as_deref() == Some("=dcache") => Ok(VmState::Continue),
         Some(host) => {
             let host = Rc::clone(&host);
             host.hook(lua)
@@ -502,8 +504,12 @@ impl Machine {
         });
         if let Err(error) = result {
             out.clear();
-            let text = format!("ERR Error running script {name}, {error}");
-            super::convert::write_error(text.as_bytes(), &mut Reply::new(&mut out, version));
+            let text = match library::raised_of(&error) {
+                // It was stopped while it was being told how it ended.
+                Some(library::Raised::Reply { text, .. }) => text.clone(),
+                _ => format!("ERR Error running script {name}, {error}").into_bytes(),
+            };
+            super::convert::write_error(&text, &mut Reply::new(&mut out, version));
         }
         out
     }

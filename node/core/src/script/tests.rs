@@ -31,7 +31,7 @@ fn values_go_in_and_out_as_redis_has_them() {
         ("redis.call('set','k',1e15) return redis.call('get','k')", "$16|1000000000000000|"),
         ("return redis.call('get','none')", "$-1|"),
         ("return #KEYS + #ARGV", ":0|"),
-        ("return cjson.encode({1,{},'x/y'})", "$15|[1,{},\"x\\/y\"]|"),
+        ("return cjson.encode({1,{},'x/y'})", "$13|[1,{},\"x\\/y\"]|"),
         ("return {struct.unpack('>I2b', struct.pack('>I2b', 258, -1))}", "*3|:258|:-1|:4|"),
         ("return cmsgpack.unpack(cmsgpack.pack({1,2,3}))[3]", ":3|"),
         ("return bit.tohex(bit.bor(1, 2^31))", "$8|80000001|"),
