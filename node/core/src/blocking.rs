@@ -38,8 +38,8 @@ pub(crate) use peers::Asker;
 use peers::Registration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Keys one request may wait for.
@@ -320,7 +320,7 @@ impl Registry {
         for node in std::mem::take(&mut *waiter.known_at.lock()) {
             match node == waiter.me {
                 true => queues.give_up(self, node, waiter.token),
-                false => queues.gone.entry(node).or_default().push(waiter.token),
+                false => queues.is_gone(node, waiter.token),
             }
         }
         let is_to_be_said = !queues.gone.is_empty();

@@ -45,9 +45,9 @@ mod number;
 mod tests;
 mod upkeep;
 
+pub use blocking::{Blocked, Waited};
 pub use command::Door;
 pub use gateway::{Fanout, ForwardError, Outcome, Part};
-pub use blocking::{Blocked, Waited};
 pub use session::{Advance, Session, Step};
 pub use view::View;
 

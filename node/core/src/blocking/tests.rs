@@ -24,7 +24,10 @@ fn who_came_first_is_served_first() {
     let cluster = Cluster::new(1);
     let mut pusher = cluster.client(0, Door::Gateway);
     let mut clients: Vec<Caller<'_>> = (0..4).map(|_| waiting(&cluster, "BLPOP k 0")).collect();
-    assert_eq!((field(&mut pusher, "blocked_clients"), field(&mut pusher, "total_blocking_keys")), ("4".into(), "1".into()));
+    assert_eq!(
+        (field(&mut pusher, "blocked_clients"), field(&mut pusher, "total_blocking_keys")),
+        ("4".into(), "1".into())
+    );
     assert_eq!(pusher.say("CLIENT LIST").matches(" flags=b ").count(), 4);
     assert_eq!(pusher.ask("RPUSH k a b"), ":2|", "the length before anybody is served");
     assert_eq!(pusher.ask("LLEN k"), ":0|");
@@ -34,7 +37,10 @@ fn who_came_first_is_served_first() {
     assert_eq!(clients[2].heard(), "*2|$1|k|$1|c|");
     assert_eq!(clients[3].heard(), "");
     drop(clients);
-    assert_eq!((field(&mut pusher, "blocked_clients"), field(&mut pusher, "total_blocking_keys")), ("0".into(), "0".into()));
+    assert_eq!(
+        (field(&mut pusher, "blocked_clients"), field(&mut pusher, "total_blocking_keys")),
+        ("0".into(), "0".into())
+    );
     assert!(!pusher.node.blocking.has_waiters());
     assert_eq!(pusher.ask("RPUSH k d"), ":1|", "who is gone takes nothing");
     assert_eq!(pusher.ask("LLEN k"), ":1|");
@@ -209,7 +215,15 @@ fn nobody_waits_in_a_transaction() {
     let cluster = Cluster::new(1);
     let mut client = cluster.client(0, Door::Gateway);
     client.say("RPUSH x a b");
-    let lines = ["MULTI", "BLPOP x 0", "BRPOPLPUSH x t 0", "BLPOP x 0", "BRPOPLPUSH x t 0", "BLMPOP 0 1 x LEFT", "BZPOPMIN z 0"];
+    let lines = [
+        "MULTI",
+        "BLPOP x 0",
+        "BRPOPLPUSH x t 0",
+        "BLPOP x 0",
+        "BRPOPLPUSH x t 0",
+        "BLMPOP 0 1 x LEFT",
+        "BZPOPMIN z 0",
+    ];
     lines.iter().for_each(|line| drop(client.say(line)));
     assert_eq!(client.ask("EXEC"), "*6|*2|$1|x|$1|a|$1|b|*-1|$-1|*-1|*-1|");
     assert!(!client.node.blocking.has_waiters());

@@ -103,8 +103,7 @@ pub(crate) fn resume(node: &Node, blocked: Blocked) -> Waited {
     let (mut out, mut holds) = (Vec::new(), Vec::new());
     let pieces = match planned.unwrap_or(Err(WireError::Syntax)) {
         Ok(pieces) => pieces,
-        Err(why @ WireError::ClusterDown { .. }) if blocked.door() != Door::Cluster => {
-            drop(why);
+        Err(WireError::ClusterDown { .. }) if blocked.door() != Door::Cluster => {
             return Waited::Still(later(node, blocked));
         }
         Err(error) => return blocked.over(node, End::Failed(error)),
@@ -207,7 +206,17 @@ impl Trying {
             }
             let mark = out.len();
             let ran = with_request(&piece.request, |command, args| {
-                try_or_wait(node, view, origin.worker, origin.database, origin.version, asker, (command, args), out, holds)
+                try_or_wait(
+                    node,
+                    view,
+                    origin.worker,
+                    origin.database,
+                    origin.version,
+                    asker,
+                    (command, args),
+                    out,
+                    holds,
+                )
             });
             match ran.unwrap_or(Err(WireError::Syntax)) {
                 Ok(()) => {}
@@ -227,7 +236,11 @@ impl Trying {
 
     fn asker(&self, node: &Node) -> Asker {
         let config = node.config();
-        Asker { node: config.id, incarnation: config.incarnation, token: self.blocked.as_ref().map_or(0, Blocked::token) }
+        Asker {
+            node: config.id,
+            incarnation: config.incarnation,
+            token: self.blocked.as_ref().map_or(0, Blocked::token),
+        }
     }
 
     /// Somebody has nothing.
@@ -333,6 +346,7 @@ fn asked(asker: Asker, request: &[u8]) -> Vec<u8> {
 }
 
 /// Another node's request that begins with [`WORD`].
+#[allow(clippy::too_many_arguments)]
 pub(super) fn hear(
     node: &Node,
     view: &View,
@@ -392,7 +406,8 @@ fn try_or_wait(
     };
     out.truncate(mark);
     let now = node.now();
-    let ms = wish.until.map(|until| until.saturating_sub(now).as_millis());
+    // Rounded up: nobody's time is over before it is.
+    let ms = wish.until.map(|until| until.saturating_sub(now).as_nanos().div_ceil(1_000_000));
     match ms {
         None => out.extend_from_slice(&[NOTHING, b"-1\r\n"].concat()),
         Some(ms) => out.extend_from_slice(&[NOTHING, ms.to_string().as_bytes(), b"\r\n"].concat()),
@@ -405,7 +420,6 @@ fn try_or_wait(
     }
     Ok(())
 }
-
 
 #[cfg(test)]
 mod tests;

@@ -3,8 +3,8 @@
 use super::{Executed, Request};
 use crate::blocking::{Asked, Blocked, keys_of};
 use crate::command::{Command, Door, Flags, Gateway};
-use crate::gateway::blocking::{Next, begin};
 use crate::gateway::Fanout;
+use crate::gateway::blocking::{Next, begin};
 use crate::replication::hold::Hold;
 use crate::route::Route;
 use crate::session::ClientState;
@@ -14,7 +14,8 @@ use dcache_protocol::resp::value::encode_request;
 
 /// Whether a request of this command may have its client wait for keys.
 pub(super) fn may_wait(command: &Command) -> bool {
-    command.flags.has(Flags::BLOCKING) && matches!(command.gateway, Gateway::Single | Gateway::SameSlot | Gateway::InTurn)
+    command.flags.has(Flags::BLOCKING)
+        && matches!(command.gateway, Gateway::Single | Gateway::SameSlot | Gateway::InTurn)
 }
 
 impl Request<'_> {

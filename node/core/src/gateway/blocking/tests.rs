@@ -190,7 +190,10 @@ fn waiting_elsewhere_ends_as_it_does_here() {
     assert_eq!(client.heard(), "-UNBLOCKED client unblocked via CLIENT UNBLOCK|");
     assert!(nobody_waits(&cluster));
     other.say(&format!("SET {key} x"));
-    assert_eq!(client.ask(&format!("BLPOP {key} 0")), "-WRONGTYPE Operation against a key holding the wrong kind of value|");
+    assert_eq!(
+        client.ask(&format!("BLPOP {key} 0")),
+        "-WRONGTYPE Operation against a key holding the wrong kind of value|"
+    );
     assert!(nobody_waits(&cluster));
 }
 
