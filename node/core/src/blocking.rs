@@ -502,7 +502,7 @@ impl Blocked {
             standing.is_busy = true;
         }
         self.retry_at = None;
-        // What it finds here it takes under its own places no more.
+        // Where it has places is found out anew.
         self.registry.unplace(&self.waiter);
         gateway::blocking::resume(node, self)
     }
