@@ -230,7 +230,7 @@ impl Trying {
                 return Ok(Next::Done);
             }
             let answer = out.split_off(mark);
-            self.note_nothing(node, origin, None, &answer);
+            self.note_nothing(node, None, &answer);
         }
     }
 
@@ -244,7 +244,7 @@ impl Trying {
     }
 
     /// Somebody has nothing.
-    fn note_nothing(&mut self, node: &Node, origin: Origin, at: Option<NodeId>, answer: &[u8]) {
+    fn note_nothing(&mut self, node: &Node, at: Option<NodeId>, answer: &[u8]) {
         self.pieces.pop_front();
         let Some(blocked) = &mut self.blocked else { return };
         blocked.is_known_at(at.unwrap_or(node.config().id));
@@ -255,7 +255,8 @@ impl Trying {
         }
         if !blocked.has_waited {
             let ms = parse_integer(&line[..end]).and_then(|ms| u64::try_from(ms).ok());
-            blocked.until = ms.and_then(|ms| origin.started.checked_add(Duration::from_millis(ms)));
+            // From when that is heard: not before its time is over there.
+            blocked.until = ms.and_then(|ms| node.now().checked_add(Duration::from_millis(ms)));
         }
     }
 
@@ -316,7 +317,7 @@ impl Trying {
                 self.pieces = pieces.unwrap_or(Err(WireError::Syntax))?;
                 self.request = request;
             }
-            Some(Ok(reply)) if reply.starts_with(NOTHING) => self.note_nothing(node, origin, owner, &reply),
+            Some(Ok(reply)) if reply.starts_with(NOTHING) => self.note_nothing(node, owner, &reply),
             Some(Ok(reply)) => {
                 if let (Some(blocked), Some(owner)) = (&self.blocked, owner) {
                     blocked.is_unknown_at(owner);
