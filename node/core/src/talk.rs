@@ -14,6 +14,8 @@
 //! then a message goes to a node that has no subscriber for it, and nothing comes of it. Messages reach each subscriber at most
 //! once. A lost change of a key is made good by telling clients to forget everything.
 //!
+//! What is said of clients that wait for keys is in `blocking/peers.rs`; it travels with the rest.
+//!
 //! `notify-keyspace-events` is one setting of the cluster: whoever set it last, by the clock, prevails, and it is handed on with the
 //! interest to nodes that come later.
 
@@ -610,6 +612,9 @@ impl Node {
             let request = if peer.confirmed != Some((process, generation)) {
                 peer.sending = Some(Sending::Interest(process, generation));
                 interest.get_or_insert_with(|| self.whole_interest(&own)).clone()
+            } else if let Some(tokens) = self.blocking.listing(id, now) {
+                peer.sending = Some(Sending::Waiters);
+                self.request(&[b"waits", self.config.incarnation.to_string().as_bytes(), &tokens])
             } else if !peer.waiting.is_empty() || peer.has_lost {
                 peer.sending = Some(Sending::Batch);
                 let lost: &[u8] = if std::mem::take(&mut peer.has_lost) { b"1" } else { b"0" };
@@ -617,9 +622,6 @@ impl Node {
                 let words: Vec<&[u8]> =
                     [b"told", lost].into_iter().chain(batch.iter().flatten().map(AsRef::as_ref)).collect();
                 self.request(&words)
-            } else if let Some(tokens) = self.blocking.listing(id, now) {
-                peer.sending = Some(Sending::Waiters);
-                self.request(&[b"waits", self.config.incarnation.to_string().as_bytes(), &tokens])
             } else {
                 continue;
             };

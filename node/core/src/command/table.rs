@@ -267,6 +267,9 @@ mod tests {
         assert_eq!(keys("ZUNIONSTORE t 2 a b WEIGHTS 1 2"), ["t", "a", "b"]);
         assert_eq!(keys("ZUNION 9 a b"), ["a", "b"]);
         assert_eq!(keys("LMPOP x a LEFT"), [""; 0]);
+        assert_eq!(keys("BLPOP a b 0"), ["a", "b"]);
+        assert_eq!(keys("BZMPOP 0 2 a b MIN COUNT 3"), ["a", "b"]);
+        assert_eq!(keys("BLMOVE a b LEFT RIGHT 0"), ["a", "b"]);
         assert_eq!(keys("SORT a BY w_* STORE x STORE t"), ["a", "t"]);
         assert_eq!(keys("GEORADIUS a 1 2 3 km STOREDIST t"), ["a", "t"]);
         assert_eq!(keys("PFMERGE t"), ["t"]);
