@@ -34,7 +34,7 @@ FRAMEWORKS = {
     "flask-caching": (PYTHON + ["flask_cache.py"], EVENTUAL, "", True),
     "aiocache": (PYTHON + ["aiocache_cache.py"], CACHES, "EVAL", False),
     "redis-asyncio": (PYTHON + ["redis_asyncio.py"], CACHES, "", True),
-    "celery": (PYTHON + ["celery_queue.py"], QUEUES, "BRPOP", True),
+    "celery": (PYTHON + ["celery_queue.py"], QUEUES, "BRPOP EVALSHA", True),
     "rq": (PYTHON + ["rq_queue.py"], QUEUES, "EVALSHA BLMOVE XADD", False),
     "redlock-py": (PYTHON + ["redlock_py.py"], CACHES, "EVAL", False),
     "pottery": (PYTHON + ["pottery_locks.py"], CACHES, "EVALSHA", False),
