@@ -33,15 +33,14 @@ sys.addaudithook(listen)
 
 
 def rules():
-    """The lines of the list for this suite: pattern of test ids, reason."""
+    """The lines of the list: suite and pattern of test ids as they stand, the pattern, the reason."""
     found = []
     with open(LIST, encoding="utf-8") as lines:
         for line in lines:
             if not line.strip() or line.startswith("#"):
                 continue
             suite, pattern, reason = line.strip().split(None, 2)
-            if suite in (SUITE, "*"):
-                found.append((pattern.replace("[", "[[]"), reason))
+            found.append((f"{suite} {pattern}", suite, pattern.replace("[", "[[]"), reason))
     return found
 
 
@@ -51,28 +50,27 @@ OUTCOME = {}
 
 
 def reason_against(nodeid):
-    for pattern, reason in RULES:
-        if fnmatch.fnmatchcase(nodeid, pattern):
-            USED.add(pattern)
+    for line, suite, pattern, reason in RULES:
+        if suite in (SUITE, "*") and fnmatch.fnmatchcase(nodeid, pattern):
+            USED.add(line)
             return reason
     return None
 
 
-def pytest_configure(config):
+@pytest.hookimpl(wrapper=True)
+def pytest_sessionstart():
     # redis-py's suite traces every allocation, for nothing that a test asks of it.
     tracemalloc.start = lambda *frames: None
-    # valkey-py's suite asks which Valkey this is; the Redis version says what the server can.
-    if SUITE == "valkey-py":
-        client = importlib.import_module("valkey").Valkey
-        info = client.info
-
-        def with_version(self, *args, **kwargs):
-            found = info(self, *args, **kwargs)
-            if isinstance(found, dict) and "redis_version" in found:
-                found.setdefault("valkey_version", found["redis_version"])
-            return found
-
-        client.info = with_version
+    if SUITE != "valkey-py":
+        return (yield)
+    # This suite asks which Valkey this is before it begins; the Redis version says what the server can.
+    client = importlib.import_module("valkey").Valkey
+    info = client.info
+    client.info = lambda *args, **kwargs: (found := info(*args, **kwargs)) | {"valkey_version": found["redis_version"]}
+    try:
+        return (yield)
+    finally:
+        client.info = info
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -114,6 +112,6 @@ def pytest_runtest_logreport(report):
 
 
 def pytest_sessionfinish():
-    unused = [pattern for pattern, _ in RULES if pattern not in USED]
+    unused = [line for line, *_ in RULES if line not in USED]
     with open(RECORD, "w", encoding="utf-8") as out:
         json.dump({"tests": OUTCOME, "deselected": deselected, "unused": unused}, out)

@@ -951,7 +951,10 @@ mod tests {
         assert_eq!(client.ask("CONFIG GET hash-max-listpack-entries"), "%1|$25|hash-max-listpack-entries|$3|128|");
         assert_eq!(client.ask("CONFIG SET hash-max-listpack-entries 128"), "+OK|");
         let refused = client.ask("CONFIG SET hash-max-listpack-entries 64");
-        assert!(refused.starts_with("-ERR CONFIG SET hash-max-listpack-entries is not a client's business"), "{refused}");
+        assert!(
+            refused.starts_with("-ERR CONFIG SET hash-max-listpack-entries is not a client's business"),
+            "{refused}"
+        );
         let mut client = cluster.client(0, Door::Cluster);
         assert_eq!(client.say("CONFIG GET port"), "*2\r\n$4\r\nport\r\n$4\r\n7400\r\n");
         assert_eq!(client.say("CONFIG GET bind"), "*2\r\n$4\r\nbind\r\n$8\r\n10.0.0.1\r\n");
