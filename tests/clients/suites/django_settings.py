@@ -1,4 +1,4 @@
-"""Settings of Django's own tests with the Redis cache backend at the door named by REDIS_URL."""
+"""Settings of Django's own tests with the Redis cache backend at the door that REDIS_URL names, in REDIS_DATABASE."""
 
 import os
 
@@ -8,7 +8,11 @@ DATABASES = {
 }
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
-    "redis": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": os.environ["REDIS_URL"]},
+    "redis": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": os.environ["REDIS_URL"],
+        "OPTIONS": {"db": int(os.environ["REDIS_DATABASE"])},
+    },
 }
 SECRET_KEY = "django_tests_secret_key"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
