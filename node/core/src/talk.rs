@@ -372,6 +372,16 @@ impl Node {
         self.talk.subscriptions.deliver(kind, channel, message, &|client, letter| self.post(client, letter))
     }
 
+    /// An event of another node's key. A client of the cluster door asks every node for its own, as it does with Redis: told of
+    /// it here too, it would hear everything as many times as there are nodes.
+    fn deliver_event(&self, channel: &[u8], message: &[u8]) {
+        self.talk.subscriptions.deliver(Kind::Channel, channel, message, &|client, letter| {
+            if client.door != Door::Cluster {
+                self.post(client, letter);
+            }
+        });
+    }
+
     /// What other nodes must know before a client is told that it is subscribed or tracks.
     pub(crate) fn announce(&self, view: &View, additions: &[(u64, Addition)]) -> Requests {
         let mut words: Vec<Vec<u8>> = vec![b"add".to_vec(), self.config.incarnation.to_string().into_bytes()];
@@ -746,7 +756,7 @@ impl Node {
                 let token = |index: usize| word(index).try_into().map(u64::from_le_bytes).map_err(|_| malformed());
                 for at in (4..args.len()).step_by(3) {
                     match word(at) {
-                        b"e" => drop(self.deliver(Kind::Channel, word(at + 1), word(at + 2))),
+                        b"e" => self.deliver_event(word(at + 1), word(at + 2)),
                         b"i" => self.stale_here(Stale::Key(word(at + 1)), 0),
                         b"f" => self.stale_here(Stale::Everything, 0),
                         b"w" => self.blocking.has_turn(token(at + 1)?, from),

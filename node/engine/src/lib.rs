@@ -65,7 +65,7 @@ pub use policy::{Choice, Policy, UnknownPolicy};
 pub use scan::{Part, Visit};
 pub use staged::{Staged, StagedCollection};
 pub use stats::NamespaceFigures;
-pub use value::packed::is_block;
+pub use value::packed::{is_block, limits};
 pub use value::{Edit, HashRef, Kind, Large, ListRef, Met, Op, SetRef, SortedSetRef, Value, ValueRef, ops_in};
 
 use budget::Budget;
