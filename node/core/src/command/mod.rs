@@ -11,6 +11,7 @@ pub mod collection;
 pub mod config;
 pub mod connection;
 pub mod debug;
+pub mod differences;
 pub mod docs;
 pub mod dump;
 pub mod geo;
@@ -20,6 +21,7 @@ pub mod key;
 pub mod latency;
 pub mod lcs;
 pub mod list;
+pub mod manual;
 pub mod pubsub;
 pub mod server;
 pub mod set;
@@ -312,6 +314,8 @@ pub struct Arg {
     pub optional: bool,
     /// May be given several times.
     pub multiple: bool,
+    /// Each time with its token.
+    pub repeats_token: bool,
     pub args: &'static [Arg],
 }
 
