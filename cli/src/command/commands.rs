@@ -55,7 +55,8 @@ fn overview() -> String {
     let mut text = format!(
         "Commands for clients. {MARK} marks what differs from Redis 7.2, or may answer another\n\
          way where several nodes have the keys.\n\
-         All about one, or a group: dcache help commands NAME|@GROUP\n"
+         All about one, or a group: dcache help commands NAME|@GROUP\n\
+         What differs in general, and all of this on a page: man dcache-commands\n"
     );
     for (group, heading) in GROUPS {
         let commands = in_group(group);

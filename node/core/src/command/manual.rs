@@ -44,7 +44,8 @@ pub fn syntax(command: &Command) -> String {
         [] => {
             let named = 1 + usize::from(command.container().is_some());
             let needed = usize::from(command.arity.unsigned_abs()).saturating_sub(named);
-            words.extend(std::iter::repeat_n("argument".to_string(), needed));
+            let needed_word = if command.is_container { "subcommand" } else { "argument" };
+            words.extend(std::iter::repeat_n(needed_word.to_string(), needed));
             if command.arity < 0 && !command.name.ends_with("|help") {
                 words.push("[argument ...]".into());
             }
@@ -94,10 +95,8 @@ pub fn at_gateway(gateway: Gateway) -> &'static str {
         Gateway::SameSlot => "The owner of all keys runs it; -CROSSSLOT when they are on several nodes.",
         Gateway::Everywhere(Gather::Cursor) => "One node after the other answers for its own keys.",
         Gateway::Everywhere(Gather::Any) => "Every node is asked, and the answer of one is taken.",
-        Gateway::Everywhere(Gather::Sum | Gather::Ok | Gather::Concat) => {
-            "Every node runs it for its own keys, not at one moment, and the answers become one."
-        }
-        Gateway::Told => "The node asked does it and tells the others before it answers, at the cluster door too.",
+        Gateway::Everywhere(_) => "Every node runs it for its own keys, not at one moment, and the answers become one.",
+        Gateway::Told => "The node asked does it, together with the nodes that it concerns, at the cluster door too.",
         Gateway::Copies => "The owners of what the client wrote are asked, at the cluster door too.",
     }
 }
@@ -147,6 +146,7 @@ mod tests {
         assert_eq!(syntax_of("cluster|meet"), "CLUSTER MEET argument argument [argument ...]");
         assert_eq!(syntax_of("shutdown"), "SHUTDOWN [argument ...]");
         assert_eq!(syntax_of("config|help"), "CONFIG HELP");
+        assert_eq!(syntax_of("config"), "CONFIG subcommand [argument ...]");
     }
 
     #[test]
