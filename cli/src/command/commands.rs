@@ -238,8 +238,8 @@ mod tests {
 
     #[test]
     fn what_nobody_knows_has_near_names() {
-        let error = text(&["zrnage".into()]).unwrap_err().to_string();
-        assert!(error.contains("zrnage"), "{error}");
+        let error = format!("{:?}", text(&["zrnage".into()]).unwrap_err());
+        assert!(error.contains("zrnage") && error.contains("did you mean zrange"), "{error}");
     }
 
     #[test]
