@@ -298,7 +298,7 @@ fn args(reply: &mut Reply<'_>, args: &[Arg]) {
     reply.bulk("arguments");
     reply.array(args.len());
     for arg in args {
-        let flags = [(arg.optional, "optional"), (arg.multiple, "multiple")];
+        let flags = [(arg.optional, "optional"), (arg.multiple, "multiple"), (arg.repeats_token, "multiple_token")];
         let flags = flags.into_iter().filter(|(is_set, _)| *is_set).map(|(_, name)| name);
         let is_leaf = arg.args.is_empty();
         let optional_fields =

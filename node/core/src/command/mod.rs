@@ -12,6 +12,7 @@ pub mod collection;
 pub mod config;
 pub mod connection;
 pub mod debug;
+pub mod differences;
 pub mod docs;
 pub mod dump;
 pub mod geo;
@@ -21,6 +22,7 @@ pub mod key;
 pub mod latency;
 pub mod lcs;
 pub mod list;
+pub mod manual;
 pub mod pubsub;
 pub mod scripting;
 pub mod server;
@@ -329,6 +331,8 @@ pub struct Arg {
     pub optional: bool,
     /// May be given several times.
     pub multiple: bool,
+    /// Each time with its token.
+    pub repeats_token: bool,
     pub args: &'static [Arg],
 }
 
