@@ -35,7 +35,8 @@ pub const GENERAL: &[(&str, &str)] = &[
     ),
     (
         "Events",
-        "notify-keyspace-events set on one node holds for all, and subscribers at any node hear of the keys of all nodes.",
+        "notify-keyspace-events set on one node holds for all. Subscribers at any gateway hear of the keys of all nodes; at the cluster \
+         door of those of its node, as in Redis Cluster, whose clients subscribe at each.",
     ),
 ];
 

@@ -41,6 +41,10 @@ const STATE_BYTES_KEPT: usize = 64 << 20;
 /// Instructions between two looks whether the script is to end.
 const HOOK_EVERY: u32 = 10_000;
 
+/// To wake a client's thread costs about as much as a short script: so many answers, of so long a time, are told together.
+const WAKES_GATHERED_MAX: usize = 256;
+const WAKES_GATHERED_FOR: Duration = Duration::from_micros(500);
+
 /// Compiled scripts that one state keeps.
 const COMPILED_MAX: usize = 1000;
 
@@ -100,6 +104,10 @@ pub(super) struct Host {
     buffers: RefCell<Vec<Vec<u8>>>,
     /// Keys that were changed and that clients wait for.
     pub ready: RefCell<Vec<Key>>,
+    /// Jobs that are answered, whose clients are woken together.
+    answered: RefCell<Vec<Arc<Job>>>,
+    /// Since when the first of them waits.
+    answered_since: Cell<Duration>,
 }
 
 impl Host {
@@ -112,6 +120,27 @@ impl Host {
         if buffer.capacity() <= BUFFER_BYTES_KEPT && buffers.len() < 4 {
             buffer.clear();
             buffers.push(buffer);
+        }
+    }
+
+    /// The job's client is woken, soon.
+    pub fn note_answered(&self, job: Arc<Job>) {
+        let now = self.node.now();
+        let mut answered = self.answered.borrow_mut();
+        if answered.is_empty() {
+            self.answered_since.set(now);
+        }
+        answered.push(job);
+        let is_enough = answered.len() >= WAKES_GATHERED_MAX;
+        drop(answered);
+        if is_enough || now.saturating_sub(self.answered_since.get()) >= WAKES_GATHERED_FOR {
+            self.wake_answered();
+        }
+    }
+
+    pub fn wake_answered(&self) {
+        for job in self.answered.take() {
+            job.wake();
         }
     }
 
@@ -257,6 +286,7 @@ impl Host {
                 }
                 queue.acquire(job, slot, true);
             }
+            self.wake_answered();
             while !queue.is_first(job, slot) {
                 if job.end() != End::Not {
                     return Err(Reach::Refused("ERR the script was to end".into()));
@@ -320,6 +350,8 @@ impl Host {
     }
 
     fn hook(&self, lua: &Lua) -> Result<VmState> {
+        // This script takes longer than most.
+        self.wake_answered();
         let end = self.running.borrow().as_ref().map_or(End::Not, |running| running.job.end());
         if end == End::Not && !self.is_ending.get() {
             return Ok(VmState::Continue);
@@ -422,6 +454,8 @@ impl Machine {
             parser: RefCell::new(Parser::new(Limits::default())),
             buffers: RefCell::default(),
             ready: RefCell::default(),
+            answered: RefCell::default(),
+            answered_since: Cell::default(),
         };
         Machine { host: Rc::new(host), thread, state: None, has_met_workers: false }
     }
@@ -487,6 +521,7 @@ impl Machine {
         let mut out = Vec::new();
         let result = self.state().and_then(|state| {
             let Some((function, _)) = state.compiled.get(sum) else { return Ok(None) };
+            let unbounded = Unbounded::new(&state.lua);
             let list = |words: &[&[u8]]| -> Result<Table> {
                 let table = state.lua.create_table_with_capacity(words.len(), 0)?;
                 for (word, index) in words.iter().zip(1..) {
@@ -494,7 +529,9 @@ impl Machine {
                 }
                 Ok(table)
             };
-            let (is_ok, value): (bool, Value) = state.run.call((function.clone(), list(keys)?, list(arguments)?))?;
+            let (keys, arguments) = (list(keys)?, list(arguments)?);
+            drop(unbounded);
+            let (is_ok, value): (bool, Value) = state.run.call((function.clone(), keys, arguments))?;
             if is_ok {
                 super::convert::to_reply(&value, own.version.get(), &mut Reply::new(&mut out, version))?;
                 return Ok(Some(()));
@@ -574,6 +611,29 @@ impl State {
         install(&lua, HookTriggers::new().every_nth_instruction(HOOK_EVERY));
         Ok(State { lua, environment, run, compiled: BTreeMap::new(), flushes: 0 })
     }
+}
+
+/// As long as it is kept the state's memory has no bound. Whoever makes a value from outside knows how large it is, and under a bound
+/// mlua makes each in a protected call of its own, which costs more than the value.
+pub(super) struct Unbounded<'a>(&'a Lua);
+
+impl Unbounded<'_> {
+    pub fn new(lua: &Lua) -> Unbounded<'_> {
+        // It fails only for states with an allocator of somebody else's.
+        let _ = lua.set_memory_limit(0);
+        Unbounded(lua)
+    }
+}
+
+impl Drop for Unbounded<'_> {
+    fn drop(&mut self) {
+        let _ = self.0.set_memory_limit(STATE_BYTES_MAX);
+    }
+}
+
+/// Whether a state has more than it may.
+pub(super) fn is_full(lua: &Lua) -> bool {
+    lua.used_memory() > STATE_BYTES_MAX
 }
 
 /// Writes what a script raised, as Redis says it.
