@@ -1234,8 +1234,8 @@ pub struct Completions {
 
 #[derive(Debug, Args)]
 pub struct Man {
-    /// Page to print, as `get` or `cluster init`; dcache(1) without one
-    #[arg(value_name = "COMMAND")]
+    /// Page to print, as `get`, `cluster init` or `commands`; dcache(1) without one
+    #[arg(value_name = "COMMAND", add = ArgValueCandidates::new(complete::topics))]
     pub page: Vec<String>,
 
     /// Write every page into this folder
@@ -1245,8 +1245,9 @@ pub struct Man {
 
 #[derive(Debug, Args)]
 pub struct Help {
-    /// A command, as `cluster init`, or a topic: exit-codes, environment, formats, patterns, config, glossary
-    #[arg(value_name = "TOPIC")]
+    /// A command, as `cluster init`, or a topic: exit-codes, environment, formats, patterns, config, glossary, or commands with the
+    /// name of one that clients send or of an @group
+    #[arg(value_name = "TOPIC", add = ArgValueCandidates::new(complete::topics))]
     pub topic: Vec<String>,
 }
 

@@ -88,6 +88,7 @@ pub async fn serve(stream: TcpStream, door: Door, worker: Rc<Worker>) {
         input: Vec::new(),
         outbox: Outbox::default(),
         paused_until: None,
+        waits: false,
         wake: worker.gathered(wake),
         worker,
         nudge,
@@ -111,6 +112,8 @@ struct Connection {
     outbox: Outbox,
     /// The next request's slot is changing hands until about then.
     paused_until: Option<Instant>,
+    /// The next request waits for scripts, and a nudge tells when it may go on.
+    waits: bool,
     account: BufferAccount,
     /// When the client last took bytes, or first had any to take; of a meaning while it `is_waiting`.
     progress_at: Instant,
@@ -181,6 +184,10 @@ impl Connection {
                     }
                 },
             };
+            if matches!(event, Event::Nudged) && std::mem::take(&mut self.waits) && self.is_blocked() {
+                // Others shall not wait for what this client does not read.
+                self.session.let_go();
+            }
             match event {
                 // It may still read what it asked for.
                 Event::Read(0) => turn = Turn::Close,
@@ -252,7 +259,8 @@ impl Connection {
 
     /// The session must not run another request now.
     fn is_blocked(&self) -> bool {
-        self.paused_until.is_some_and(|until| Instant::now() < until)
+        self.waits
+            || self.paused_until.is_some_and(|until| Instant::now() < until)
             || self.outbox.must_wait()
             || self.outbox.unwritten_bytes() > self.shared.buffers.unread_bytes_max
     }
@@ -307,7 +315,7 @@ impl Connection {
                     self.outbox.seal();
                 }
                 Step::Forward(fanout) => {
-                    self.outbox.push(self.worker.links.send(fanout, self.nudge.clone(), &self.worker));
+                    self.outbox.push(self.worker.links.send(fanout, self.nudge.clone(), &self.wake, &self.worker));
                 }
                 Step::Wait(blocked) => self.outbox.wait(blocked),
                 Step::Pause => {
@@ -317,6 +325,10 @@ impl Connection {
                         tokio::time::sleep(PAUSE).await;
                         nudge.nudge();
                     });
+                    return (consumed, Turn::Unblock);
+                }
+                Step::Turn => {
+                    self.waits = true;
                     return (consumed, Turn::Unblock);
                 }
                 Step::Close => return (consumed, Turn::Close),
@@ -554,7 +566,7 @@ impl Outbox {
                             self.answer(index, bytes, holds, worker, wake);
                         }
                         Outcome::Again(fanout) => {
-                            self.queue[index] = Entry::Open(worker.links.send(fanout, nudge, worker));
+                            self.queue[index] = Entry::Open(worker.links.send(fanout, nudge, wake, worker));
                             return;
                         }
                         // It may be its turn already.
@@ -570,7 +582,7 @@ impl Outbox {
                             self.answer(index, bytes, holds, worker, wake);
                             continue;
                         }
-                        Waited::Ask(fanout) => Entry::Open(worker.links.send(fanout, nudge.clone(), worker)),
+                        Waited::Ask(fanout) => Entry::Open(worker.links.send(fanout, nudge.clone(), wake, worker)),
                         Waited::Still(blocked) => Entry::Waiting(blocked),
                     };
                     self.queue.push_back(entry);

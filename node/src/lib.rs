@@ -29,12 +29,16 @@ mod operations;
 mod peer;
 mod process;
 pub mod raft;
+mod scripts;
 mod shared;
 mod sockets;
 mod talk;
 mod telemetry;
 mod upgrade;
 mod worker;
+
+/// The table of commands, for those who write of it.
+pub use dcache_core::command as commands;
 
 pub use config::{CheckReport, Config, ConfigError, StartOptions, check, distance, load_yaml};
 
@@ -166,6 +170,7 @@ fn serve(config: Config, doors: Doors, identity: Identity, files: u64, begun: In
         copies: CopyLinks::default(),
         stop: stopping,
     });
+    scripts::start(&shared).context("starting the threads for scripts")?;
     let (hands, workers) = worker::start(&shared, config.workers, clients_max).context("starting the workers")?;
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build();
     let control_runtime = runtime().context("making the control runtime")?;

@@ -12,7 +12,8 @@ use crate::shared::BufferAccount;
 use crate::worker::Worker;
 use dcache_core::clients::Wake;
 use dcache_core::replication::hold::{Held, Hold};
-use dcache_core::{Fanout, ForwardError, Part};
+use dcache_core::script::Job;
+use dcache_core::{Fanout, ForwardError, Part, Served, Settled};
 use dcache_protocol::NodeId;
 use dcache_protocol::peer::{
     DataHeader, DataStatus, FRAME_BYTES_MAX, Hello, LinkKind, close_data_reply, decode_data_reply, open_data_reply,
@@ -59,7 +60,7 @@ pub struct OpenFanout {
 
 impl OpenFanout {
     pub fn is_answered(&self) -> bool {
-        self.missing == 0 && self.fanout.is_some()
+        self.missing == 0 && self.fanout.as_ref().is_some_and(Fanout::is_ready)
     }
 
     pub fn is_barrier(&self) -> bool {
@@ -98,7 +99,8 @@ pub struct Links {
 
 impl Links {
     /// Sends every part. Parts that cannot be sent are answered at once.
-    pub fn send(&self, fanout: Fanout, nudge: Arc<Nudge>, worker: &Rc<Worker>) -> Rc<RefCell<OpenFanout>> {
+    /// `wake` gathers wake-ups from script threads.
+    pub fn send(&self, fanout: Fanout, nudge: Arc<Nudge>, wake: &Wake, worker: &Rc<Worker>) -> Rc<RefCell<OpenFanout>> {
         let count = fanout.parts.len();
         let open = Rc::new(RefCell::new(OpenFanout {
             is_barrier: fanout.barrier,
@@ -107,17 +109,17 @@ impl Links {
             missing: count,
             nudge,
         }));
-        if count == 0 {
+        if count == 0 && fanout.job().is_none() {
             open.borrow().nudge.nudge();
         }
         if fanout.delay.is_zero() {
-            self.send_parts(&fanout, &open, worker);
+            self.send_parts(&fanout, &open, wake, worker);
             open.borrow_mut().fanout = Some(fanout);
         } else {
-            let (open, worker) = (open.clone(), worker.clone());
+            let (open, wake, worker) = (open.clone(), wake.clone(), worker.clone());
             tokio::task::spawn_local(async move {
                 tokio::time::sleep(fanout.delay).await;
-                worker.links.send_parts(&fanout, &open, &worker);
+                worker.links.send_parts(&fanout, &open, &wake, &worker);
                 open.borrow_mut().fanout = Some(fanout);
                 // Its parts may all have failed just now, before it was there to be taken.
                 let nudge = open.borrow().nudge.clone();
@@ -148,7 +150,10 @@ impl Links {
         .await
     }
 
-    fn send_parts(&self, fanout: &Fanout, open: &Rc<RefCell<OpenFanout>>, worker: &Rc<Worker>) {
+    fn send_parts(&self, fanout: &Fanout, open: &Rc<RefCell<OpenFanout>>, wake: &Wake, worker: &Rc<Worker>) {
+        if let Some(job) = fanout.job() {
+            worker.shared.core.scripts().submit(job, wake.clone());
+        }
         for (index, part) in fanout.parts.iter().enumerate() {
             self.link(part.to, worker).send(part, index, open);
         }
@@ -185,6 +190,8 @@ struct Link {
     unsent: RefCell<Vec<u8>>,
     /// In the order sent; replies mostly come in the same order.
     open: RefCell<VecDeque<OpenPart>>,
+    /// Those that may take longer than others: scripts.
+    patient: RefCell<VecDeque<OpenPart>>,
     next_id: Cell<u64>,
     /// Stream position of the end of `unsent`.
     end: Cell<u64>,
@@ -206,7 +213,7 @@ impl Link {
             return;
         }
         let mut unsent = self.unsent.borrow_mut();
-        let mut open = self.open.borrow_mut();
+        let mut open = if part.patience.is_zero() { self.open.borrow_mut() } else { self.patient.borrow_mut() };
         let too_much = unsent.len() + part.request.len() > UNSENT_BYTES_MAX || open.len() >= OPEN_MAX;
         if too_much || part.request.len() + DataHeader::BYTES > FRAME_BYTES_MAX {
             fanout.borrow_mut().answer(index, Err(ForwardError::Overloaded));
@@ -218,23 +225,34 @@ impl Link {
         DataHeader { id, database: part.database, resp: part.resp }.encode_frame(&part.request, &mut unsent);
         self.end.set(self.end.get() + (unsent.len() - before) as u64);
         // Large values take time to travel: a second more for every 64 MiB.
-        let deadline = Instant::now() + FORWARD_DEADLINE + Duration::from_millis((part.request.len() >> 16) as u64);
+        let deadline = Instant::now()
+            + FORWARD_DEADLINE
+            + Duration::from_millis((part.request.len() >> 16) as u64)
+            + part.patience;
         open.push_back(OpenPart { id, deadline, ends_at: self.end.get(), index, fanout: fanout.clone() });
         self.wake.notify_one();
     }
 
     fn answer(&self, id: u64, reply: PartReply) {
-        let mut open = self.open.borrow_mut();
-        let place = open.iter().position(|part| part.id == id);
-        // A reply without an open part came after its deadline.
-        if let Some(part) = place.and_then(|place| open.remove(place)) {
-            part.fanout.borrow_mut().answer(part.index, reply);
+        for queue in [&self.open, &self.patient] {
+            let mut open = queue.borrow_mut();
+            let place = open.iter().position(|part| part.id == id);
+            // A reply without an open part came after its deadline.
+            if let Some(part) = place.and_then(|place| open.remove(place)) {
+                part.fanout.borrow_mut().answer(part.index, reply);
+                return;
+            }
         }
     }
 
     /// Gives up what is overdue. False when the stream itself seems dead.
     fn expire(&self, now: Instant) -> bool {
-        let mut open = self.open.borrow_mut();
+        let mut is_alive = self.expire_in(&mut self.patient.borrow_mut(), now);
+        is_alive &= self.expire_in(&mut self.open.borrow_mut(), now);
+        is_alive
+    }
+
+    fn expire_in(&self, open: &mut VecDeque<OpenPart>, now: Instant) -> bool {
         let mut is_alive = true;
         while open.front().is_some_and(|part| part.deadline <= now) {
             let Some(part) = open.pop_front() else { break };
@@ -248,7 +266,8 @@ impl Link {
 
     fn fail(&self) {
         self.failed_at.set(Some(Instant::now()));
-        let parts: Vec<OpenPart> = self.open.borrow_mut().drain(..).collect();
+        let mut parts: Vec<OpenPart> = self.open.borrow_mut().drain(..).collect();
+        parts.extend(self.patient.borrow_mut().drain(..));
         self.unsent.borrow_mut().clear();
         for part in parts {
             let certain = part.ends_at > self.written.get();
@@ -357,6 +376,7 @@ async fn answer_requests(stream: &TcpStream, worker: &Rc<Worker>) -> io::Result<
     let mut input = Frames::default();
     let mut replies: Vec<u8> = Vec::new();
     let mut held: VecDeque<HeldReply> = VecDeque::new();
+    let mut jobs: VecDeque<(u64, Arc<Job>)> = VecDeque::new();
     let settled = Arc::new(Notify::new());
     let wake: Wake = {
         let settled = settled.clone();
@@ -365,6 +385,7 @@ async fn answer_requests(stream: &TcpStream, worker: &Rc<Worker>) -> io::Result<
     let mut holds = Vec::new();
     let mut account = BufferAccount::new(worker.shared.clone());
     loop {
+        settle_jobs(core, &mut jobs, &mut replies, &mut held, &wake);
         held.retain_mut(|reply| {
             if reply.since.elapsed() >= CONFIRM_WITHIN {
                 reply.held.give_up();
@@ -388,14 +409,18 @@ async fn answer_requests(stream: &TcpStream, worker: &Rc<Worker>) -> io::Result<
         consume(&mut replies, done);
         input.give_way().await;
         account.set(replies.capacity() + input.capacity());
-        let is_full = replies.len() > REPLIES_BYTES_MAX || held.len() > OPEN_MAX;
+        let is_full = replies.len() > REPLIES_BYTES_MAX || held.len() + jobs.len() > OPEN_MAX;
         let interest = match (replies.is_empty(), is_full) {
             (true, _) => Interest::READABLE,
             (false, false) => Interest::READABLE | Interest::WRITABLE,
             (false, true) => Interest::WRITABLE,
         };
         let ready = match held.front() {
-            None => stream.ready(interest).await?,
+            None if jobs.is_empty() => stream.ready(interest).await?,
+            None => tokio::select! {
+                ready = stream.ready(interest), if !(is_full && replies.is_empty()) => ready?,
+                () = settled.notified() => continue,
+            },
             Some(first) => tokio::select! {
                 ready = stream.ready(interest), if !(is_full && replies.is_empty()) => ready?,
                 () = settled.notified() => continue,
@@ -410,7 +435,15 @@ async fn answer_requests(stream: &TcpStream, worker: &Rc<Worker>) -> io::Result<
                 let (header, request) = DataHeader::decode(frame).ok_or_else(malformed)?;
                 let mark = open_data_reply(header.id, &mut replies);
                 let begin = replies.len();
-                let status = core.serve_peer(worker.index, header, request, &mut replies, &mut holds);
+                let status = match core.serve_peer(worker.index, header, request, &mut replies, &mut holds) {
+                    Served::Now(status) => status,
+                    Served::Later(job) => {
+                        replies.truncate(mark);
+                        core.scripts().submit(&job, wake.clone());
+                        jobs.push_back((header.id, job));
+                        return Ok(());
+                    }
+                };
                 if holds.is_empty() {
                     close_data_reply(mark, status, &mut replies);
                 } else {
@@ -425,6 +458,39 @@ async fn answer_requests(stream: &TcpStream, worker: &Rc<Worker>) -> io::Result<
             worker.send_copies();
         }
     }
+}
+
+/// Has replies of script threads go out, or be held.
+fn settle_jobs(
+    core: &Arc<dcache_core::Node>,
+    jobs: &mut VecDeque<(u64, Arc<Job>)>,
+    replies: &mut Vec<u8>,
+    held: &mut VecDeque<HeldReply>,
+    wake: &Wake,
+) {
+    jobs.retain_mut(|(id, job)| {
+        if !job.answer.is_settled() {
+            return true;
+        }
+        match core.settled(job) {
+            Settled::Again(again) => {
+                core.scripts().submit(&again, wake.clone());
+                *job = again;
+                return true;
+            }
+            Settled::Answered(status, bytes, holds) if holds.is_empty() => {
+                let mark = open_data_reply(*id, replies);
+                replies.extend_from_slice(&bytes);
+                close_data_reply(mark, status, replies);
+            }
+            Settled::Answered(_, bytes, mut holds) => {
+                holds.iter_mut().for_each(|hold| (hold.start, hold.end) = (0, bytes.len()));
+                let waiting = Held::new(bytes, holds, core.replication(), wake);
+                held.push_back(HeldReply { id: *id, held: waiting, since: Instant::now() });
+            }
+        }
+        false
+    });
 }
 
 /// A reply that may not go out before what it says is committed.

@@ -17,6 +17,7 @@ mod cluster;
 mod copies;
 mod http;
 mod never_green;
+mod scripts;
 mod stops;
 mod talk;
 mod waiting;

@@ -36,6 +36,7 @@ use dcache_protocol::{NodeId, Slot, slot_in, slot_of};
 use parking_lot::Mutex;
 pub(crate) use peers::Asker;
 use peers::Registration;
+pub(crate) use serve::Key;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -320,7 +321,7 @@ impl Registry {
         for node in std::mem::take(&mut *waiter.known_at.lock()) {
             match node == waiter.me {
                 true => queues.give_up(self, node, waiter.token),
-                false => queues.gone.entry(node).or_default().push(waiter.token),
+                false => queues.is_gone(node, waiter.token),
             }
         }
         let is_to_be_said = !queues.gone.is_empty();
@@ -506,7 +507,7 @@ impl Blocked {
             standing.is_busy = true;
         }
         self.retry_at = None;
-        // What it finds here it takes under its own places no more.
+        // Where it has places is found out anew.
         self.registry.unplace(&self.waiter);
         gateway::blocking::resume(node, self)
     }

@@ -4,8 +4,9 @@
 use crate::blocking::{Blocked, Waited};
 use crate::command::Door;
 use crate::gateway::{Fanout, ForwardError, Outcome, Part};
+use crate::script::{Job, Machine, Outside};
 use crate::session::{Session, Step};
-use crate::{Clock, Config, Node};
+use crate::{Clock, Config, Node, Served, Settled};
 use dcache_cluster::failover::{Configuration, Member};
 use dcache_cluster::metadata::Metadata;
 use dcache_protocol::peer::{DataHeader, DataStatus};
@@ -112,6 +113,25 @@ pub fn key_of(number: usize, nodes: usize, salt: usize) -> String {
     (0..).map(|n| format!("key:{n}")).filter(owned).nth(salt).expect("there is no end of keys")
 }
 
+thread_local! {
+    /// One for each node of this test.
+    static MACHINES: RefCell<Vec<(Arc<Node>, Machine)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Has a job run at once.
+fn run_job(node: &Arc<Node>, job: &Arc<Job>) {
+    node.scripts().submit(job, Arc::new(|| {}));
+    MACHINES.with_borrow_mut(|machines| {
+        let place = machines.iter().position(|(known, _)| Arc::ptr_eq(known, node)).unwrap_or_else(|| {
+            let outside = Outside { pause: |_| (), log: |_, _| () };
+            machines.push((Arc::clone(node), Machine::new(node, 0, outside)));
+            machines.len() - 1
+        });
+        while machines[place].1.run_next() {}
+    });
+    assert!(job.answer.is_settled(), "nothing keeps it waiting");
+}
+
 /// Nodes that reach each other by function calls.
 pub struct Cluster {
     pub nodes: Vec<Arc<Node>>,
@@ -150,7 +170,20 @@ impl Cluster {
             self.nodes.iter().find(|node| node.config().id == part.to).expect("parts go to nodes of the cluster");
         let header = DataHeader { id: 9, database: part.database, resp: part.resp };
         let mut reply = Vec::new();
-        match node.serve_peer(0, header, &part.request, &mut reply, &mut Vec::new()) {
+        let served = match node.serve_peer(0, header, &part.request, &mut reply, &mut Vec::new()) {
+            Served::Now(status) => status,
+            Served::Later(mut job) => loop {
+                run_job(node, &job);
+                match node.settled(&job) {
+                    Settled::Again(again) => job = again,
+                    Settled::Answered(status, bytes, _) => {
+                        reply = bytes;
+                        break status;
+                    }
+                }
+            },
+        };
+        match served {
             DataStatus::Answered => Ok(reply),
             DataStatus::NotOwner => {
                 assert!(reply.is_empty());
@@ -178,11 +211,14 @@ impl Cluster {
     }
 
     /// Carries a fan-out to its end; what is left of it when its client waits.
-    pub fn finish(&self, node: &Node, mut fanout: Fanout, out: &mut Vec<u8>) -> Option<Blocked> {
+    pub fn finish(&self, node: &Arc<Node>, mut fanout: Fanout, out: &mut Vec<u8>) -> Option<Blocked> {
         for attempt in 0.. {
             pass(fanout.delay);
             assert!(attempt == 0 || fanout.barrier, "later requests must not overtake one that is asked again");
             assert!(fanout.parts.iter().all(|part| part.to != node.config().id), "a part for the node itself");
+            if let Some(job) = fanout.job().filter(|job| !job.answer.is_settled()) {
+                run_job(node, job);
+            }
             let replies = fanout.parts.iter().map(|part| self.carry(part)).collect();
             match fanout.finish(node, replies, out) {
                 Outcome::Done(_) => return None,
@@ -238,6 +274,7 @@ impl<'a> Caller<'a> {
                 Step::Pause => pass(crate::session::PAUSE),
                 Step::Forward(fanout) => self.blocked = self.cluster.finish(&self.node, fanout, &mut replies),
                 Step::Wait(blocked) => self.blocked = Some(blocked),
+                Step::Turn => panic!("scripts of these tests are over before the next request"),
                 Step::Close => {
                     self.closed = true;
                     return replies;

@@ -22,6 +22,7 @@
 pub(crate) mod blocking;
 pub(crate) mod copies;
 mod merge;
+pub(crate) mod scripts;
 pub(crate) mod strung;
 pub(crate) mod told;
 pub(crate) mod watched;
@@ -34,6 +35,7 @@ use crate::memcached;
 use crate::replication::guard;
 use crate::replication::hold::Hold;
 use crate::route::{self, Route};
+use crate::script::job::Request;
 use crate::session::ClientState;
 use crate::stats::Outcome as Counted;
 use crate::talk;
@@ -42,11 +44,12 @@ use crate::view::{Owner, View, ViewNode};
 use dcache_cluster::mutant::{Rule, is_broken};
 use dcache_protocol::error::WireError;
 use dcache_protocol::namespace::DATABASES;
-use dcache_protocol::peer::DataStatus;
+use dcache_protocol::peer::{DataHeader, DataStatus};
 use dcache_protocol::resp::parse::{Args, Limits, Parser, Progress};
 use dcache_protocol::resp::reply::{Reply, Version};
 use dcache_protocol::resp::value::encode_request;
 use dcache_protocol::{Epoch, NodeId, slot_in};
+use scripts::Turn;
 use std::time::Duration;
 
 /// How long a request that certainly did not run, or may run twice, is tried: longer than a failover takes.
@@ -82,6 +85,8 @@ pub struct Part {
     /// RESP version of the client, 2 or 3, which the answer must be in.
     pub resp: u8,
     pub request: Vec<u8>,
+    /// How much longer than others it may take.
+    pub patience: Duration,
 }
 
 /// Why a part has no answer.
@@ -143,6 +148,10 @@ enum Plan {
     Told(told::Told),
     /// What watched keys hold.
     Watched(watched::Ask),
+    /// A script thread of this node answers.
+    Script(scripts::Running),
+    /// Other nodes may know the script's text.
+    Search(scripts::Search),
     /// Answers of memcached's protocol, one behind the other.
     Strung(strung::Strung),
     /// Keys are tried for a client that waits for them.
@@ -186,14 +195,16 @@ impl Fanout {
     pub(crate) fn whole(origin: Origin, to: &ViewNode, args: Args<'_>) -> Fanout {
         let args: Vec<&[u8]> = args.iter().collect();
         let part = origin.part(to.id, &args);
-        Fanout {
+        let is_script = origin.command.gateway == command::Gateway::Script;
+        let fanout = Fanout {
             parts: vec![part],
             barrier: false,
             delay: Duration::ZERO,
             holds: Vec::new(),
             plan: Plan::Whole,
             origin,
-        }
+        };
+        fanout.may_take_long(is_script)
     }
 
     /// The same with words that are no client's.
@@ -206,6 +217,14 @@ impl Fanout {
             plan: Plan::Whole,
             origin,
         }
+    }
+
+    /// Whether its parts may take as long as scripts do.
+    pub(crate) fn may_take_long(mut self, may: bool) -> Fanout {
+        if may {
+            self.parts.iter_mut().for_each(|part| part.patience = scripts::PATIENCE);
+        }
+        self
     }
 
     /// What ran here waits for these.
@@ -294,6 +313,8 @@ impl Fanout {
             }
             Plan::Copies(awaited) => Ok(awaited.settle(node, &view, origin, replies, out)),
             Plan::Strung(strung) => Ok(asked.settle_strung(strung, replies, out, holds)),
+            Plan::Script(running) => asked.settle_script(running, out, holds),
+            Plan::Search(search) => asked.settle_search(search, replies, out),
             Plan::Watched(ask) => ask.settle(replies, out).map(|()| None),
             Plan::Told(told) => told.settle(origin, replies, out).map(|()| None),
             Plan::Blocking(_) => Ok(None),
@@ -324,7 +345,7 @@ impl Origin {
     fn part(&self, to: NodeId, args: &[&[u8]]) -> Part {
         let mut request = Vec::with_capacity(args.iter().map(|arg| arg.len() + 16).sum());
         encode_request(args, &mut request);
-        Part { to, database: self.database, resp: self.version.number(), request }
+        Part { to, database: self.database, resp: self.version.number(), request, patience: Duration::ZERO }
     }
 
     /// Runs a piece on this node, which owns its keys.
@@ -356,6 +377,11 @@ impl Asked<'_> {
     ) -> Result<Option<Fanout>, WireError> {
         match replies.into_iter().next().unwrap_or(Err(ForwardError::Unreachable)) {
             Ok(reply) => {
+                if scripts::is_unknown(&reply)
+                    && let Some(search) = self.search_for(self.script_request(), None)
+                {
+                    return Ok(Some(search));
+                }
                 out.extend_from_slice(&reply);
                 Ok(None)
             }
@@ -372,7 +398,17 @@ impl Asked<'_> {
                         let Origin { worker, database, version, .. } = self.origin;
                         // As part of the worker's batches, which a transaction waits for.
                         let _turn = self.node.view_of_worker(worker);
-                        match serve(self.node, self.view, worker, database, version, request, out, holds) {
+                        let header = DataHeader { id: 0, database, resp: version.number() };
+                        let has_entered = match scripts::turn_of(self.node, self.view, worker, header, request) {
+                            Turn::Later(job) => return Ok(Some(Fanout::script(self.retried(), job, None, true))),
+                            Turn::NotOwner => return Err(WireError::NotServing),
+                            Turn::Now(has_entered) => has_entered,
+                        };
+                        let status = serve(self.node, self.view, worker, database, version, request, out, holds);
+                        if has_entered {
+                            self.node.scripts.queue.leave(worker);
+                        }
+                        match status {
                             DataStatus::Answered => Ok(None),
                             DataStatus::NotOwner => Err(WireError::NotServing),
                         }
@@ -421,6 +457,20 @@ impl Asked<'_> {
             return Ok(None);
         }
         Ok(Some(again.into_fanout(merge).with_barrier(self.delay())))
+    }
+
+    /// The request of the one part, as a script's.
+    fn script_request(&self) -> Request {
+        Request {
+            bytes: self.parts.first().map(|part| part.request.clone()).unwrap_or_default(),
+            database: self.origin.database,
+            version: self.origin.version,
+            is_of_peer: false,
+            is_one_slot: false,
+            client: 0,
+            no_touch: false,
+            remote: String::new(),
+        }
     }
 
     /// Whether a part without an answer can be planned anew.
@@ -727,6 +777,7 @@ pub(crate) fn serve(
             let args = parser.args(request);
             match command::resolve(args) {
                 _ if args.get(0) == Some(copies::QUESTION) => copies::answer(node, version, args, out),
+                _ if args.get(0) == Some(scripts::QUESTION) => scripts::answer(node, version, args, out),
                 _ if args.get(0) == Some(watched::QUESTION) => match watched::answer(node, view, database, args) {
                     Some(number) => {
                         Reply::new(out, version).simple(&number);

@@ -29,6 +29,7 @@ mod news;
 mod pubsub;
 pub mod replication;
 pub mod route;
+pub mod script;
 pub mod session;
 mod slow;
 pub mod stats;
@@ -47,6 +48,7 @@ mod upkeep;
 
 pub use blocking::{Blocked, Waited};
 pub use command::Door;
+pub use gateway::scripts::Settled;
 pub use gateway::{Fanout, ForwardError, Outcome, Part};
 pub use session::{Advance, Session, Step};
 pub use view::View;
@@ -61,6 +63,7 @@ use dcache_protocol::resp::parse::{Limits, Parser};
 use dcache_protocol::resp::reply::Version;
 use dcache_protocol::{Eviction, Incarnation, NodeId, PartitionId, SLOTS, Slot};
 use events::Events;
+use gateway::scripts::Turn;
 use history::{History, Totals};
 use news::News;
 use parking_lot::{MappedMutexGuard, Mutex};
@@ -122,6 +125,7 @@ pub struct Node {
     clients: Clients,
     news: News,
     pub(crate) events: Arc<Events>,
+    pub(crate) scripts: Arc<script::Scripts>,
     pub(crate) talk: Talk,
     pub(crate) blocking: Arc<blocking::Registry>,
     pub(crate) pause: Mutex<Option<Pause>>,
@@ -151,6 +155,14 @@ pub struct Node {
     pub(crate) info_base: Mutex<command::server::InfoBase>,
 }
 
+/// What became of another node's request.
+#[derive(Debug)]
+pub enum Served {
+    Now(DataStatus),
+    /// To be given to [`script::Scripts::submit`]; [`Node::settled`] tells what came of it.
+    Later(Arc<script::Job>),
+}
+
 /// This node's own figures by partition number, in columns.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PartitionFigures {
@@ -173,6 +185,7 @@ impl Node {
             slot_of: |database, key| dcache_protocol::slot_in(database, key).number(),
         });
         let started = (config.clock.monotonic)();
+        let threads = config.workers.max(1) + script::THREADS_MAX;
         let mut namespace_ids = NamespaceIds::new();
         let ids = namespace_ids.assign(metadata.namespaces.keys());
         let view = View::new(metadata.clone(), None, config.member(), ids, None);
@@ -184,11 +197,12 @@ impl Node {
             started,
             engine,
             replication,
-            view: Published::new(view, config.workers),
+            view: Published::new(view, threads),
             namespace_ids: Mutex::new(namespace_ids),
             clients: Clients::new(config.clients_max),
             news: News::default(),
             events,
+            scripts: Arc::new(script::Scripts::new(threads, config.workers.div_ceil(2))),
             talk: Talk::default(),
             blocking: Arc::default(),
             pause: Mutex::default(),
@@ -198,7 +212,7 @@ impl Node {
             expires: AtomicBool::new(true),
             peak_bytes: AtomicU64::new(0),
             processor_us: Default::default(),
-            stats: Stats::new(config.workers, command::COMMANDS.len()),
+            stats: Stats::new(threads, command::COMMANDS.len()),
             history: Mutex::new(History::new(started, command::COMMANDS.len())),
             upkeep: Upkeep::default(),
             random: AtomicU64::new(config.seed),
@@ -206,7 +220,7 @@ impl Node {
             leased_since: AtomicU64::new(0),
             resident_bytes: AtomicU64::new(0),
             buffer_bytes: AtomicU64::new(0),
-            parsers: (0..config.workers.max(1)).map(|_| Mutex::new(Parser::new(Limits::default()))).collect(),
+            parsers: (0..threads).map(|_| Mutex::new(Parser::new(Limits::default()))).collect(),
             info_base: Mutex::default(),
             config,
         }
@@ -265,6 +279,9 @@ impl Node {
     pub fn maintain(&self, worker: usize, workers: usize) {
         self.engine.watch_removals(self.events.are_watched());
         self.upkeep.step(self, worker, workers);
+        if worker == 0 {
+            self.scripts.sweep(self.now());
+        }
         if worker == 0 && self.blocking.has_waiters() {
             self.look_after_waiters(worker);
         }
@@ -483,7 +500,7 @@ impl Node {
     }
 
     /// Runs one request that another node forwarded, and appends its RESP reply to `out`; nothing when this node does not own
-    /// its keys.
+    /// its keys, or when it is answered later.
     pub fn serve_peer(
         &self,
         worker: usize,
@@ -491,10 +508,21 @@ impl Node {
         request: &[u8],
         out: &mut Vec<u8>,
         holds: &mut Vec<Hold>,
-    ) -> DataStatus {
+    ) -> Served {
         self.stats.worker(worker).served_for_peers.add(1);
         let version = if header.resp == 3 { Version::Resp3 } else { Version::Resp2 };
-        gateway::serve(self, &self.view_of_worker(worker), worker, header.database, version, request, out, holds)
+        let view = self.view_of_worker(worker);
+        match gateway::scripts::turn_of(self, &view, worker, header, request) {
+            Turn::NotOwner => Served::Now(DataStatus::NotOwner),
+            Turn::Later(job) => Served::Later(job),
+            Turn::Now(has_entered) => {
+                let status = gateway::serve(self, &view, worker, header.database, version, request, out, holds);
+                if has_entered {
+                    self.scripts.queue.leave(worker);
+                }
+                Served::Now(status)
+            }
+        }
     }
 
     /// The metadata leader granted this process a lease; it runs until that moment of the monotonic clock.
@@ -536,6 +564,11 @@ impl Node {
     /// Since the node was made.
     pub fn uptime(&self) -> Duration {
         self.now().saturating_sub(self.started)
+    }
+
+    /// Scripts: what waits, what runs, and how long it may.
+    pub fn scripts(&self) -> &script::Scripts {
+        &self.scripts
     }
 
     /// Copies of partitions, and what goes to other nodes for them.

@@ -10,6 +10,7 @@
 use crate::command::{Command, Door, Gateway, Gather, Merge, keys_of};
 use crate::view::{Owner, View, ViewNode};
 use dcache_protocol::error::WireError;
+use dcache_protocol::namespace::PINNED;
 use dcache_protocol::resp::parse::Args;
 use dcache_protocol::{Slot, slot_in, slot_of};
 use std::time::Duration;
@@ -87,6 +88,17 @@ fn route_gateway<'a>(
         Gateway::Single => first.map_or(Ok(Route::Here), |slot| to_owner(view, slot)),
         Gateway::Split(merge) => Ok(to_common_owner(view, command, args, database)?.unwrap_or(Route::Split(merge))),
         Gateway::InTurn => Ok(to_common_owner(view, command, args, database)?.unwrap_or(Route::InTurn)),
+        Gateway::Script if view.owns_everything() => Ok(Route::Here),
+        Gateway::Script => {
+            let mut slots = keys_of(command, args).map(|key| slot_in(database, key));
+            match slots.next() {
+                Some(first) if slots.any(|slot| slot != first) => Err(WireError::CrossSlot),
+                Some(first) => to_owner(view, first),
+                // All keys of a pinned database are in one place.
+                None if database & PINNED != 0 => to_owner(view, slot_in(database, b"")),
+                None => Ok(Route::Here),
+            }
+        }
         Gateway::SameSlot => to_common_owner(view, command, args, database)?.ok_or(WireError::CrossSlot),
     }
 }

@@ -16,6 +16,7 @@
 
 mod blocking;
 mod memcached;
+mod turn;
 
 use crate::Node;
 use crate::batch::{Ahead, Batch, KeyPlace, Next};
@@ -30,6 +31,7 @@ use crate::gateway::{self, ASK_AGAIN_WITHIN, Fanout, Origin};
 use crate::replication::guard;
 use crate::replication::hold::Hold;
 use crate::route::{self, Route};
+use crate::script::job::Ticket;
 use crate::slow::{Bounds, Log};
 use crate::stats::{Outcome, WorkerStats};
 use crate::tracking::Mode;
@@ -44,7 +46,7 @@ use dcache_protocol::{PartitionId, slot_in};
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 /// Once this many reply bytes wait, [`Session::advance`] stops so that they can be written.
@@ -90,6 +92,10 @@ pub struct ClientState {
     pub(crate) client: Option<Arc<Client>>,
     /// What `WAIT` is about.
     pub(crate) written: Written,
+    /// The next request's place behind scripts.
+    pub(crate) ticket: Option<Ticket>,
+    /// Scripts that are not answered yet.
+    pub(crate) open_scripts: Arc<AtomicUsize>,
 }
 
 /// Which replies a client wants: `CLIENT REPLY`.
@@ -140,6 +146,8 @@ impl ClientState {
             split: VecDeque::new(),
             client: None,
             written: Written::default(),
+            ticket: None,
+            open_scripts: Arc::default(),
         }
     }
 
@@ -209,6 +217,8 @@ pub enum Step {
     Wait(Blocked),
     /// The next request's slot is changing hands, or this node has no lease at this moment: call again with the same input after [`PAUSE`].
     Pause,
+    /// The next request waits for scripts: call again with the same input when the client is woken.
+    Turn,
     /// Write what is there, then close.
     Close,
 }
@@ -265,9 +275,13 @@ impl Session {
                         self.state.split.push_front(queued);
                         break Step::Pause;
                     }
+                    Executed::Behind => {
+                        self.state.split.push_front(queued);
+                        break Step::Turn;
+                    }
                     Executed::Forwarded(fanout) => break Step::Forward(fanout),
                     Executed::Waits(blocked) => break Step::Wait(blocked),
-                    Executed::Refused | Executed::Answered { .. } => continue,
+                    Executed::Refused | Executed::Queued | Executed::Answered { .. } => continue,
                 }
             }
             let rest = &input[consumed..];
@@ -300,11 +314,12 @@ impl Session {
             let is_asleep = ahead.command.is_some_and(|command| command.flags.has(command::Flags::ADMIN))
                 && request.is_asleep(&mut self.sleeps_until);
             if is_asleep || is_watched && request.is_paused() {
+                self.state.ticket = None;
                 consumed -= ahead.bytes();
                 self.batch.put_back();
                 break Step::Pause;
             }
-            if is_watched {
+            if is_watched && self.state.ticket.is_none() {
                 request.show(&self.state);
             }
             let reply_at = out.len();
@@ -314,6 +329,11 @@ impl Session {
                 self.paused_since = None;
             }
             match executed {
+                Executed::Behind => {
+                    consumed -= ahead.bytes();
+                    self.batch.put_back();
+                    break Step::Turn;
+                }
                 Executed::NotServing(why) => {
                     let since = *self.paused_since.get_or_insert(span.since);
                     let patience = match self.door {
@@ -332,13 +352,18 @@ impl Session {
                 Executed::Forwarded(fanout) => break Step::Forward(fanout),
                 Executed::Waits(blocked) => break Step::Wait(blocked),
                 Executed::Refused => span.skip(),
-                Executed::Answered { command, outcome } => {
+                Executed::Answered { .. } | Executed::Queued => {
                     let reply_bytes = out.len().saturating_sub(reply_at);
                     let is_large = ahead.bytes() >= bounds.request_bytes || reply_bytes >= bounds.reply_bytes;
                     if is_large {
                         request.note_large(&self.client, ahead.bytes(), reply_bytes);
                     }
-                    span.after(command, outcome, consumed - ahead.bytes()..consumed);
+                    match executed {
+                        Executed::Answered { command, outcome } => {
+                            span.after(command, outcome, consumed - ahead.bytes()..consumed);
+                        }
+                        _ => span.skip(),
+                    }
                 }
             }
             if let Some(slowest) = span.slowest.take() {
@@ -377,6 +402,7 @@ impl Session {
             let request = Request { node, view, stats, door, worker, args, ahead: &ahead, started, now_ms };
             let since = *self.paused_since.get_or_insert(started);
             match request.execute(state, out, holds) {
+                Executed::Behind => Executed::Behind,
                 Executed::NotServing(why) if started.saturating_sub(since) >= ASK_AGAIN_WITHIN => {
                     request.fail(&why, state.version, out);
                     self.paused_since = None;
@@ -414,6 +440,11 @@ impl Session {
     /// Whether another client killed this one: close without waiting for input.
     pub fn is_killed(&self) -> bool {
         self.client.is_killed()
+    }
+
+    /// The next request will not run soon: what it waited for goes on without it.
+    pub fn let_go(&mut self) {
+        self.state.ticket = None;
     }
 
     /// The client's id, as `CLIENT ID` answers.
@@ -557,6 +588,8 @@ enum Executed {
         command: &'static Command,
         outcome: Outcome,
     },
+    /// Kept for EXEC, which counts it when it runs.
+    Queued,
     /// It fits no row of the command table.
     Refused,
     Forwarded(Fanout),
@@ -564,12 +597,22 @@ enum Executed {
     Waits(Blocked),
     /// Nothing ran: its slot is changing hands, or this node has no lease.
     NotServing(WireError),
+    /// Nothing ran: scripts are before it. The client is woken.
+    Behind,
 }
 
 impl Request<'_> {
     /// Runs the request; what the client does not want to read is taken back.
     #[inline]
     fn execute(&self, state: &mut ClientState, out: &mut Vec<u8>, holds: &mut Vec<Hold>) -> Executed {
+        if self.node.scripts.queue.is_used() {
+            return self.execute_in_turn(state, out, holds);
+        }
+        self.execute_now(state, out, holds)
+    }
+
+    #[inline]
+    fn execute_now(&self, state: &mut ClientState, out: &mut Vec<u8>, holds: &mut Vec<Hold>) -> Executed {
         let (mark, held) = (out.len(), holds.len());
         let executed = self.run(state, out, holds);
         if matches!(executed, Executed::NotServing(_)) {
@@ -625,7 +668,8 @@ impl Request<'_> {
                 _ => return self.reject(command, &error, state, out),
             },
         };
-        if command.is_write() && self.view.has_copies() {
+        let may_write = command.is_write() || command.gateway == Gateway::Script && !command.is_read();
+        if may_write && self.view.has_copies() {
             let slots = command::keys_of(command, self.args).skip(1).map(|key| slot_in(state.database, key));
             first.into_iter().chain(slots).for_each(|slot| state.written.note(self.view.partition_of(slot)));
         }
@@ -637,6 +681,7 @@ impl Request<'_> {
             _ if command.gateway == Gateway::Copies && self.view.has_copies() => {
                 copies::wait(self.node, self.view, self.origin(command, state), &state.written, self.args).map(Some)
             }
+            Route::Here if command.gateway == Gateway::Script => Ok(Some(self.script(command, state))),
             Route::Here => {
                 if let Some(slot) = first {
                     self.stats.record_partition(self.view.partition_of(slot).index());
@@ -745,7 +790,7 @@ impl Request<'_> {
             client.queued.store(transaction.requests.len() as u32 + 1, Relaxed);
         }
         Reply::new(out, state.version).simple("QUEUED");
-        Executed::Answered { command, outcome: Outcome::Answered }
+        Executed::Queued
     }
 
     /// EXEC: runs what was queued, if nothing that is watched has changed.
@@ -764,6 +809,11 @@ impl Request<'_> {
         }
         let place = transaction::place_of(self.view, self.door, state.database, &transaction);
         let caching = state.tracking.as_ref().and_then(|mode| mode.caching);
+        let has_script = transaction::has_script(transaction.requests.iter().map(Vec::as_slice));
+        if matches!(place, Ok(Place::Here)) && has_script {
+            state.end_transaction();
+            return Ok(Some(self.transaction_with_script(command, &transaction, state)));
+        }
         if matches!(place, Ok(Place::Here)) {
             // Another transaction runs: this one is looked at again in a moment.
             let Some(_alone) = self.node.alone(self.worker) else {
@@ -783,19 +833,11 @@ impl Request<'_> {
         match place? {
             Place::Here => Ok(None),
             Place::There(key) => {
-                let numbers: Vec<(Box<[u8]>, Vec<u8>)> = transaction
-                    .watched
-                    .lock()
-                    .iter()
-                    .map(|(key, n)| (key.clone(), n.to_string().into_bytes()))
-                    .collect();
-                let count = numbers.len().to_string();
-                let mut words: Vec<&[u8]> = vec![transaction::WORD, &key, count.as_bytes()];
-                words.extend(numbers.iter().flat_map(|(key, number)| [&key[..], &number[..]]));
-                words.extend(transaction.requests.iter().map(Vec::as_slice));
+                let words = transaction.words(&key);
+                let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
                 let origin = Origin { command: &transaction::ROW, ..self.origin(command, state) };
                 match self.view.owner(slot_in(state.database, &key)) {
-                    Owner::Other(node) => Ok(Some(Fanout::whole_of(origin, node, &words))),
+                    Owner::Other(node) => Ok(Some(Fanout::whole_of(origin, node, &words).may_take_long(has_script))),
                     _ => Err(WireError::NotServing),
                 }
             }
@@ -891,7 +933,8 @@ impl Request<'_> {
 
     /// Remembers which keys a client reads here, if it tracks them.
     fn remember(&self, command: &'static Command, state: &ClientState, client: &Arc<Client>) {
-        if command.is_read() && state.tracking.as_ref().is_some_and(|mode| mode.remembers()) {
+        let may_read = command.is_read() || command.gateway == Gateway::Script;
+        if may_read && state.tracking.as_ref().is_some_and(|mode| mode.remembers()) {
             let keys = command::keys_of(command, self.args);
             let told = self.node.talk.tracking.lock().remember(client.id, keys, &|id| self.node.clients().find(id));
             self.node.post_all(told);

@@ -14,6 +14,8 @@
 //! then a message goes to a node that has no subscriber for it, and nothing comes of it. Messages reach each subscriber at most
 //! once. A lost change of a key is made good by telling clients to forget everything.
 //!
+//! What is said of clients that wait for keys is in `blocking/peers.rs`; it travels with the rest.
+//!
 //! `notify-keyspace-events` is one setting of the cluster: whoever set it last, by the clock, prevails, and it is handed on with the
 //! interest to nodes that come later.
 
@@ -359,8 +361,25 @@ impl Node {
         (count, others(view).filter(may_want).map(|id| (id, request())).collect())
     }
 
-    fn deliver(&self, kind: Kind, channel: &[u8], message: &[u8]) -> usize {
+    /// A script's `PUBLISH`: other nodes hear of it in time. How many here were told.
+    pub(crate) fn publish_soon(&self, channel: &[u8], message: &[u8]) -> usize {
+        let count = self.spread(channel, message);
+        self.wake_if_waiting();
+        count
+    }
+
+    pub(crate) fn deliver(&self, kind: Kind, channel: &[u8], message: &[u8]) -> usize {
         self.talk.subscriptions.deliver(kind, channel, message, &|client, letter| self.post(client, letter))
+    }
+
+    /// An event of another node's key. A client of the cluster door asks every node for its own, as it does with Redis: told of
+    /// it here too, it would hear everything as many times as there are nodes.
+    fn deliver_event(&self, channel: &[u8], message: &[u8]) {
+        self.talk.subscriptions.deliver(Kind::Channel, channel, message, &|client, letter| {
+            if client.door != Door::Cluster {
+                self.post(client, letter);
+            }
+        });
     }
 
     /// What other nodes must know before a client is told that it is subscribed or tracks.
@@ -466,12 +485,13 @@ impl Node {
     }
 
     /// A message for this node's subscribers, and in time for those of others.
-    fn spread(&self, channel: &[u8], message: &[u8]) {
-        self.deliver(Kind::Channel, channel, message);
+    fn spread(&self, channel: &[u8], message: &[u8]) -> usize {
+        let count = self.deliver(Kind::Channel, channel, message);
         let bucket = bucket_of(Kind::Channel, channel);
         let mut peers = self.talk.peers.lock();
         let is_interested = |peer: &&mut Peer| peer.interest.is_some() && peer.may_want(Kind::Channel, bucket, channel);
         peers.values_mut().filter(is_interested).for_each(|peer| peer.put([b"e", channel, message]));
+        count
     }
 
     /// Keys have changed: tells this node's clients that keep copies, and in time those of others.
@@ -602,6 +622,9 @@ impl Node {
             let request = if peer.confirmed != Some((process, generation)) {
                 peer.sending = Some(Sending::Interest(process, generation));
                 interest.get_or_insert_with(|| self.whole_interest(&own)).clone()
+            } else if let Some(tokens) = self.blocking.listing(id, now) {
+                peer.sending = Some(Sending::Waiters);
+                self.request(&[b"waits", self.config.incarnation.to_string().as_bytes(), &tokens])
             } else if !peer.waiting.is_empty() || peer.has_lost {
                 peer.sending = Some(Sending::Batch);
                 let lost: &[u8] = if std::mem::take(&mut peer.has_lost) { b"1" } else { b"0" };
@@ -609,13 +632,10 @@ impl Node {
                 let words: Vec<&[u8]> =
                     [b"told", lost].into_iter().chain(batch.iter().flatten().map(AsRef::as_ref)).collect();
                 self.request(&words)
-            } else if let Some(tokens) = self.blocking.listing(id, now) {
-                peer.sending = Some(Sending::Waiters);
-                self.request(&[b"waits", self.config.incarnation.to_string().as_bytes(), &tokens])
             } else {
                 continue;
             };
-            parts.push(Part { to: id, database: 0, resp: Version::Resp2.number(), request });
+            parts.push(Part { to: id, database: 0, resp: Version::Resp2.number(), request, patience: Duration::ZERO });
         }
         parts
     }
@@ -736,7 +756,7 @@ impl Node {
                 let token = |index: usize| word(index).try_into().map(u64::from_le_bytes).map_err(|_| malformed());
                 for at in (4..args.len()).step_by(3) {
                     match word(at) {
-                        b"e" => drop(self.deliver(Kind::Channel, word(at + 1), word(at + 2))),
+                        b"e" => self.deliver_event(word(at + 1), word(at + 2)),
                         b"i" => self.stale_here(Stale::Key(word(at + 1)), 0),
                         b"f" => self.stale_here(Stale::Everything, 0),
                         b"w" => self.blocking.has_turn(token(at + 1)?, from),
@@ -760,14 +780,25 @@ impl Node {
     /// Shows a request to clients that look on, before it runs.
     #[cold]
     pub(crate) fn show_request(&self, client: &Client, database: u16, args: Args<'_>) {
-        let micros = u128::from(self.unix_ms()) * 1000 + u128::from(self.now().as_micros() as u64 % 1000);
         let door = if client.door == Door::Gateway { "" } else { "cluster:" };
+        self.show_line(database, &format!("{door}{}", client.remote), args);
+    }
+
+    /// The same for what a script asks for.
+    #[cold]
+    pub(crate) fn show_script_request(&self, database: u16, args: Args<'_>) {
+        if self.events.has(Reason::MONITORED) {
+            self.show_line(database, "lua", args);
+        }
+    }
+
+    fn show_line(&self, database: u16, who: &str, args: Args<'_>) {
+        let micros = u128::from(self.unix_ms()) * 1000 + u128::from(self.now().as_micros() as u64 % 1000);
         let mut line = format!(
-            "+{}.{:06} [{} {door}{}]",
+            "+{}.{:06} [{} {who}]",
             micros / 1_000_000,
             micros % 1_000_000,
-            database % dcache_protocol::namespace::DATABASES,
-            client.remote
+            database % dcache_protocol::namespace::DATABASES
         )
         .into_bytes();
         for arg in args.iter() {

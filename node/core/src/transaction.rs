@@ -67,6 +67,17 @@ impl Transaction {
     }
 }
 
+impl Transaction {
+    /// As it is sent to another node, or given to a script thread: see [`WORD`].
+    pub fn words(&self, key: &[u8]) -> Vec<Vec<u8>> {
+        let watched = self.watched.lock();
+        let mut words = vec![WORD.to_vec(), key.to_vec(), watched.len().to_string().into_bytes()];
+        words.extend(watched.iter().flat_map(|(key, number)| [key.to_vec(), number.to_string().into_bytes()]));
+        words.extend(self.requests.iter().cloned());
+        words
+    }
+}
+
 fn other(text: impl Into<String>) -> WireError {
     WireError::Other(text.into())
 }
@@ -92,6 +103,21 @@ pub(crate) fn with_request<T>(request: &[u8], run: impl FnOnce(&'static Command,
     let Ok(Progress::Request { .. }) = parser.parse(request) else { return None };
     let args = parser.args(request);
     command::find(args).map(|command| run(command, args))
+}
+
+/// What follows [`WORD`] and a key in a transaction that is sent as a whole: watched keys with their numbers, and the requests.
+pub(crate) fn parts_of<'a>(args: Args<'a>) -> (impl Iterator<Item = (&'a [u8], u64)>, impl Iterator<Item = &'a [u8]>) {
+    let count = args.get(2).and_then(crate::memcached::number_of).unwrap_or(0);
+    let count = usize::try_from(count).unwrap_or(usize::MAX).min(args.len() / 2);
+    let number = move |index: usize| args.get(index).and_then(crate::memcached::number_of).unwrap_or(0);
+    let watched = (0..count).map(move |index| (args.get(3 + 2 * index).unwrap_or_default(), number(4 + 2 * index)));
+    (watched, args.iter().skip(3 + 2 * count))
+}
+
+/// Whether one of these requests is a script.
+pub(crate) fn has_script<'a>(requests: impl IntoIterator<Item = &'a [u8]>) -> bool {
+    let is_script = |request| with_request(request, |command, _| command.gateway == Gateway::Script).unwrap_or(false);
+    requests.into_iter().any(is_script)
 }
 
 /// A number that says what a key holds; 0 when there is none.

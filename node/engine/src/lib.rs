@@ -65,7 +65,7 @@ pub use policy::{Choice, Policy, UnknownPolicy};
 pub use scan::{Part, Visit};
 pub use staged::{Staged, StagedCollection};
 pub use stats::NamespaceFigures;
-pub use value::packed::is_block;
+pub use value::packed::{is_block, limits};
 pub use value::{
     Consumer, Edit, Entry, Group, HashRef, Keep, Kind, Large, ListRef, Met, Op, Pending, Precision, SetRef,
     SortedSetRef, Stream, StreamId, Value, ValueRef, ops_in,

@@ -13,7 +13,8 @@ const connection = () => {
   client.on("error", (error) => console.error("connection", error.message));
   return client;
 };
-const prefix = "{bull}";
+// All keys in one slot, as BullMQ wants them in a cluster.
+const prefix = OWN ? "strong:{bull}" : "{bull}";
 const work = async (job) => {
   if (job.name === "flaky" && job.attemptsMade < 2) throw new Error("not yet");
   await sleep(3);

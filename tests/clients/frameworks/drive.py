@@ -7,6 +7,8 @@ Redis does not do. Databases of the cluster, each with one further copy:
     1    `queues`, strong and pinned to one slot: no job is lost
     2    `caches`, strong, spread over the nodes: nothing acknowledged is lost
 
+The cluster doors have database 0 alone; there what begins with `strong:` is strong.
+
 Passes: `other` kills a node that owns data and is not the one whose gateway the client has (of a pinned namespace one after the
 other both nodes that hold it, so that its primary is among them); `own`, where the client takes several addresses, kills the node of
 the first. Prints a line for each framework and pass, and ends with 1 when one failed or cannot run.
@@ -21,12 +23,14 @@ import subprocess
 import sys
 import threading
 import time
+from binascii import crc_hqx
 
 NAME = "frameworks"
 PATIENCE = 240.0  # the longest a framework may take
 QUEUES, CACHES, EVENTUAL = 1, 2, 0
 
-# name: command, database, commands that it cannot do without, whether it takes several addresses
+# name: command, database, commands that it cannot do without, whether it takes several addresses; a text is the hash tag of all that
+# it has on the cluster doors
 PYTHON, NODE, RUBY, PHP = ["{scratch}/venv/bin/python"], ["node"], ["ruby"], ["php", "-d", "error_reporting=E_ALL&~E_DEPRECATED"]
 FRAMEWORKS = {
     "django": (PYTHON + ["django_cache.py"], CACHES, "", False),
@@ -34,14 +38,14 @@ FRAMEWORKS = {
     "flask-caching": (PYTHON + ["flask_cache.py"], EVENTUAL, "", True),
     "aiocache": (PYTHON + ["aiocache_cache.py"], CACHES, "EVAL", False),
     "redis-asyncio": (PYTHON + ["redis_asyncio.py"], CACHES, "", True),
-    "celery": (PYTHON + ["celery_queue.py"], QUEUES, "BRPOP", True),
+    "celery": (PYTHON + ["celery_queue.py"], QUEUES, "BRPOP EVALSHA", True),
     "rq": (PYTHON + ["rq_queue.py"], QUEUES, "EVALSHA BLMOVE XADD", False),
     "redlock-py": (PYTHON + ["redlock_py.py"], CACHES, "EVAL", False),
     "pottery": (PYTHON + ["pottery_locks.py"], CACHES, "EVALSHA", False),
     "connect-redis": (NODE + ["connect_redis.mjs"], CACHES, "", True),
     "rate-limiter-flexible": (NODE + ["rate_limiter.mjs"], CACHES, "EVALSHA", True),
     "redlock": (NODE + ["redlock.mjs"], CACHES, "EVALSHA", True),
-    "bullmq": (NODE + ["bullmq.mjs"], QUEUES, "EVALSHA BZPOPMIN XADD XREAD", True),
+    "bullmq": (NODE + ["bullmq.mjs"], QUEUES, "EVALSHA BZPOPMIN XADD XREAD", "bull"),
     "rails": (RUBY + ["rails_cache.rb"], CACHES, "", False),
     "sidekiq": (RUBY + ["sidekiq_queue.rb"], QUEUES, "BRPOP EVALSHA", False),
     "laravel-cache": (PHP + ["laravel_cache.php"], CACHES, "EVAL", False),
@@ -97,7 +101,7 @@ class Redis:
                     raise
                 time.sleep(0.05)
 
-    def plan(self, which, database):
+    def plan(self, which, database, several):
         return [self.address], [self.address], []
 
 
@@ -114,6 +118,7 @@ class Cluster:
         caches = {"name": "caches", "match": {"database": CACHES}, "consistency": "strong", "replicas": 1}
         queues = {"name": "queues", "match": {"database": QUEUES}, "consistency": "strong", "replicas": 1, "placement": "pinned"}
         self.namespace(scratch, caches)
+        self.namespace(scratch, {"name": "strong", "match": {"prefix": "strong:"}, "consistency": "strong", "replicas": 1})
         try:
             self.namespace(scratch, queues)
             self.lacks_pinned = False
@@ -157,10 +162,14 @@ class Cluster:
     def status(self, *words):
         return json.loads(self.run(*words, "cluster", "status", "-o", "json"))
 
-    def plan(self, which, database):
+    def plan(self, which, database, several):
         """The gateways, the cluster doors, the client's first, and the names of the nodes to be killed."""
         nodes = sorted(self.status()["nodes"], key=lambda node: -node["partitions"])
-        if database == QUEUES and not self.lacks_pinned:
+        if which == "own" and isinstance(several, str):
+            slot = crc_hqx(several.encode(), 0) % 16384
+            has = lambda node: any(part["first"] <= slot <= part["last"] for part in node["slotRanges"])
+            holders, others = [node for node in nodes if has(node)], [node for node in nodes if not has(node)]
+        elif database == QUEUES and not self.lacks_pinned:
             holders = self.holders(nodes)
             others = [node for node in nodes if node not in holders]
         else:
@@ -203,8 +212,8 @@ class Cluster:
 
 
 def run(servers, scratch, name, which):
-    command, database, needs, _ = FRAMEWORKS[name]
-    gateways, doors, killed = servers.plan(which, database)
+    command, database, needs, several = FRAMEWORKS[name]
+    gateways, doors, killed = servers.plan(which, database, several)
     known = call(gateways[0], "COMMAND", "INFO", *needs.split()) if needs else []
     lacks = [command for command, info in zip(needs.split(), known) if not info]
     lacks += ["placement: pinned"] if database == QUEUES and servers.lacks_pinned else []

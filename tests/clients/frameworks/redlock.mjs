@@ -22,7 +22,7 @@ await many.unlock();
 const inside = new Set(), held = [0, 0, 0];
 let refused = 0;
 const figures = await throughFaults(async (thread) => {
-  const name = `lock${Math.floor(Math.random() * 3)}`;
+  const name = `strong:lock${Math.floor(Math.random() * 3)}`;
   const began = performance.now();
   let lock;
   try {
@@ -42,5 +42,5 @@ const figures = await throughFaults(async (thread) => {
 check(Math.min(...held) > 10, `got in ${held}`);
 const patient = new Redlock([client], { retryCount: 60, retryDelay: 200 });
 patient.on("clientError", () => {});
-for (let n = 0; n < 3; n++) await patient.lock(`lock${n}`, 1000);
+for (let n = 0; n < 3; n++) await patient.lock(`strong:lock${n}`, 1000);
 done({ held: held.reduce((a, b) => a + b), refused, ...figures });

@@ -32,15 +32,45 @@ fn node() -> &'static Arc<Node> {
         };
         let clock = Clock { monotonic: || Duration::from_secs(1), unix_ms: || 1_700_000_000_000 };
         let incarnation = Incarnation(1);
-        let config =
-            Config { id, incarnation, workers: 1, memory_bytes: MEMORY_BYTES, clock, clients_max: 16, seed: 7, process_id: 1 };
+        let config = Config {
+            id,
+            incarnation,
+            workers: 1,
+            memory_bytes: MEMORY_BYTES,
+            clock,
+            clients_max: 16,
+            seed: 7,
+            process_id: 1,
+        };
         Arc::new(Node::new(config, Arc::new(Metadata::standalone(record))))
     })
 }
 
 const WORDS: [&str; 24] = [
-    "get ", "gets ", "gat ", "set ", "add ", "cas ", "append ", "incr ", "decr ", "touch ", "delete ", "flush_all ", "mg ", "ms ", "md ",
-    "ma ", "me ", "mn", "a ", "b ", "0 ", "1 ", "noreply", "\r\n",
+    "get ",
+    "gets ",
+    "gat ",
+    "set ",
+    "add ",
+    "cas ",
+    "append ",
+    "incr ",
+    "decr ",
+    "touch ",
+    "delete ",
+    "flush_all ",
+    "mg ",
+    "ms ",
+    "md ",
+    "ma ",
+    "me ",
+    "mn",
+    "a ",
+    "b ",
+    "0 ",
+    "1 ",
+    "noreply",
+    "\r\n",
 ];
 
 fn lines(input: &[u8]) -> Vec<u8> {
@@ -54,7 +84,8 @@ fn lines(input: &[u8]) -> Vec<u8> {
 fuzz_target!(|input: (bool, &[u8])| {
     let (raw, bytes) = input;
     let node = node();
-    let mut session = Session::new(node, Door::Memcached, 0, "127.0.0.1:1".into(), "127.0.0.1:2".into(), Arc::new(|| {}));
+    let mut session =
+        Session::new(node, Door::Memcached, 0, "127.0.0.1:1".into(), "127.0.0.1:2".into(), Arc::new(|| {}));
     let bytes = if raw { bytes.to_vec() } else { lines(bytes) };
     let mut out = Vec::new();
     let mut at = 0;
@@ -66,7 +97,7 @@ fuzz_target!(|input: (bool, &[u8])| {
             Step::NeedInput { .. } | Step::Close => break,
             Step::OutputFull => out.clear(),
             Step::Forward(_) => panic!("a single node has nobody to forward to"),
-            Step::Pause => panic!("a single node waits for nobody"),
+            Step::Pause | Step::Turn | Step::Wait(_) => panic!("a single node waits for nobody"),
         }
     }
     assert!(out.is_empty() || out.ends_with(b"\r\n"), "whole lines only");

@@ -14,7 +14,7 @@ use dcache_core::control::{Control, Input as ControlInput, Output as ControlOutp
 use dcache_core::heartbeat::{Heartbeats, Input, Lead, Output};
 use dcache_core::replication::hold::{Held, Hold};
 use dcache_core::session::PAUSE;
-use dcache_core::{Clock, Config, Fanout, ForwardError, Node, Outcome, Part, Session, Step};
+use dcache_core::{Clock, Config, Fanout, ForwardError, Node, Outcome, Part, Served, Session, Step};
 use dcache_node::raft::{MetadataLog, Options, ProposeError, Transport, TransportError};
 use dcache_protocol::peer::{DataHeader, DataStatus};
 use dcache_protocol::{Epoch, NodeId, NodeRecord};
@@ -328,7 +328,9 @@ impl Process {
             let Some(there) = world.process(to) else { return Err(ForwardError::LinkLost) };
             let header = DataHeader { id: 0, database: part.database, resp: part.resp };
             let (mut out, mut holds) = (Vec::new(), Vec::new());
-            let status = there.with(|core| core.serve_peer(0, header, &part.request, &mut out, &mut holds));
+            let served = there.with(|core| core.serve_peer(0, header, &part.request, &mut out, &mut holds));
+            // No client here runs scripts.
+            let Served::Now(status) = served else { return Err(ForwardError::NotOwner) };
             there.flush();
             let begun = holds.iter_mut().map(|hold: &mut Hold| (hold.start, hold.end) = (0, out.len())).count();
             let reply = if begun == 0 { out } else { there.settle(world, out, holds).await };

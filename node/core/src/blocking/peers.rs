@@ -74,6 +74,15 @@ impl Queues {
         Some(registration)
     }
 
+    /// One of this node's waiters is gone, of which that node is to hear.
+    pub(super) fn is_gone(&mut self, node: NodeId, token: u64) {
+        let gone = self.gone.entry(node).or_default();
+        // Of more it does not hear, and forgets them in time.
+        if gone.len() < ASKERS_MAX {
+            gone.push(token);
+        }
+    }
+
     /// An asker does not wait any more: if it was its turn, the next one has it soon.
     pub(super) fn give_up(&mut self, registry: &Registry, node: NodeId, token: u64) {
         let Some(gone) = self.withdraw(registry, (node, token)) else { return };
@@ -150,7 +159,7 @@ impl Registry {
         let mut queues = self.queues.lock();
         match queues.own.get(&token) {
             Some(waiter) => waiter.ask_again(),
-            None => queues.gone.entry(at).or_default().push(token),
+            None => queues.is_gone(at, token),
         }
     }
 
@@ -209,7 +218,8 @@ impl Registry {
             let is_other = at.0 != next.me && next.process_of(at.0) != Some(registration.incarnation);
             is_other || registration.keys.iter().any(|key| !next.is_mine(slot_in(registration.database, key)))
         });
-        self.queues.lock().gone.retain(|node, _| next.node(*node).is_some());
+        // A process that is over keeps no places.
+        self.queues.lock().gone.retain(|node, _| next.process_of(*node).is_some());
     }
 
     /// Keys to be looked at in this background step: those that are due, and a few of all.

@@ -23,7 +23,7 @@ pub(crate) type Key = (u16, Box<[u8]>);
 
 impl Registry {
     /// Keys of a request that somebody waits for, in whatever database. A request without keys may have removed any.
-    fn waited(&self, command: &'static Command, args: Args<'_>, ready: &mut Vec<Key>) {
+    pub fn waited(&self, command: &'static Command, args: Args<'_>, ready: &mut Vec<Key>) {
         if command.keys.is_empty() {
             let queues = self.queues.lock();
             ready.extend(queues.keys.iter().filter(|(_, queue)| queue.when_gone > 0).map(|(key, _)| key.clone()));
@@ -34,6 +34,11 @@ impl Registry {
             let in_databases = queues.databases.keys().map(|database| (*database, Box::from(key)));
             ready.extend(in_databases.filter(|key| queues.keys.contains_key(key)));
         }
+    }
+
+    /// A key is to be looked at with the next background step.
+    fn look_soon(&self, key: Key) {
+        self.queues.lock().soon.push(key);
     }
 
     /// The place behind this age in a key's queue, and whether anybody there waits for the key to be gone.
@@ -85,7 +90,12 @@ impl Node {
     }
 
     fn serve_key(&self, view: &View, worker: usize, key: &Key, ready: &mut VecDeque<Key>) {
-        let is_mine = view.is_mine(slot_in(key.0, &key.1));
+        let slot = slot_in(key.0, &key.1);
+        let is_mine = view.is_mine(slot);
+        let Some(_turn) = self.scripts.queue.enter_within(worker, &[slot.number()]) else {
+            // A script is on it.
+            return self.blocking.look_soon(key.clone());
+        };
         // Whoever comes while this runs looks for himself.
         let end = self.blocking.next.load(Relaxed);
         // Elements that are kept for askers on their way.
@@ -133,6 +143,17 @@ impl Node {
         let (mut out, mut holds, mut changed) = (Vec::new(), Vec::new(), Vec::new());
         let request = Arc::clone(&waiter.request.lock());
         let ran = transaction::with_request(&request, |command, args| {
+            let slots: Vec<u16> =
+                command::keys_of(command, args).map(|key| slot_in(waiter.database, key).number()).collect();
+            let Some(_turn) = self.scripts.queue.enter_within(worker, &slots) else {
+                waiter
+                    .placed
+                    .lock()
+                    .first()
+                    .iter()
+                    .for_each(|key| self.blocking.look_soon((waiter.database, (*key).clone())));
+                return Err(WireError::NotServing);
+            };
             if !route::is_all_mine(view, command, args, waiter.database) {
                 return Err(WireError::NotServing);
             }

@@ -9,6 +9,7 @@ use crate::gateway::told::{Answers, Tell};
 use crate::glob::{self, Case};
 use crate::mail::Limit;
 use crate::slow::{LENGTH_MAX, Log};
+use dcache_engine::limits;
 use dcache_protocol::error::WireError;
 use dcache_protocol::namespace::DATABASES;
 use dcache_protocol::resp::parse::Limits;
@@ -38,6 +39,8 @@ enum New {
     LatencyBound(u64),
     Events(Wanted),
     Timeout(u64),
+    BusyAfter(u64),
+    ScriptTime(u64),
     /// Of normal clients, of subscribers.
     Outputs([Option<Limit>; 2]),
 }
@@ -45,6 +48,7 @@ enum New {
 const NODE_START: &str = "dcache node start";
 const NOT_ON_DISK: &str = "dcache node start (a cache keeps nothing on disk)";
 const NO_LOGIN: &str = "dcache node start (nobody logs in yet)";
+const FIXED: &str = "dcache node start (what is kept as one block is the same on all nodes)";
 const ALWAYS: &str = "dcache node start (values are always freed in the background)";
 
 /// Every setting `CONFIG GET` knows, by name.
@@ -58,6 +62,11 @@ fn settings(context: &Context<'_>) -> Vec<Setting> {
     vec![
         setting("appendonly", "no".into(), Operator(NOT_ON_DISK)),
         setting("bind", host.trim_start_matches('[').trim_end_matches(']').into(), Operator(NODE_START)),
+        setting(
+            "busy-reply-threshold",
+            node.scripts.busy_ms().to_string(),
+            Client(|value| Ok(New::BusyAfter(within(value, i64::MAX as u64)?))),
+        ),
         setting("client-output-buffer-limit", outputs(context), Client(parse_outputs)),
         setting("cluster-enabled", yes(is_cluster), Operator("dcache cluster init")),
         setting("cluster-require-full-coverage", "no".into(), Operator("dcache cluster status")),
@@ -92,6 +101,10 @@ fn settings(context: &Context<'_>) -> Vec<Setting> {
             Client(|value| Ok(New::Length(Log::Slow, within(value, LENGTH_MAX)?))),
         ),
         setting("databases", if is_cluster { "1".into() } else { DATABASES.to_string() }, Operator(NODE_START)),
+        setting("hash-max-listpack-entries", limits::ELEMENTS.to_string(), Operator(FIXED)),
+        setting("hash-max-listpack-value", limits::ELEMENT_BYTES.to_string(), Operator(FIXED)),
+        setting("hash-max-ziplist-entries", limits::ELEMENTS.to_string(), Operator(FIXED)),
+        setting("hash-max-ziplist-value", limits::ELEMENT_BYTES.to_string(), Operator(FIXED)),
         setting("io-threads", node.config().workers.to_string(), Operator("dcache node start --workers COUNT")),
         setting(
             "latency-monitor-threshold",
@@ -103,6 +116,13 @@ fn settings(context: &Context<'_>) -> Vec<Setting> {
         setting("lazyfree-lazy-expire", "yes".into(), Operator(ALWAYS)),
         setting("lazyfree-lazy-server-del", "yes".into(), Operator(ALWAYS)),
         setting("lazyfree-lazy-user-del", "yes".into(), Operator(ALWAYS)),
+        setting("list-max-listpack-size", "-2".into(), Operator(FIXED)),
+        setting("list-max-ziplist-size", "-2".into(), Operator(FIXED)),
+        setting(
+            "lua-time-limit",
+            node.scripts.busy_ms().to_string(),
+            Client(|value| Ok(New::BusyAfter(within(value, i64::MAX as u64)?))),
+        ),
         setting("maxclients", node.clients().limit().to_string(), Operator(NODE_START)),
         setting(
             "maxmemory",
@@ -120,6 +140,14 @@ fn settings(context: &Context<'_>) -> Vec<Setting> {
         setting("replica-read-only", "yes".into(), Operator("dcache cluster status")),
         setting("requirepass", String::new(), Operator(NO_LOGIN)),
         setting("save", String::new(), Operator(NOT_ON_DISK)),
+        setting(
+            "script-time-max",
+            node.scripts.time_max_ms().to_string(),
+            Client(|value| Ok(New::ScriptTime(within(value, 60_000)?))),
+        ),
+        setting("set-max-intset-entries", limits::INTEGERS.to_string(), Operator(FIXED)),
+        setting("set-max-listpack-entries", limits::ELEMENTS.to_string(), Operator(FIXED)),
+        setting("set-max-listpack-value", limits::ELEMENT_BYTES.to_string(), Operator(FIXED)),
         setting("slave-read-only", "yes".into(), Operator("dcache cluster status")),
         setting(
             "slowlog-log-slower-than",
@@ -137,6 +165,10 @@ fn settings(context: &Context<'_>) -> Vec<Setting> {
             Client(|value| Ok(New::Timeout(within(value, i32::MAX as u64)?))),
         ),
         setting("tracking-table-max-keys", crate::tracking::KEYS_MAX.to_string(), Operator(NODE_START)),
+        setting("zset-max-listpack-entries", limits::ELEMENTS.to_string(), Operator(FIXED)),
+        setting("zset-max-listpack-value", limits::ELEMENT_BYTES.to_string(), Operator(FIXED)),
+        setting("zset-max-ziplist-entries", limits::ELEMENTS.to_string(), Operator(FIXED)),
+        setting("zset-max-ziplist-value", limits::ELEMENT_BYTES.to_string(), Operator(FIXED)),
     ]
 }
 
@@ -266,6 +298,8 @@ fn apply(context: &mut Context<'_>, new: New) {
         New::Bound(log, bound) => node.slow.set_bound(log, bound),
         New::Length(log, length) => node.slow.set_length_max(log, length),
         New::LatencyBound(bound) => node.slow.set_latency_bound_ms(bound),
+        New::BusyAfter(ms) => node.scripts.set_busy_ms(ms),
+        New::ScriptTime(ms) => node.scripts.set_time_max_ms(ms.max(1)),
         New::Timeout(seconds) => node.idle_seconds_max.store(seconds, Relaxed),
         New::Outputs(limits) => {
             for (limit, is_pubsub) in limits.into_iter().zip([false, true]) {

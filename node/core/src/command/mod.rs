@@ -12,6 +12,7 @@ pub mod collection;
 pub mod config;
 pub mod connection;
 pub mod debug;
+pub mod differences;
 pub mod docs;
 pub mod dump;
 pub mod geo;
@@ -21,7 +22,9 @@ pub mod key;
 pub mod latency;
 pub mod lcs;
 pub mod list;
+pub mod manual;
 pub mod pubsub;
+pub mod scripting;
 pub mod server;
 pub mod set;
 pub mod sort;
@@ -118,6 +121,8 @@ pub enum Gateway {
     Everywhere(Gather),
     /// At both doors: the node asked does it, and other nodes are told before it is answered.
     Told,
+    /// Runs on a thread for scripts of the node that has all keys; of the node asked, when it names none.
+    Script,
     /// At both doors: whoever serves what the client wrote tells which copies have it.
     Copies,
 }
@@ -144,8 +149,12 @@ pub enum Gather {
     Concat,
     /// One node after the other, the cursor names which: SCAN.
     Cursor,
-    /// Any one that is not null: RANDOMKEY.
+    /// Any one that is not null: RANDOMKEY, SCRIPT LOAD.
     Any,
+    /// In each place of arrays of integers the greatest: SCRIPT EXISTS.
+    Most,
+    /// `OK` when one is: SCRIPT KILL.
+    AnyOk,
 }
 
 /// A set of command flags; names and order as COMMAND INFO prints them. Only those that some command has.
@@ -162,14 +171,17 @@ impl Flags {
     pub const BLOCKING: Flags = Flags(1 << 5);
     pub const LOADING: Flags = Flags(1 << 6);
     pub const STALE: Flags = Flags(1 << 7);
-    pub const FAST: Flags = Flags(1 << 8);
-    pub const NO_AUTH: Flags = Flags(1 << 9);
+    /// `MONITOR` shows it before what it does.
+    pub const SKIP_MONITOR: Flags = Flags(1 << 8);
+    pub const FAST: Flags = Flags(1 << 9);
+    pub const NO_AUTH: Flags = Flags(1 << 10);
+    pub const NO_MANDATORY_KEYS: Flags = Flags(1 << 11);
     /// Where keys are depends on what is in the request.
-    pub const MOVABLE_KEYS: Flags = Flags(1 << 10);
-    pub const ALLOW_BUSY: Flags = Flags(1 << 11);
-    pub const PUBSUB: Flags = Flags(1 << 12);
+    pub const MOVABLE_KEYS: Flags = Flags(1 << 12);
+    pub const ALLOW_BUSY: Flags = Flags(1 << 13);
+    pub const PUBSUB: Flags = Flags(1 << 14);
 
-    const NAMES: [&'static str; 13] = [
+    const NAMES: [&'static str; 15] = [
         "write",
         "readonly",
         "denyoom",
@@ -178,8 +190,10 @@ impl Flags {
         "blocking",
         "loading",
         "stale",
+        "skip_monitor",
         "fast",
         "no_auth",
+        "no_mandatory_keys",
         "movablekeys",
         "allow_busy",
         "pubsub",
@@ -224,9 +238,10 @@ impl Categories {
     pub const DANGEROUS: Categories = Categories(1 << 17);
     pub const CONNECTION: Categories = Categories(1 << 18);
     pub const TRANSACTION: Categories = Categories(1 << 19);
-    pub const ALL: Categories = Categories((1 << 20) - 1);
+    pub const SCRIPTING: Categories = Categories(1 << 20);
+    pub const ALL: Categories = Categories((1 << 21) - 1);
 
-    const NAMES: [&'static str; 20] = [
+    const NAMES: [&'static str; 21] = [
         "keyspace",
         "read",
         "write",
@@ -247,6 +262,7 @@ impl Categories {
         "dangerous",
         "connection",
         "transaction",
+        "scripting",
     ];
 
     pub const fn or(self, other: Categories) -> Categories {
@@ -320,6 +336,8 @@ pub struct Arg {
     pub optional: bool,
     /// May be given several times.
     pub multiple: bool,
+    /// Each time with its token.
+    pub repeats_token: bool,
     pub args: &'static [Arg],
 }
 

@@ -148,9 +148,22 @@ fn memory_section(context: &Context<'_>, lines: &mut Lines) {
     lines.add("used_memory_startup", 0);
     lines.add("used_memory_dataset", used);
     lines.add("used_memory_dataset_perc", "100.00%");
-    lines.add("used_memory_lua", 0);
-    lines.add("used_memory_scripts", 0);
-    lines.add("number_of_cached_scripts", 0);
+    let lua = context.node.scripts.lua_bytes();
+    let (scripts, bytes) = {
+        let cache = context.node.scripts.cache.lock();
+        (cache.count(), cache.bytes() as u64)
+    };
+    lines.add("used_memory_vm_eval", lua);
+    lines.add("used_memory_lua", lua);
+    lines.add("used_memory_lua_human", human(lua));
+    lines.add("used_memory_scripts_eval", bytes);
+    lines.add("number_of_cached_scripts", scripts);
+    lines.add("number_of_functions", 0);
+    lines.add("number_of_libraries", 0);
+    lines.add("used_memory_vm_total", lua);
+    lines.add("used_memory_vm_total_human", human(lua));
+    lines.add("used_memory_scripts", bytes);
+    lines.add("used_memory_scripts_human", human(bytes));
     lines.add("maxmemory", limit);
     lines.add("maxmemory_human", human(limit));
     lines.add("maxmemory_policy", policy(context));
@@ -535,7 +548,26 @@ pub fn acl_log(context: &mut Context<'_>) -> Result<(), WireError> {
 }
 
 pub fn lolwut(context: &mut Context<'_>) -> Result<(), WireError> {
-    context.reply.verbatim("txt", &format!("dcache ver. {VERSION}\n"));
+    context.reply.verbatim("txt", &format!("dcache ver. {VERSION}, Redis ver. {REDIS_VERSION}\n"));
+    Ok(())
+}
+
+/// When this node started, as Redis answers where nothing was saved since.
+pub fn lastsave(context: &mut Context<'_>) -> Result<(), WireError> {
+    let uptime_ms = crate::clients::millis(context.node.uptime());
+    let started = context.now_ms.saturating_sub(uptime_ms) / 1000;
+    context.reply.integer(i64::try_from(started).unwrap_or(i64::MAX));
+    Ok(())
+}
+
+/// Nobody loads modules here.
+pub fn module_list(context: &mut Context<'_>) -> Result<(), WireError> {
+    context.reply.array(0);
+    Ok(())
+}
+
+pub fn module_help(context: &mut Context<'_>) -> Result<(), WireError> {
+    help(context, "MODULE", &[("LIST", "Return a list of loaded modules, which is empty.")]);
     Ok(())
 }
 
@@ -707,7 +739,7 @@ mod tests {
         fixture::pass(Duration::from_secs(90_000));
         let info = info_of(&mut client, "");
         for (field, value) in [
-            ("redis_version", "7.2.5"),
+            ("redis_version", "7.4.0"),
             ("dcache_version", VERSION),
             ("redis_mode", "standalone"),
             ("process_id", "4242"),
@@ -771,6 +803,14 @@ mod tests {
         assert_eq!(info["total_commands_processed"], "1", "the reset itself ends after its own reading");
         assert_eq!(info["total_error_replies"], "0");
         assert!(client.node.traffic().commands > before.commands, "reports never go back");
+        client.say("CONFIG RESETSTAT");
+        client.say("MULTI");
+        assert_eq!(client.call(&["SET", &mine, "x"]), "+QUEUED\r\n");
+        assert_eq!(client.say("EXEC"), "*1\r\n+OK\r\n");
+        let info = info_of(&mut client, "commandstats");
+        for command in ["multi", "set", "exec"] {
+            assert!(info[&format!("cmdstat_{command}")].starts_with("calls=1,"), "once, when it runs: {info:?}");
+        }
     }
 
     #[test]
@@ -930,7 +970,15 @@ mod tests {
         );
         client.say("HELLO 3");
         assert_eq!(client.say("CONFIG GET port"), "%1\r\n$4\r\nport\r\n$4\r\n6379\r\n");
-        assert!(client.say("CONFIG GET *").starts_with("%3"));
+        assert!(client.say("CONFIG GET *").starts_with("%4"));
+        assert_eq!(client.ask("CONFIG GET *max-*-entries* maxmem*y").matches("-entries|").count(), 6);
+        assert_eq!(client.ask("CONFIG GET hash-max-listpack-entries"), "%1|$25|hash-max-listpack-entries|$3|128|");
+        assert_eq!(client.ask("CONFIG SET hash-max-listpack-entries 128"), "+OK|");
+        let refused = client.ask("CONFIG SET hash-max-listpack-entries 64");
+        assert!(
+            refused.starts_with("-ERR CONFIG SET hash-max-listpack-entries is not a client's business"),
+            "{refused}"
+        );
         let mut client = cluster.client(0, Door::Cluster);
         assert_eq!(client.say("CONFIG GET port"), "*2\r\n$4\r\nport\r\n$4\r\n7400\r\n");
         assert_eq!(client.say("CONFIG GET bind"), "*2\r\n$4\r\nbind\r\n$8\r\n10.0.0.1\r\n");
@@ -989,6 +1037,12 @@ mod tests {
         let (seconds, micros) = ((UNIX_MS / 1000).to_string(), "5000");
         assert_eq!(client.say("TIME"), format!("*2\r\n${}\r\n{seconds}\r\n$4\r\n{micros}\r\n", seconds.len()));
         assert_eq!(client.say("ROLE"), "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n");
+        fixture::pass(Duration::from_secs(90));
+        assert_eq!(client.say("LASTSAVE"), format!(":{seconds}\r\n"), "the start, since nothing was saved");
+        assert!(client.say("BGSAVE").starts_with("-ERR BGSAVE is not a client's business"));
+        assert!(client.say("LOLWUT 5 6 7").contains("Redis ver. 7."));
+        assert_eq!(client.say("MODULE LIST"), "*0\r\n");
+        assert!(client.say("MODULE LOAD /x").starts_with("-ERR unknown subcommand 'LOAD'"));
         assert_eq!(client.say("WAIT 1 100"), ":0\r\n");
         assert_eq!(client.say("WAIT x 100"), "-ERR value is not an integer or out of range\r\n");
         assert_eq!(client.say("WAIT 1 x"), "-ERR timeout is not an integer or out of range\r\n");

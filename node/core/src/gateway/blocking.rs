@@ -103,8 +103,7 @@ pub(crate) fn resume(node: &Node, blocked: Blocked) -> Waited {
     let (mut out, mut holds) = (Vec::new(), Vec::new());
     let pieces = match planned.unwrap_or(Err(WireError::Syntax)) {
         Ok(pieces) => pieces,
-        Err(why @ WireError::ClusterDown { .. }) if blocked.door() != Door::Cluster => {
-            drop(why);
+        Err(WireError::ClusterDown { .. }) if blocked.door() != Door::Cluster => {
             return Waited::Still(later(node, blocked));
         }
         Err(error) => return blocked.over(node, End::Failed(error)),
@@ -200,6 +199,7 @@ impl Trying {
                     database: origin.database,
                     resp: origin.version.number(),
                     request: asked(asker, &piece.request),
+                    patience: Duration::ZERO,
                 };
                 return Ok(Next::Ask(Fanout {
                     parts: vec![part],
@@ -236,7 +236,7 @@ impl Trying {
                 return Ok(Next::Done);
             }
             let answer = out.split_off(mark);
-            self.note_nothing(node, origin, None, &answer);
+            self.note_nothing(node, None, &answer);
         }
     }
 
@@ -250,7 +250,7 @@ impl Trying {
     }
 
     /// Somebody has nothing.
-    fn note_nothing(&mut self, node: &Node, origin: Origin, at: Option<NodeId>, answer: &[u8]) {
+    fn note_nothing(&mut self, node: &Node, at: Option<NodeId>, answer: &[u8]) {
         self.pieces.pop_front();
         let Some(blocked) = &mut self.blocked else { return };
         blocked.is_known_at(at.unwrap_or(node.config().id));
@@ -261,7 +261,8 @@ impl Trying {
         }
         if !blocked.has_waited {
             let ms = parse_integer(&line[..end]).and_then(|ms| u64::try_from(ms).ok());
-            blocked.until = ms.and_then(|ms| origin.started.checked_add(Duration::from_millis(ms)));
+            // From when that is heard: not before its time is over there.
+            blocked.until = ms.and_then(|ms| node.now().checked_add(Duration::from_millis(ms)));
         }
     }
 
@@ -322,7 +323,7 @@ impl Trying {
                 self.pieces = pieces.unwrap_or(Err(WireError::Syntax))?;
                 self.request = request;
             }
-            Some(Ok(reply)) if reply.starts_with(NOTHING) => self.note_nothing(node, origin, owner, &reply),
+            Some(Ok(reply)) if reply.starts_with(NOTHING) => self.note_nothing(node, owner, &reply),
             Some(Ok(reply)) => {
                 if let (Some(blocked), Some(owner)) = (&self.blocked, owner) {
                     blocked.is_unknown_at(owner);
@@ -352,6 +353,7 @@ fn asked(asker: Asker, request: &[u8]) -> Vec<u8> {
 }
 
 /// Another node's request that begins with [`WORD`].
+#[allow(clippy::too_many_arguments)]
 pub(super) fn hear(
     node: &Node,
     view: &View,
@@ -393,6 +395,8 @@ fn try_or_wait(
     out: &mut Vec<u8>,
     holds: &mut Vec<Hold>,
 ) -> Result<(), WireError> {
+    let slots: Vec<u16> = command::keys_of(command, args).map(|key| slot_in(database, key).number()).collect();
+    let Some(_turn) = node.scripts.queue.enter_within(worker, &slots) else { return Err(WireError::NotServing) };
     let mut state = ClientState::of_peer(database, version);
     let mark = out.len();
     let ran = super::run_served(node, view, worker, command, args, &mut state, out, holds);
@@ -411,7 +415,8 @@ fn try_or_wait(
     };
     out.truncate(mark);
     let now = node.now();
-    let ms = wish.until.map(|until| until.saturating_sub(now).as_millis());
+    // Rounded up: nobody's time is over before it is.
+    let ms = wish.until.map(|until| until.saturating_sub(now).as_nanos().div_ceil(1_000_000));
     match ms {
         None => out.extend_from_slice(&[NOTHING, b"-1\r\n"].concat()),
         Some(ms) => out.extend_from_slice(&[NOTHING, ms.to_string().as_bytes(), b"\r\n"].concat()),

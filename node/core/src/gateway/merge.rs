@@ -100,6 +100,13 @@ pub(super) fn gathered(
     version: Version,
     out: &mut Vec<u8>,
 ) -> Result<(), WireError> {
+    if gather == Gather::AnyOk {
+        let is_ok = |reply: &&Vec<u8>| reply.starts_with(b"+");
+        let tells_most = |reply: &&Vec<u8>| reply.starts_with(b"-UNKILLABLE");
+        let found = answers.iter().find(is_ok).or_else(|| answers.iter().find(tells_most)).or(answers.first());
+        out.extend_from_slice(found.ok_or_else(malformed)?);
+        return Ok(());
+    }
     if let Some(error) = answers.iter().find(|reply| reply.first() == Some(&b'-')) {
         out.extend_from_slice(error);
         return Ok(());
@@ -129,7 +136,30 @@ pub(super) fn gathered(
             }
             Ok(())
         }
-        Gather::Cursor => Err(malformed()),
+        Gather::Most => {
+            let of = |reply: &Vec<u8>| -> Option<Vec<usize>> {
+                let (count, header) = read_length(reply, b'*')?;
+                let mut rest = reply.get(header..)?;
+                let mut numbers = Vec::new();
+                for _ in 0..count {
+                    let (number, length) = read_length(rest, b':')?;
+                    numbers.push(number);
+                    rest = rest.get(length..)?;
+                }
+                Some(numbers)
+            };
+            let columns: Option<Vec<Vec<usize>>> = answers.iter().map(of).collect();
+            let columns = columns.ok_or_else(malformed)?;
+            let count = columns.first().map_or(0, Vec::len);
+            let mut reply = Reply::new(out, version);
+            reply.array(count);
+            for place in 0..count {
+                let most = columns.iter().filter_map(|column| column.get(place)).max().copied().unwrap_or(0);
+                reply.integer(i64::try_from(most).unwrap_or(i64::MAX));
+            }
+            Ok(())
+        }
+        Gather::Cursor | Gather::AnyOk => Err(malformed()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Several nodes in one process: requests that come in at one of them and are answered by others.
 
 use super::*;
+use crate::Served;
 use crate::fixture::{self, Caller, Cluster, id, key_of};
 use crate::session::Step;
 use crate::view::TAG_MAX;
@@ -616,8 +617,10 @@ fn a_peer_s_request_runs_only_if_all_its_keys_are_here() {
         let mut request = Vec::new();
         encode_request(args, &mut request);
         let mut out = Vec::new();
-        let status =
-            node.serve_peer(0, DataHeader { id: 1, database: 0, resp: 2 }, &request, &mut out, &mut Vec::new());
+        let header = DataHeader { id: 1, database: 0, resp: 2 };
+        let Served::Now(status) = node.serve_peer(0, header, &request, &mut out, &mut Vec::new()) else {
+            panic!("no script is asked for");
+        };
         (status, String::from_utf8(out).expect("text"))
     };
     assert_eq!(serve(&["MSET", &mine, "1", &other, "2"]), (DataStatus::NotOwner, String::new()));
@@ -635,8 +638,9 @@ fn a_malformed_frame_is_an_error_and_the_next_one_is_served() {
     let node = &cluster.nodes[0];
     let serve = |request: &[u8]| {
         let mut out = Vec::new();
-        let status = node.serve_peer(0, DataHeader { id: 1, database: 0, resp: 2 }, request, &mut out, &mut Vec::new());
-        assert_eq!(status, DataStatus::Answered);
+        let header = DataHeader { id: 1, database: 0, resp: 2 };
+        let served = node.serve_peer(0, header, request, &mut out, &mut Vec::new());
+        assert!(matches!(served, Served::Now(DataStatus::Answered)), "{served:?}");
         String::from_utf8(out).expect("text")
     };
     let one = "-ERR Protocol error: a forwarded frame holds exactly one request\r\n";

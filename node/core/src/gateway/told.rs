@@ -39,6 +39,7 @@ impl Fanout {
             database: 0,
             resp: Version::Resp2.number(),
             request,
+            patience: Duration::ZERO,
         });
         Fanout {
             parts: parts.collect(),

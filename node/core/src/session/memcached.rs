@@ -200,8 +200,18 @@ impl Session {
         self.client.command.store(u32::from(row.id) + 1, Relaxed);
         let tail = if matches!(verb, b"get" | b"gets" | b"gat" | b"gats") { "END\r\n" } else { "" };
         let origin = self.origin(row, view, begun, is_silent);
+        let scripts = &node.scripts.queue;
+        let slots: Vec<u16> = match scripts.is_used() {
+            true => keys.iter().map(|key| dcache_protocol::slot_of(key).number()).collect(),
+            false => Vec::new(),
+        };
+        if !scripts.enter(self.worker, &slots) {
+            return Ran::NotServing(crate::script::run::busy());
+        }
         let mark = out.len();
-        match Fanout::strung(node, view, origin, &requests, tail, out) {
+        let strung = Fanout::strung(node, view, origin, &requests, tail, out);
+        scripts.leave(self.worker);
+        match strung {
             Ok(Some(fanout)) => return Ran::Forward(fanout),
             Ok(None) => {}
             Err(why @ (WireError::NotServing | WireError::NoLease)) => {

@@ -350,7 +350,7 @@ fn what_nodes_say_of_waiters_is_no_client_s_to_say() {
     ] {
         let mut request = Vec::new();
         encode_request(&words, &mut request);
-        let part = Part { to: id(1), database: 0, resp: 2, request };
+        let part = Part { to: id(1), database: 0, resp: 2, request, patience: Duration::ZERO };
         let reply = cluster.carry(&part).expect("an answer");
         assert_eq!(reply.first(), Some(&b'-'), "{words:?}");
     }

@@ -1,0 +1,333 @@
+//! A script thread's turn: one job after the other.
+//!
+//! A job is one request as it was encoded: a script, a whole transaction that has scripts in it, or what another node sent for a slot
+//! that a script had.
+
+use super::cache::{self, Script, Sum};
+use super::job::{Job, Request, State, Work};
+use super::machine::{Abort, Ended, Machine, Running};
+use super::queue::UNDECLARED;
+use super::{BUSY, Made};
+use crate::command::{self, Command};
+use crate::gateway;
+use crate::number::parse_integer;
+use crate::replication::hold::Hold;
+use crate::session::ClientState;
+use crate::slow::Log;
+use crate::stats::Outcome;
+use crate::transaction;
+use crate::{Node, route};
+use dcache_protocol::error::WireError;
+use dcache_protocol::namespace::PINNED;
+use dcache_protocol::peer::DataStatus;
+use dcache_protocol::resp::parse::{Args, Limits, Parser, Progress};
+use dcache_protocol::resp::reply::Reply;
+use dcache_protocol::slot_in;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+pub(crate) const NOSCRIPT: &str = "NOSCRIPT No matching script. Please use EVAL.";
+
+/// What came of a job's request.
+enum Came {
+    Replied(Vec<u8>, Vec<Hold>),
+    Refused(WireError),
+    /// To be run again in its turn on all keys.
+    Undeclared,
+}
+
+/// The job for a request, with the slots of its keys.
+pub(crate) fn job_of(node: &Node, request: Request, command: &'static Command, args: Args<'_>) -> Arc<Job> {
+    let database = request.database;
+    let mut slots: Vec<u16> = match args.get(0) {
+        Some(transaction::WORD) => transaction_slots(database, args),
+        // Whatever its keys, declared or not.
+        _ if database & PINNED != 0 => vec![slot_in(database, b"").number()],
+        _ => command::keys_of(command, args).map(|key| slot_in(database, key).number()).collect(),
+    };
+    if is_undeclared(node, command, args) {
+        slots.push(UNDECLARED);
+    }
+    Job::new(Work::Request(request), slots, node.now())
+}
+
+/// The slots of all keys of a transaction that was sent as a whole.
+pub(crate) fn transaction_slots(database: u16, args: Args<'_>) -> Vec<u16> {
+    let (watched, requests) = transaction::parts_of(args);
+    let mut slots: Vec<u16> = watched.map(|(key, _)| slot_in(database, key).number()).collect();
+    for request in requests {
+        transaction::with_request(request, |command, args| {
+            slots.extend(command::keys_of(command, args).map(|key| slot_in(database, key).number()));
+        });
+    }
+    slots
+}
+
+/// Whether a script is known to use keys that it does not declare.
+fn is_undeclared(node: &Node, command: &Command, args: Args<'_>) -> bool {
+    let sum = match command.name {
+        "evalsha" | "evalsha_ro" => args.get(1).and_then(cache::parse_sum),
+        // Its sum is not known yet; so many are without keys that it is looked up only for those.
+        "eval" | "eval_ro" if args.get(2) == Some(b"0") => args.get(1).map(cache::sum_of),
+        _ => None,
+    };
+    let script = sum.and_then(|sum| node.scripts.cache.lock().find(&sum));
+    script.is_some_and(|script| script.is_undeclared())
+}
+
+impl Machine {
+    /// Runs the next job. False: there is none, and the thread is to sleep until it is woken.
+    pub fn run_next(&mut self) -> bool {
+        let node = Arc::clone(&self.host.node);
+        let scripts = &node.scripts;
+        let Some(job) = scripts.queue.take() else {
+            self.host.wake_answered();
+            return false;
+        };
+        if !job.start() {
+            return true;
+        }
+        if !self.has_met_workers {
+            // What workers began before they knew of scripts is over then.
+            (0..node.config().workers).for_each(|worker| drop(node.view_of_worker(worker)));
+            self.has_met_workers = true;
+        }
+        scripts.queue.await_workers(&job.slots);
+        scripts.begin(self.thread, &job, node.now());
+        let came = match &job.work {
+            Work::Request(request) => self.run_job(&node, &job, request),
+            Work::Ticket => Came::Refused(WireError::NotServing),
+        };
+        scripts.end(self.thread);
+        let state = match came {
+            Came::Replied(bytes, holds) => State::Made(Made { bytes, holds }),
+            Came::Refused(error) => State::Refused(error),
+            Came::Undeclared => State::Again,
+        };
+        scripts.finish(&job);
+        let ready = self.host.ready.take();
+        if !ready.is_empty() {
+            let worker = self.host.worker;
+            node.serve_waiters(&node.view_of_worker(worker), worker, ready);
+        }
+        job.answer.settle(state);
+        self.host.note_answered(job);
+        true
+    }
+
+    fn run_job(&mut self, node: &Arc<Node>, job: &Arc<Job>, request: &Request) -> Came {
+        let mut parser = Parser::new(Limits::default());
+        if !matches!(parser.parse(&request.bytes), Ok(Progress::Request { .. })) {
+            return Came::Refused(WireError::Other("ERR Protocol error: a script's request is not whole".into()));
+        }
+        let args = parser.args(&request.bytes);
+        if args.get(0) == Some(transaction::WORD) {
+            return self.run_transaction(node, job, request, args);
+        }
+        match command::resolve(args) {
+            Ok(command) if command.gateway == command::Gateway::Script => {
+                let started = node.now();
+                let came = self.run_script(node, job, request, command, args);
+                self.count(node, command, request, args, started, &came);
+                came
+            }
+            Ok(_) => self.serve(node, request),
+            Err(error) => Came::Refused(error),
+        }
+    }
+
+    fn count(
+        &self,
+        node: &Node,
+        command: &'static Command,
+        request: &Request,
+        args: Args<'_>,
+        started: std::time::Duration,
+        came: &Came,
+    ) {
+        let took = node.now().saturating_sub(started);
+        if request.is_of_peer
+            && let Came::Replied(bytes, _) = came
+        {
+            let outcome = if bytes.starts_with(b"-") { Outcome::Failed } else { Outcome::Answered };
+            node.stats().worker(self.host.worker).record(usize::from(command.id), took, outcome, 1);
+        }
+        if took >= node.slow.bounds().took {
+            let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+            let unix_seconds = node.unix_ms() / 1000;
+            node.slow.note_latency("command", took, unix_seconds);
+            node.slow.note(Log::Slow, us, unix_seconds, args.iter(), &request.remote, "");
+        }
+    }
+
+    fn serve(&self, node: &Node, request: &Request) -> Came {
+        let view = node.view_of_worker(self.host.worker);
+        let (mut out, mut holds) = (Vec::new(), Vec::new());
+        let (worker, database, version) = (self.host.worker, request.database, request.version);
+        match gateway::serve(node, &view, worker, database, version, &request.bytes, &mut out, &mut holds) {
+            DataStatus::Answered => Came::Replied(out, holds),
+            DataStatus::NotOwner => Came::Refused(WireError::NotServing),
+        }
+    }
+
+    /// A transaction with scripts in it, as one node sends it to another. Its slots are the job's, so nothing else runs there.
+    fn run_transaction(&mut self, node: &Arc<Node>, job: &Arc<Job>, request: &Request, args: Args<'_>) -> Came {
+        let (watched, requests) = transaction::parts_of(args);
+        let mut is_changed = false;
+        {
+            let view = node.view_of_worker(self.host.worker);
+            for (key, number) in watched {
+                if !view.is_mine(slot_in(request.database, key)) {
+                    return Came::Refused(WireError::NotServing);
+                }
+                is_changed |= transaction::number_of(node, request.database, key) != number;
+            }
+        }
+        let (mut out, mut holds) = (Vec::new(), Vec::new());
+        let mut reply = Reply::new(&mut out, request.version);
+        if is_changed {
+            reply.null_array();
+            return Came::Replied(out, holds);
+        }
+        let requests: Vec<&[u8]> = requests.collect();
+        reply.array(requests.len());
+        for (index, queued) in requests.iter().enumerate() {
+            let ran = transaction::with_request(queued, |command, args| {
+                let own =
+                    Request { bytes: queued.to_vec(), remote: request.remote.clone(), is_of_peer: true, ..*request };
+                match command.gateway {
+                    command::Gateway::Script => self.run_script(node, job, &own, command, args),
+                    _ => self.serve(node, &own),
+                }
+            });
+            match ran {
+                Some(Came::Replied(bytes, more)) => {
+                    out.extend_from_slice(&bytes);
+                    holds.extend(more);
+                }
+                Some(came @ (Came::Refused(_) | Came::Undeclared)) if index == 0 => return came,
+                Some(Came::Refused(WireError::NotServing | WireError::NoLease)) => {
+                    let text = "TRYAGAIN Hash slot is changing hands: a part of the transaction ran";
+                    Reply::new(&mut out, request.version).error(&text);
+                }
+                Some(Came::Refused(error)) => Reply::new(&mut out, request.version).error(&error),
+                Some(Came::Undeclared) => {
+                    let text = "ERR the script uses a key that it did not declare and that others use at this moment: name it in KEYS";
+                    Reply::new(&mut out, request.version).error(&text);
+                }
+                None => Reply::new(&mut out, request.version).error(&"ERR unknown command"),
+            }
+        }
+        Came::Replied(out, holds)
+    }
+
+    fn run_script(
+        &mut self,
+        node: &Arc<Node>,
+        job: &Arc<Job>,
+        request: &Request,
+        command: &'static Command,
+        args: Args<'_>,
+    ) -> Came {
+        let fails = |text: &str| {
+            let mut out = Vec::new();
+            Reply::new(&mut out, request.version).error(&text);
+            Came::Replied(out, Vec::new())
+        };
+        let keys = match count_of_keys(args) {
+            Ok(keys) => keys,
+            Err(text) => return fails(text),
+        };
+        let is_by_sum = matches!(command.name, "evalsha" | "evalsha_ro");
+        let named = args.get(1).unwrap_or_default();
+        let script = match is_by_sum {
+            true => {
+                let found = cache::parse_sum(named).and_then(|sum| node.scripts.cache.lock().find(&sum));
+                match found {
+                    Some(script) => script,
+                    None => return fails(NOSCRIPT),
+                }
+            }
+            false => match self.known(node, named) {
+                Ok(script) => script,
+                Err(text) => return fails(&text),
+            },
+        };
+        let mut rules = match self.compile(&script.sum, &script.text) {
+            Ok(rules) => rules,
+            Err(text) => return fails(&text),
+        };
+        if rules.is_not_for_clusters && request.is_one_slot {
+            return fails("ERR Can not run script on cluster, 'no-cluster' flag is set.");
+        }
+        if command.name.ends_with("_ro") {
+            if !rules.is_plain && !rules.is_read_only {
+                return fails("ERR Can not execute a script with write flag using *_ro command.");
+            }
+            rules.is_read_only = true;
+        }
+        {
+            let view = node.view_of_worker(self.host.worker);
+            if !route::is_all_mine(&view, command, args, request.database) {
+                return Came::Refused(WireError::NotServing);
+            }
+            if let Some(key) = command.first_key(args) {
+                let partition = view.partition_of(slot_in(request.database, key)).index();
+                node.stats().worker(self.host.worker).record_partition(partition);
+            }
+        }
+        let mut state = ClientState::of_peer(request.database, request.version);
+        state.id = request.client;
+        state.no_touch = request.no_touch;
+        let running = Running {
+            job: Arc::clone(job),
+            state,
+            rules,
+            is_one_slot: request.is_one_slot,
+            first_slot: job.slots.first().copied().filter(|slot| *slot != UNDECLARED),
+            holds: Vec::new(),
+        };
+        let words: Vec<&[u8]> = args.iter().skip(3).collect();
+        let (keys, arguments) = words.split_at(keys.min(words.len()));
+        let name = text_of(&script.sum);
+        match self.run(&script.sum, &name, running, keys, arguments, request.version) {
+            (Ended::Replied(reply), holds) => Came::Replied(reply, holds),
+            (Ended::Aborted(Abort::Refused(error)), _) => Came::Refused(error),
+            (Ended::Aborted(Abort::Undeclared), _) => {
+                script.is_undeclared.store(true, Relaxed);
+                Came::Undeclared
+            }
+        }
+    }
+
+    /// The script of a text, which is known from now on if it compiles.
+    fn known(&mut self, node: &Node, text: &[u8]) -> Result<Arc<Script>, String> {
+        if text.len() > cache::SCRIPT_BYTES_MAX {
+            return Err("ERR the script is too long".into());
+        }
+        let sum = cache::sum_of(text);
+        if let Some(script) = node.scripts.cache.lock().find(&sum) {
+            return Ok(script);
+        }
+        self.compile(&sum, text)?;
+        let script = node.scripts.cache.lock().add(sum, text, false);
+        script.ok_or_else(|| "OOM the scripts of this node have all the memory they may have".into())
+    }
+}
+
+fn text_of(sum: &Sum) -> String {
+    String::from_utf8_lossy(sum).into_owned()
+}
+
+fn count_of_keys(args: Args<'_>) -> Result<usize, &'static str> {
+    let count = args.get(2).and_then(parse_integer).ok_or("ERR value is not an integer or out of range")?;
+    if count > (args.len() as i64).saturating_sub(3) {
+        return Err("ERR Number of keys can't be greater than number of args");
+    }
+    usize::try_from(count).map_err(|_| "ERR Number of keys can't be negative")
+}
+
+/// The reply to a job that did not run since its slots are a long script's.
+pub(crate) fn busy() -> WireError {
+    WireError::Other(BUSY.into())
+}
