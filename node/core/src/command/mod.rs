@@ -552,21 +552,10 @@ fn text(arg: &[u8], bytes_max: usize) -> String {
 
 /// Where the keys of XREAD and XREADGROUP are; nowhere if there is no ID for each, or anything else before them.
 fn streams(args: Args<'_>) -> Range<usize> {
-    let mut at = 1;
-    while let Some(word) = args.get(at) {
-        let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
-        at += match () {
-            _ if is("streams") => {
-                let rest = args.len() - at - 1;
-                return if rest.is_multiple_of(2) { at + 1..at + 1 + rest / 2 } else { 0..0 };
-            }
-            _ if is("block") || is("count") => 2,
-            _ if is("group") => 3,
-            _ if is("noack") => 1,
-            _ => return 0..0,
-        };
+    match stream::read::streams_at(args) {
+        Some(at) if at < args.len() && (args.len() - at).is_multiple_of(2) => at..(at + args.len()) / 2,
+        _ => 0..0,
     }
-    0..0
 }
 
 impl KeySpec {

@@ -146,6 +146,34 @@ impl<'a> Options<'a> {
     }
 }
 
+/// The options before STREAMS, by where they are, and where what is behind it begins.
+fn each_option(args: Args<'_>, mut visit: impl FnMut(&[u8])) -> Option<usize> {
+    let mut at = 1;
+    while let Some(word) = args.get(at) {
+        visit(word);
+        at += match () {
+            () if is(word, "streams") => return Some(at + 1),
+            () if is(word, "block") || is(word, "count") => 2,
+            () if is(word, "group") => 3,
+            () if is(word, "noack") => 1,
+            () => return None,
+        };
+    }
+    None
+}
+
+/// Where the keys begin.
+pub(crate) fn streams_at(args: Args<'_>) -> Option<usize> {
+    each_option(args, |_| {})
+}
+
+/// Whether a client that sends this may have to wait.
+pub(crate) fn may_block(args: Args<'_>) -> bool {
+    let mut blocks = false;
+    each_option(args, |option| blocks |= is(option, "block"));
+    blocks
+}
+
 /// Until when one waits who says so many milliseconds; none: for ever.
 fn until(context: &Context<'_>, text: &[u8]) -> Result<Option<Duration>, WireError> {
     let ms = parse_integer(text).ok_or_else(|| error("timeout is not an integer or out of range"))?;

@@ -131,6 +131,10 @@ fn who_waits_for_a_stream_hears_what_is_new() {
     assert_eq!(late.heard(), "*-1|");
     for (line, error) in [
         ("XREAD BLOCK -1 STREAMS s $", "-ERR timeout is negative|"),
+        (
+            "EVAL \"return redis.call('xread', 'BLOCK', '0', 'STREAMS', 's', '$')\" 0",
+            "-ERR xread command is not allowed with BLOCK option from scripts script: 5cdcf8bfc2441683edda5dafd6d2daf371142af4, on @user_script:1.|",
+        ),
         ("XREAD BLOCK x STREAMS s $", "-ERR timeout is not an integer or out of range|"),
         (
             "XREAD STREAMS s >",

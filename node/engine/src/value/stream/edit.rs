@@ -93,7 +93,7 @@ impl Edit {
         }
     }
 
-    /// Does an operation that makes a stream out of none; false: it is none of these.
+    /// Does an operation that makes a stream out of none; false: it is none of these, or of an entry that is not behind all others.
     pub fn fill(&mut self, op: &Op<'_>) -> bool {
         let does_fill = matches!(
             op,
@@ -103,6 +103,10 @@ impl Edit {
                 | Op::Consumer { .. }
                 | Op::Pending { .. }
         );
+        let last = self.stream().nodes.back().map(|node| node.last);
+        if matches!(op, Op::Entry { id, .. } if last.is_some_and(|last| *id <= last)) {
+            return false;
+        }
         self.is_changed |= does_fill;
         if let Some(stream) = self.stream_mut().filter(|_| does_fill) {
             stream.apply(op);
