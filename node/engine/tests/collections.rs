@@ -129,6 +129,38 @@ fn what_a_large_collection_takes_is_counted_and_freed_in_steps() {
 }
 
 #[test]
+fn what_a_stream_and_its_groups_take_is_counted_and_freed_in_steps() {
+    let engine = engine(256 << 20, Policy::Lru);
+    let empty = engine.used_bytes();
+    let mut change = |room: usize, change: &mut dyn FnMut(&mut Edit)| {
+        let mut guard = engine.lock(slot_of(b"log"));
+        guard.edit((0, b"log"), Kind::Stream, NS, None, room, 0, |edit| change(edit)).unwrap();
+    };
+    for batch in 0..100u64 {
+        change(1000 * 100, &mut |edit| {
+            for number in 0..1000 {
+                let id = StreamId::new(batch, number + 1);
+                assert!(edit.append_entry(id, &[(b"name", b"some value"), (b"other", number.to_string().as_bytes())]));
+            }
+        });
+    }
+    let entries = engine.used_bytes() - empty;
+    assert!(entries < 100_000 * 35, "{} bytes an entry", entries / 100_000);
+    change(100_000 * 100, &mut |edit| {
+        edit.put_group(b"group", StreamId::MAX, None);
+        (0..100_000).for_each(|n| edit.put_pending(b"group", StreamId::new(n / 1000, n % 1000 + 1), b"consumer", 1, 1));
+    });
+    let taken = engine.used_bytes() - empty;
+    let told = engine.lock(slot_of(b"log")).peek(0, b"log", 0).unwrap().charged_bytes();
+    assert!(taken >= told && taken < told + (256 << 10), "{taken} bytes for {told}");
+    assert!(taken > entries + 100_000 * 50, "what is pending is counted");
+    assert!(engine.lock(slot_of(b"log")).remove(0, b"log", 0).unwrap());
+    let steps = free_all(&engine);
+    assert!(steps > 10, "{steps}");
+    assert!(engine.used_bytes() <= empty + (64 << 10), "{} bytes are left", engine.used_bytes() - empty);
+}
+
+#[test]
 fn fields_expire_unasked() {
     let engine = engine(16 << 20, Policy::Lru);
     for (key, count) in [(b"a1", 5), (b"b2", 500)] {

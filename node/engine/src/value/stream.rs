@@ -152,6 +152,13 @@ impl Stream {
         if id <= self.last_id {
             return None;
         }
+        if let Some(node) = self.nodes.back_mut().filter(|node| id <= node.last) {
+            // What was there is deleted, and the last ID was set back.
+            node.forget_deleted();
+            if id <= node.last {
+                return None;
+            }
+        }
         let begins = self.nodes.back().is_none_or(|node| node.is_full_for(fields));
         self.put_at(self.nodes.len(), id, fields, begins);
         self.entries_added += 1;

@@ -235,6 +235,11 @@ impl Node {
         }
     }
 
+    /// Ends at the last entry that is there.
+    pub fn forget_deleted(&mut self) {
+        self.last = self.entries().last().map_or(self.first, |entry| entry.id);
+    }
+
     /// A node of some of its entries; none of none.
     pub fn part(&self, is_in: impl Fn(StreamId) -> bool) -> Option<Node> {
         let mut part: Option<Node> = None;

@@ -173,6 +173,18 @@ fn ids_go_up_when_the_clock_does_not() {
     assert_eq!(stream.next_id_in(6), Some(StreamId::new(6, 0)));
     stream.set(StreamId::MAX, Some(9), Some(StreamId::new(7, 7)));
     assert_eq!((stream.next_id(9), stream.entries_added()), (None, 9));
+    let mut stream = Stream::default();
+    for ms in 1..=3 {
+        assert!(stream.append(StreamId::new(ms, 1), &[(b"f", b"v")]));
+    }
+    stream.delete(StreamId::new(3, 1));
+    stream.set(StreamId::new(2, 1), None, Some(StreamId::MIN));
+    assert!(stream.append(StreamId::new(2, 5), &[(b"f", b"v")]), "below one that is deleted");
+    assert_eq!(
+        stream.range(StreamId::MIN..=StreamId::MAX).map(|entry| entry.id.sequence).collect::<Vec<_>>(),
+        [1, 1, 5]
+    );
+    stream.set(StreamId::MAX, Some(9), Some(StreamId::new(7, 7)));
     assert_eq!(stream.max_deleted_id(), StreamId::new(7, 7));
 }
 
