@@ -333,7 +333,7 @@ class Writer:
             )] + [["xgroup", "createconsumer", other, group, consumer] for other in keys]
             return ["xlen", key]
         if self.chance(0.03):
-            return self.pick(["copy", key, self.key("x"), "replace"], ["rename", key, self.key("x")], ["del", key], ["object", "encoding", key], ["type", key], ["xlen", key])
+            return self.pick(["copy", key, self.key("x"), "replace"], ["rename", key, self.key("x")], ["del", key], ["object", "encoding", key] if self.types == ["stream"] else ["type", key], ["xlen", key])
         return self.dice.choice([["xadd", key] + self.maybe("nomkstream") + (self.stream_trim() if self.chance(0.15) else []) + [new_id] + fields] * 12 + [
             ["xlen", key], ["xrange", key, self.stream_bound(), self.stream_bound()] + count, ["xrevrange", key, self.stream_bound(), self.stream_bound()] + count,
             ["xdel", key] + ids, ["xdel", key] + ids, ["xtrim", key] + self.stream_trim(),

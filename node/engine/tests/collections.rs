@@ -132,7 +132,7 @@ fn what_a_large_collection_takes_is_counted_and_freed_in_steps() {
 fn what_a_stream_and_its_groups_take_is_counted_and_freed_in_steps() {
     let engine = engine(256 << 20, Policy::Lru);
     let empty = engine.used_bytes();
-    let mut change = |room: usize, change: &mut dyn FnMut(&mut Edit)| {
+    let change = |room: usize, change: &mut dyn FnMut(&mut Edit)| {
         let mut guard = engine.lock(slot_of(b"log"));
         guard.edit((0, b"log"), Kind::Stream, NS, None, room, 0, |edit| change(edit)).unwrap();
     };
