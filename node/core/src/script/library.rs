@@ -69,7 +69,7 @@ pub(super) fn revealed(lua: &Lua, error: &Error) -> Result<Value> {
     }
 }
 
-pub(super) fn raised_of(error: &Error) -> Option<&Raised> {
+fn raised_of(error: &Error) -> Option<&Raised> {
     match error {
         Error::ExternalError(inner) => inner.downcast_ref::<Raised>(),
         Error::CallbackError { cause, .. } | Error::WithContext { cause, .. } => raised_of(cause),

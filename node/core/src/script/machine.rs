@@ -321,11 +321,15 @@ impl Host {
         if !self.is_ending.replace(true) {
             tighten(lua);
         }
-        Err(reply_error(match end {
-            End::Killed => "ERR Script killed by user with SCRIPT KILL.",
-            End::TimeLimit => "ERR Script stopped: it ran longer than script-time-max",
-            End::Not => "ERR the script is to run again",
-        }))
+        Err(reply_error(stopped(end)))
+    }
+}
+
+fn stopped(end: End) -> &'static str {
+    match end {
+        End::Killed => "ERR Script killed by user with SCRIPT KILL.",
+        End::TimeLimit => "ERR Script stopped: it ran longer than script-time-max",
+        End::Not => "ERR the script is to run again",
     }
 }
 
@@ -497,12 +501,13 @@ impl Machine {
         });
         if let Err(error) = result {
             out.clear();
-            let text = match library::raised_of(&error) {
+            let end = own.running.borrow().as_ref().map_or(End::Not, |running| running.job.end());
+            let text = match end {
+                End::Not => format!("ERR Error running script {name}, {error}"),
                 // It was stopped while it was being told how it ended.
-                Some(library::Raised::Reply { text, .. }) => text.clone(),
-                _ => format!("ERR Error running script {name}, {error}").into_bytes(),
+                end => stopped(end).to_owned(),
             };
-            super::convert::write_error(&text, &mut Reply::new(&mut out, version));
+            super::convert::write_error(text.as_bytes(), &mut Reply::new(&mut out, version));
         }
         out
     }
