@@ -2539,7 +2539,7 @@ _dcache() {
             return 0
             ;;
         dcache__subcmd__namespace__subcmd__set)
-            opts="-f -c -o -y -q -v -h --prefix --database --eviction --memory-max --memory-min --default-ttl --max-ttl --ttl-jitter --consistency --replicas --min-in-sync --strong-read --reads --max-staleness --minority-writes --file --dry-run --exit-code --context --endpoint --output --no-headers --columns --timeout --yes --confirm --no-input --quiet --verbose --color --help"
+            opts="-f -c -o -y -q -v -h --prefix --database --eviction --memory-max --memory-min --default-ttl --max-ttl --ttl-jitter --consistency --replicas --min-in-sync --strong-read --reads --max-staleness --minority-writes --placement --file --dry-run --exit-code --context --endpoint --output --no-headers --columns --timeout --yes --confirm --no-input --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2603,6 +2603,10 @@ _dcache() {
                     ;;
                 --minority-writes)
                     COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --placement)
+                    COMPREPLY=($(compgen -W "sharded pinned" -- "${cur}"))
                     return 0
                     ;;
                 --file)

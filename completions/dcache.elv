@@ -1448,6 +1448,7 @@ set edit:completion:arg-completer[dcache] = {|@words|
             cand --reads 'Reads of an eventual namespace: by the `primary`, or by `any` copy that is not too far behind'
             cand --max-staleness 'How far behind a copy may be that answers a read, 50ms to 60s; `none` for 200ms'
             cand --minority-writes 'Whether a node cut off from the majority goes on taking writes of an eventual namespace; they are lost in the end'
+            cand --placement 'Of a database: `sharded` over all nodes, or `pinned` to one partition, where transactions, scripts and queues are as on one server'
             cand -f 'Read the whole namespace from a file'
             cand --file 'Read the whole namespace from a file'
             cand -c 'Named cluster of the config file; environment: DCACHE_CONTEXT'

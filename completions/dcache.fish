@@ -1335,6 +1335,8 @@ any\t''"
 complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -l max-staleness -d 'How far behind a copy may be that answers a read, 50ms to 60s; `none` for 200ms' -r
 complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -l minority-writes -d 'Whether a node cut off from the majority goes on taking writes of an eventual namespace; they are lost in the end' -r -f -a "true\t''
 false\t''"
+complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -l placement -d 'Of a database: `sharded` over all nodes, or `pinned` to one partition, where transactions, scripts and queues are as on one server' -r -f -a "sharded\t''
+pinned\t''"
 complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -s f -l file -d 'Read the whole namespace from a file' -r -F
 complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -s c -l context -d 'Named cluster of the config file; environment: DCACHE_CONTEXT' -r
 complete -c dcache -n "__fish_dcache_using_subcommand namespace; and __fish_seen_subcommand_from set" -l endpoint -d 'Control door of any node, instead of a context; may be repeated; environment: DCACHE_ENDPOINTS' -r -f -a "(__fish_print_hostnames)"

@@ -1507,6 +1507,7 @@ Register-ArgumentCompleter -Native -CommandName 'dcache' -ScriptBlock {
             [CompletionResult]::new('--reads', '--reads', [CompletionResultType]::ParameterName, 'Reads of an eventual namespace: by the `primary`, or by `any` copy that is not too far behind')
             [CompletionResult]::new('--max-staleness', '--max-staleness', [CompletionResultType]::ParameterName, 'How far behind a copy may be that answers a read, 50ms to 60s; `none` for 200ms')
             [CompletionResult]::new('--minority-writes', '--minority-writes', [CompletionResultType]::ParameterName, 'Whether a node cut off from the majority goes on taking writes of an eventual namespace; they are lost in the end')
+            [CompletionResult]::new('--placement', '--placement', [CompletionResultType]::ParameterName, 'Of a database: `sharded` over all nodes, or `pinned` to one partition, where transactions, scripts and queues are as on one server')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Read the whole namespace from a file')
             [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'Read the whole namespace from a file')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Named cluster of the config file; environment: DCACHE_CONTEXT')

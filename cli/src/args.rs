@@ -14,7 +14,7 @@ use dcache_protocol::namespace::{COPIES_MAX, TTL_JITTER_PERCENT_MAX};
 use dcache_protocol::namespace::{Reads, StrongRead};
 use dcache_protocol::operation::{Balance, Pace};
 use dcache_protocol::size::{parse_duration_ms, parse_size};
-use dcache_protocol::{Consistency, Eviction};
+use dcache_protocol::{Consistency, Eviction, Placement};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -1004,13 +1004,17 @@ pub struct NamespaceSet {
     #[arg(long, value_name = "BOOL")]
     pub minority_writes: Option<bool>,
 
+    /// Of a database: `sharded` over all nodes, or `pinned` to one partition, where transactions, scripts and queues are as on one server
+    #[arg(long, value_name = "WORD", value_parser = words(Placement::ALL, Placement::name))]
+    pub placement: Option<Placement>,
+
     /// Read the whole namespace from a file
     #[arg(
         short,
         long,
         value_name = "FILE",
         value_hint = ValueHint::FilePath,
-        conflicts_with_all = ["prefix", "database", "eviction", "memory_max", "memory_min", "default_ttl", "max_ttl", "ttl_jitter", "consistency", "replicas", "min_in_sync", "strong_read", "reads", "max_staleness", "minority_writes"]
+        conflicts_with_all = ["prefix", "database", "eviction", "memory_max", "memory_min", "default_ttl", "max_ttl", "ttl_jitter", "consistency", "replicas", "min_in_sync", "strong_read", "reads", "max_staleness", "minority_writes", "placement"]
     )]
     pub file: Option<PathBuf>,
 
@@ -1230,8 +1234,8 @@ pub struct Completions {
 
 #[derive(Debug, Args)]
 pub struct Man {
-    /// Page to print, as `get` or `cluster init`; dcache(1) without one
-    #[arg(value_name = "COMMAND")]
+    /// Page to print, as `get`, `cluster init` or `commands`; dcache(1) without one
+    #[arg(value_name = "COMMAND", add = ArgValueCandidates::new(complete::topics))]
     pub page: Vec<String>,
 
     /// Write every page into this folder
@@ -1241,8 +1245,9 @@ pub struct Man {
 
 #[derive(Debug, Args)]
 pub struct Help {
-    /// A command, as `cluster init`, or a topic: exit-codes, environment, formats, patterns, config, glossary
-    #[arg(value_name = "TOPIC")]
+    /// A command, as `cluster init`, or a topic: exit-codes, environment, formats, patterns, config, glossary, or commands with the
+    /// name of one that clients send or of an @group
+    #[arg(value_name = "TOPIC", add = ArgValueCandidates::new(complete::topics))]
     pub topic: Vec<String>,
 }
 

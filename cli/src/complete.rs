@@ -161,6 +161,17 @@ pub fn contexts() -> Vec<CompletionCandidate> {
     profiles.into_iter().flat_map(|profiles| profiles.contexts.into_keys()).map(CompletionCandidate::new).collect()
 }
 
+/// What help tells of: commands and topics, and behind `commands` those that clients send.
+pub fn topics() -> Vec<CompletionCandidate> {
+    // What is being completed is not said to this function; the line is in the arguments.
+    if ["help", "commands"].iter().all(|wanted| std::env::args().any(|word| word == *wanted)) {
+        return crate::command::commands::names().into_iter().map(CompletionCandidate::new).collect();
+    }
+    let tree = crate::help::tree();
+    let verbs = tree.get_subcommands().map(|verb| verb.get_name().to_string());
+    verbs.chain(crate::help::TOPICS.map(str::to_string)).map(CompletionCandidate::new).collect()
+}
+
 /// Names of the local clusters of this user.
 pub fn local_clusters() -> Vec<CompletionCandidate> {
     crate::command::local::names().into_iter().map(CompletionCandidate::new).collect()

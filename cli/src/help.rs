@@ -3,6 +3,7 @@
 //! [`tree`] is the whole command tree with all of it put in; parsing, completions and man pages use that one.
 
 use crate::args::Cli;
+use crate::command::commands;
 use crate::exit::Exit;
 use clap::{Command, CommandFactory};
 use std::fmt::Write as _;
@@ -422,6 +423,7 @@ pub const EXAMPLES: &[(&str, &[Example])] = &[
         &[
             ("dcache help cluster init", "the same as dcache cluster init --help"),
             ("dcache help exit-codes", "what the exit codes mean"),
+            ("dcache help commands client list", "a command of clients, and what differs from Redis"),
         ],
     ),
 ];
@@ -481,13 +483,13 @@ pub fn top_page(tree: &Command) -> String {
     page.push_str(
         "\nOptions for every command: -c CONTEXT, --endpoint HOST:PORT, -o table|wide|json|yaml|ndjson|name,\n\
          -q, -v, -y, --timeout DUR, --color WHEN; all of them: dcache COMMAND --help\n\
-         Topics: dcache help exit-codes|environment|formats|patterns|config|glossary\n",
+         Topics: dcache help exit-codes|environment|formats|patterns|config|glossary|commands\n",
     );
     page
 }
 
 /// Names of the topics of `dcache help`.
-pub const TOPICS: [&str; 6] = ["exit-codes", "environment", "formats", "patterns", "config", "glossary"];
+pub const TOPICS: [&str; 7] = ["exit-codes", "environment", "formats", "patterns", "config", "glossary", "commands"];
 
 /// The text of a topic.
 pub fn topic(name: &str) -> Option<String> {
@@ -498,6 +500,7 @@ pub fn topic(name: &str) -> Option<String> {
         "patterns" => PATTERNS.into(),
         "config" => CONFIG.into(),
         "glossary" => GLOSSARY.into(),
+        "commands" => commands::text(&[]).ok()?,
         _ => return None,
     })
 }

@@ -12,7 +12,7 @@ use dcache_protocol::control::{
     NodeStatus, OperationBrief, PartitionTable,
 };
 use dcache_protocol::operation::{MoveState, Operation};
-use dcache_protocol::{NodeId, NodeRecord, NodeState, PartitionId, Slot, SlotRange, slot_of};
+use dcache_protocol::{NodeId, NodeRecord, NodeState, PartitionId, Slot, SlotRange, slot_in};
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -185,17 +185,14 @@ impl Cluster {
     }
 
     /// `GET /v1/locate`.
-    pub fn locate(&self, key: &[u8]) -> Location {
-        let metadata = self.metadata();
-        let slot = slot_of(key);
+    pub fn locate(&self, number: u16, key: &[u8]) -> Location {
+        let (metadata, view) = (self.metadata(), self.shared.core.view());
+        let slot = slot_in(view.database(number), key);
         Location {
             slot: slot.number(),
             partition: PartitionId::of(slot, metadata.partitions).0,
             node: metadata.holder_of(slot).map(|node| node.name.clone()),
-            namespace: {
-                let view = self.shared.core.view();
-                view.namespace(view.namespace_of(0, key)).name.clone()
-            },
+            namespace: view.namespace(view.namespace_of(number, key)).name.clone(),
         }
     }
 }

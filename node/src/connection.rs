@@ -19,7 +19,7 @@ use crate::worker::Worker;
 use dcache_core::clients::Wake;
 use dcache_core::replication::hold::{Held, Hold};
 use dcache_core::session::PAUSE;
-use dcache_core::{Door, Outcome, Session, Step};
+use dcache_core::{Blocked, Door, Node, Outcome, Session, Step, Waited};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -50,6 +50,9 @@ pub const CONFIRM_WITHIN: Duration = Duration::from_secs(5);
 
 /// Largest growth of an input buffer in one step; it grows only as bytes arrive.
 const INPUT_GROWTH_MAX: usize = 1 << 20;
+
+/// What a client that waits for keys may send ahead; what it sends beyond that stays in the socket.
+const AHEAD_BYTES_MAX: usize = 1 << 20;
 
 /// Buffers handed to one write.
 const SLICES_MAX: usize = 64;
@@ -152,7 +155,8 @@ impl Connection {
                 turn = self.process_buffered();
                 self.write()?;
             }
-            if self.session.is_killed() || (turn == Turn::Close && self.outbox.is_empty()) {
+            let is_over = turn == Turn::Close && (self.outbox.is_empty() || self.outbox.is_waiting());
+            if self.session.is_killed() || is_over {
                 return Ok(());
             }
             if self.worker.is_stopping() {
@@ -163,7 +167,8 @@ impl Connection {
                 return Ok(());
             }
             let (unread, unconfirmed) = (self.patience(), self.outbox.unconfirmed_until());
-            let deadline = unread.into_iter().chain(unconfirmed).min();
+            let waiting = self.outbox.waits_until(&self.shared.core);
+            let deadline = unread.into_iter().chain(unconfirmed).chain(waiting).min();
             let event = poll_fn(|context| self.poll_event(turn, context));
             let event = match deadline {
                 None => event.await?,
@@ -196,7 +201,9 @@ impl Connection {
         if self.nudge.take() {
             return Poll::Ready(Ok(Event::Nudged));
         }
-        if turn == Turn::Read
+        // The client of a request that waits may leave, or send more.
+        let waits = || self.outbox.is_waiting() && self.input.len() < AHEAD_BYTES_MAX;
+        if (turn == Turn::Read || turn == Turn::Unblock && waits())
             && let Poll::Ready(length) = self.poll_read(context)
         {
             return Poll::Ready(length.map(Event::Read));
@@ -232,7 +239,7 @@ impl Connection {
     }
 
     fn settle(&mut self) {
-        self.outbox.settle(&self.worker, &self.wake);
+        self.outbox.settle(&self.worker, &self.wake, &self.nudge);
     }
 
     /// What comes unasked waits elsewhere, with a bound of its own, while too much is unwritten here.
@@ -310,6 +317,7 @@ impl Connection {
                 Step::Forward(fanout) => {
                     self.outbox.push(self.worker.links.send(fanout, self.nudge.clone(), &self.wake, &self.worker));
                 }
+                Step::Wait(blocked) => self.outbox.wait(blocked),
                 Step::Pause => {
                     self.paused_until = Some(Instant::now() + PAUSE);
                     let nudge = self.nudge.clone();
@@ -319,7 +327,7 @@ impl Connection {
                     });
                     return (consumed, Turn::Unblock);
                 }
-                Step::Wait => {
+                Step::Turn => {
                     self.waits = true;
                     return (consumed, Turn::Unblock);
                 }
@@ -373,6 +381,7 @@ impl Connection {
         let drain = async {
             loop {
                 self.settle();
+                self.outbox.give_up_waiting();
                 self.write()?;
                 if self.outbox.is_empty() {
                     return Ok(());
@@ -404,6 +413,8 @@ enum Entry {
     Open(Rc<RefCell<OpenFanout>>),
     /// Replies that may not go out yet, and since when.
     Held(Held, Instant),
+    /// The client waits for keys.
+    Waiting(Blocked),
 }
 
 impl Entry {
@@ -411,7 +422,7 @@ impl Entry {
         match self {
             Entry::Bytes(bytes) => bytes.len(),
             Entry::Held(held, _) => held.bytes.len(),
-            Entry::Open(_) => 0,
+            Entry::Open(_) | Entry::Waiting(_) => 0,
         }
     }
 }
@@ -476,6 +487,32 @@ impl Outbox {
         self.push_entry(Entry::Open(fanout));
     }
 
+    fn wait(&mut self, blocked: Blocked) {
+        self.open += 1;
+        self.push_entry(Entry::Waiting(blocked));
+    }
+
+    /// The client waits for keys; nothing stands behind that.
+    fn is_waiting(&self) -> bool {
+        matches!(self.queue.back(), Some(Entry::Waiting(_)))
+    }
+
+    /// When it is to be looked at what it waits for, if nobody says so before.
+    fn waits_until(&self, core: &Node) -> Option<Instant> {
+        let Some(Entry::Waiting(blocked)) = self.queue.back() else { return None };
+        let left = blocked.deadline()?.saturating_sub(core.monotonic());
+        Instant::now().checked_add(left)
+    }
+
+    /// The node stops: nobody waits any more.
+    fn give_up_waiting(&mut self) {
+        if self.is_waiting() {
+            self.queue.pop_back();
+            self.open -= 1;
+            self.sealed_bytes -= self.queue.back().map_or(0, Entry::len);
+        }
+    }
+
     fn push_entry(&mut self, entry: Entry) {
         self.sealed_bytes += self.queue.back().map_or(0, Entry::len);
         self.queue.push_back(entry);
@@ -486,11 +523,15 @@ impl Outbox {
         if self.open >= OPEN_FANOUTS_MAX {
             return true;
         }
-        matches!(self.queue.back(), Some(Entry::Open(fanout)) if fanout.borrow().is_barrier())
+        match self.queue.back() {
+            Some(Entry::Open(fanout)) => fanout.borrow().is_barrier(),
+            Some(Entry::Waiting(_)) => true,
+            _ => false,
+        }
     }
 
     /// Turns answered forwards into bytes, from the front on: what stands behind an unanswered one cannot be written anyway.
-    fn settle(&mut self, worker: &Rc<Worker>, wake: &Wake) {
+    fn settle(&mut self, worker: &Rc<Worker>, wake: &Wake, nudge: &Arc<Nudge>) {
         let replication = worker.shared.core.replication();
         let mut index = 0;
         while index < self.queue.len() {
@@ -522,23 +563,45 @@ impl Outbox {
                             if !is_last {
                                 self.sealed_bytes += bytes.len();
                             }
-                            self.queue[index] = match holds.is_empty() {
-                                true => {
-                                    self.open -= 1;
-                                    Entry::Bytes(bytes)
-                                }
-                                false => Entry::Held(Held::new(bytes, holds, replication, wake), Instant::now()),
-                            };
-                            worker.send_copies();
+                            self.answer(index, bytes, holds, worker, wake);
                         }
                         Outcome::Again(fanout) => {
                             self.queue[index] = Entry::Open(worker.links.send(fanout, nudge, wake, worker));
                             return;
                         }
+                        // It may be its turn already.
+                        Outcome::Wait(blocked) => self.queue[index] = Entry::Waiting(blocked),
                     }
+                }
+                // It is the last entry, being a barrier.
+                Entry::Waiting(_) => {
+                    let Some(Entry::Waiting(blocked)) = self.queue.pop_back() else { return };
+                    let entry = match blocked.look(&worker.shared.core) {
+                        Waited::Done(bytes, holds) => {
+                            self.queue.push_back(Entry::Bytes(Vec::new()));
+                            self.answer(index, bytes, holds, worker, wake);
+                            continue;
+                        }
+                        Waited::Ask(fanout) => Entry::Open(worker.links.send(fanout, nudge.clone(), wake, worker)),
+                        Waited::Still(blocked) => Entry::Waiting(blocked),
+                    };
+                    self.queue.push_back(entry);
+                    return;
                 }
             }
         }
+    }
+
+    /// The place at `index` has its reply.
+    fn answer(&mut self, index: usize, bytes: Vec<u8>, holds: Vec<Hold>, worker: &Worker, wake: &Wake) {
+        self.queue[index] = match holds.is_empty() {
+            true => {
+                self.open -= 1;
+                Entry::Bytes(bytes)
+            }
+            false => Entry::Held(Held::new(bytes, holds, worker.shared.core.replication(), wake), Instant::now()),
+        };
+        worker.send_copies();
     }
 
     /// Bytes of replies that are not written, whether they could be now or not.
@@ -560,6 +623,7 @@ impl Outbox {
                 Entry::Bytes(bytes) => bytes.capacity(),
                 Entry::Open(fanout) => fanout.borrow().held_bytes(),
                 Entry::Held(held, _) => held.bytes.capacity(),
+                Entry::Waiting(blocked) => blocked.bytes(),
             })
             .sum()
     }

@@ -201,5 +201,7 @@ async fn receive(stream: &mut TcpStream, worker: &Rc<Worker>) -> io::Result<()> 
             false => Err(io::Error::from(io::ErrorKind::InvalidData)),
         })?;
         shared.copies.flush(&shared.core);
+        // Waiting for a socket that is ready does not give way, and a full sync sends for seconds: clients have their turn between.
+        tokio::task::yield_now().await;
     }
 }

@@ -37,6 +37,9 @@ mod telemetry;
 mod upgrade;
 mod worker;
 
+/// The table of commands, for those who write of it.
+pub use dcache_core::command as commands;
+
 pub use config::{CheckReport, Config, ConfigError, StartOptions, check, distance, load_yaml};
 
 use anyhow::Context as _;

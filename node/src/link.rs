@@ -305,6 +305,7 @@ async fn carry(link: &Link, to: NodeId, address: &str, worker: &Rc<Worker>) -> i
     let mut account = BufferAccount::new(worker.shared.clone());
     loop {
         write_unsent(link, &stream)?;
+        input.give_way().await;
         account.set(link.unsent.borrow().capacity() + input.capacity());
         let interest = match link.unsent.borrow().is_empty() {
             true => Interest::READABLE,
@@ -406,6 +407,7 @@ async fn answer_requests(stream: &TcpStream, worker: &Rc<Worker>) -> io::Result<
             }
         }
         consume(&mut replies, done);
+        input.give_way().await;
         account.set(replies.capacity() + input.capacity());
         let is_full = replies.len() > REPLIES_BYTES_MAX || held.len() + jobs.len() > OPEN_MAX;
         let interest = match (replies.is_empty(), is_full) {
@@ -515,6 +517,8 @@ fn consume(buffer: &mut Vec<u8>, done: usize) {
 #[derive(Default)]
 pub struct Frames {
     buffer: Vec<u8>,
+    /// The last read took all it had room for: there is more, and others on this worker have their turn before it is read.
+    is_flooded: bool,
 }
 
 impl Frames {
@@ -527,11 +531,19 @@ impl Frames {
         match stream.try_read(scratch) {
             Ok(0) => Ok(false),
             Ok(length) => {
+                self.is_flooded = length == scratch.len();
                 self.buffer.extend_from_slice(&scratch[..length]);
                 Ok(true)
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(true),
             Err(error) => Err(error),
+        }
+    }
+
+    /// Waiting for a socket that is ready never gives way by itself, so a peer that sends without end would have the worker.
+    pub async fn give_way(&mut self) {
+        if std::mem::take(&mut self.is_flooded) {
+            tokio::task::yield_now().await;
         }
     }
 
@@ -583,7 +595,7 @@ mod tests {
             }
             assert_eq!(seen, [b"one".to_vec(), b"".to_vec(), b"three".to_vec()]);
         }
-        let mut frames = Frames { buffer: vec![0xff; 8] };
+        let mut frames = Frames { buffer: vec![0xff; 8], ..Frames::default() };
         assert!(frames.each(|_| Ok(())).is_err(), "a hostile length ends the link");
     }
 }

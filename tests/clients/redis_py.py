@@ -1,12 +1,17 @@
-"""redis-py: cluster mode on the cluster door, standalone on a gateway, RESP2 and RESP3, sync and asyncio."""
+"""redis-py and valkey-py: cluster mode on the cluster door, standalone on a gateway, RESP2 and RESP3, sync and asyncio.
+
+    redis_py.py CLUSTER GATEWAY [PACKAGE]
+"""
 import asyncio
+import importlib
 import sys
 
-import redis
-import redis.asyncio
-from redis.cluster import ClusterNode, RedisCluster
-
 from workload import KEYS, check, keys, value
+
+PACKAGE = sys.argv[3] if len(sys.argv) > 3 else "redis"
+NAME = PACKAGE.capitalize()
+redis, redis_asyncio, redis_cluster = (importlib.import_module(PACKAGE + part) for part in ("", ".asyncio", ".cluster"))
+ClusterNode, RedisCluster = redis_cluster.ClusterNode, getattr(redis_cluster, f"{NAME}Cluster")
 
 
 def run(client, cluster, label):
@@ -48,22 +53,20 @@ async def run_async(client, label):
 
 def main():
     (cluster_host, cluster_port), (gateway_host, gateway_port) = (a.rsplit(":", 1) for a in sys.argv[1:3])
-    print("redis-py", redis.__version__)
+    print(PACKAGE, redis.__version__)
+    short = {"redis": "py", "valkey": "vk"}[PACKAGE]
     for protocol in (2, 3):
-        cluster = RedisCluster(
-            startup_nodes=[ClusterNode(cluster_host, int(cluster_port))], protocol=protocol
-        )
-        check(len(cluster.get_primaries()) == 3, "redis-py", "three primaries")
-        run(cluster, True, f"py-cluster-resp{protocol}")
+        cluster = RedisCluster(startup_nodes=[ClusterNode(cluster_host, int(cluster_port))], protocol=protocol)
+        check(len(cluster.get_primaries()) == 3, PACKAGE, "three primaries")
+        run(cluster, True, f"{short}-cluster-resp{protocol}")
         cluster.close()
-        standalone = redis.Redis(gateway_host, int(gateway_port), protocol=protocol)
-        check(standalone.info()["redis_mode"] == "standalone", "redis-py", "redis_mode")
-        run(standalone, False, f"py-gateway-resp{protocol}")
+        standalone = getattr(redis, NAME)(gateway_host, int(gateway_port), protocol=protocol)
+        check(standalone.info()["redis_mode"] == "standalone", PACKAGE, "redis_mode")
+        run(standalone, False, f"{short}-gateway-resp{protocol}")
         standalone.close()
-    asyncio.run(run_async(redis.asyncio.Redis(host=gateway_host, port=int(gateway_port), protocol=3), "py-async-gateway"))
-    asyncio.run(
-        run_async(redis.asyncio.RedisCluster(host=cluster_host, port=int(cluster_port), protocol=3), "py-async-cluster")
-    )
+    plain, cluster = getattr(redis_asyncio, NAME), getattr(redis_asyncio, f"{NAME}Cluster")
+    asyncio.run(run_async(plain(host=gateway_host, port=int(gateway_port), protocol=3), f"{short}-async-gateway"))
+    asyncio.run(run_async(cluster(host=cluster_host, port=int(cluster_port), protocol=3), f"{short}-async-cluster"))
 
 
 main()

@@ -138,13 +138,18 @@ fn help_is_data_and_topics_exist() {
     let by_flag = home.ok(&["cluster", "init", "--help"]);
     assert!(by_flag.text().contains("Examples:"));
     assert_eq!(home.ok(&["help", "cluster", "init"]).text(), by_flag.text());
-    for topic in ["exit-codes", "environment", "formats", "patterns", "config", "glossary"] {
+    for topic in ["exit-codes", "environment", "formats", "patterns", "config", "glossary", "commands"] {
         assert!(home.ok(&["help", topic]).text().len() > 200, "{topic}");
     }
     let codes = home.ok(&["help", "exit-codes"]);
     assert!(["UNHEALTHY", "PARTIAL", "141"].iter().all(|word| codes.text().contains(word)));
     let near = home.run(&["help", "exit-code"]);
     assert!(near.code == 2 && near.stderr.contains("exit-codes"), "{near:?}");
+    let list = home.ok(&["help", "commands", "client", "list"]);
+    assert!(list.text().starts_with("CLIENT LIST") && list.text().contains("differs:"), "{list:?}");
+    let near = home.run(&["help", "commands", "zrnage"]);
+    assert!(near.code == 2 && near.stderr.contains("zrange"), "{near:?}");
+    assert!(home.ok(&["man", "commands"]).text().contains("DCACHE-COMMANDS"));
     assert_eq!(home.ok(&["-V"]).text(), format!("dcache {}\n", env!("CARGO_PKG_VERSION")));
 }
 

@@ -20,3 +20,4 @@ mod never_green;
 mod scripts;
 mod stops;
 mod talk;
+mod waiting;

@@ -3,7 +3,7 @@
 use crate::harness::{Home, Node, key_of, status, wait_until};
 use wire::Wire;
 
-mod wire {
+pub mod wire {
     //! One connection, bytes as they are; `|` stands for the end of a line.
 
     use crate::harness::DEADLINE;
@@ -49,13 +49,18 @@ mod wire {
             (number(), number())
         }
 
-        /// An integer.
-        pub fn integer(&mut self) -> i64 {
+        /// A line without its end.
+        pub fn line(&mut self) -> String {
             let (mut text, mut byte) = (String::new(), [0]);
             while self.0.read_exact(&mut byte).is_ok() && byte[0] != b'\n' {
                 text.push(char::from(byte[0]));
             }
-            text.trim().trim_start_matches(':').parse().unwrap()
+            text.trim().to_string()
+        }
+
+        /// An integer.
+        pub fn integer(&mut self) -> i64 {
+            self.line().trim_start_matches(':').parse().unwrap()
         }
 
         /// Whatever comes until nothing does for a moment.

@@ -48,6 +48,11 @@ impl Door {
         Ok(())
     }
 
+    /// The numbered database that requests are of.
+    pub fn database(&self) -> u16 {
+        self.database
+    }
+
     /// Whether a key is in the namespace that was asked for; always, when none was.
     pub fn is_inside(&self, key: &[u8]) -> bool {
         self.namespace.as_ref().is_none_or(|(name, specs)| namespace_of(specs, self.database, key) == name)

@@ -1,7 +1,7 @@
 //! Completions, man pages and help, all made from the command tree. `completions/` and `man/` are what `--out` writes; a test
 //! sees to it that they are fresh.
 
-use super::App;
+use super::{App, commands};
 use crate::args::{Completions, Man};
 use crate::complete;
 use crate::error::{CliError, Result, nearest};
@@ -61,11 +61,13 @@ pub fn man(app: &App, args: &Man) -> Result<Exit> {
         let mut pages = Vec::new();
         collect(&tree, "", &mut pages)?;
         pages.push(("dcache-exit-codes.7".into(), exit_codes_page()?));
+        pages.push(("dcache-commands.7".into(), rendered(&commands::page())?));
         pages.push(("dcache.yaml.5".into(), config_page()?));
         return pages.iter().try_for_each(|(file, page)| write(dir, file, page)).map(|()| Exit::Ok);
     }
     let page = match args.page.join(" ").as_str() {
         "exit-codes" => exit_codes_page()?,
+        "commands" => rendered(&commands::page())?,
         "config" => config_page()?,
         path => page(find(&tree, &args.page)?, path)?,
     };
@@ -145,7 +147,7 @@ fn see_also(path: &str) -> Roff {
     roff.control("SH", ["SEE ALSO"]);
     let parent = path.rsplit_once(' ').map(|(noun, _)| format!("dcache-{noun}(1), "));
     let parent = parent.unwrap_or_else(|| if path.is_empty() { String::new() } else { "dcache(1), ".into() });
-    roff.text([roman(format!("{parent}dcache-exit-codes(7), dcache.yaml(5)"))]);
+    roff.text([roman(format!("{parent}dcache-exit-codes(7), dcache-commands(7), dcache.yaml(5)"))]);
     roff
 }
 
@@ -193,6 +195,7 @@ pub fn help(app: &App, words: &[String]) -> Result<Exit> {
     let mut tree = help::tree();
     let text = match words {
         [] => Some(help::top_page(&tree)),
+        [topic, words @ ..] if topic == "commands" => Some(commands::text(words)?),
         [name] => help::topic(name),
         _ => None,
     };

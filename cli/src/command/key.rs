@@ -99,7 +99,7 @@ pub async fn get(app: &App, args: &Get) -> Result<Exit> {
     let entry = match (&value, &args.default) {
         (Value::Bulk(value), _) => Entry {
             ttl_ms: ttl.and_then(|ttl| ttl.as_integer()).and_then(|ms| u64::try_from(ms).ok()),
-            node: door.control.locate(&key).await?.node,
+            node: door.control.locate(door.database(), &key).await?.node,
             ..Entry::new(&key, Some(value))
         },
         (Value::Null, Some(default)) => Entry::new(&key, Some(default.as_bytes())),

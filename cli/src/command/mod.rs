@@ -1,6 +1,7 @@
 //! One match: verb → function. What they share: flags, output, and the cluster this run talks to.
 
 mod cluster;
+pub mod commands;
 mod context;
 mod door;
 mod events;

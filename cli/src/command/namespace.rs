@@ -1,5 +1,6 @@
 //! `dcache namespace`: sets of keys with their own policy, changed on all nodes at once.
 
+use super::door::Door;
 use super::{App, is_describing};
 use crate::args::{Format, Namespace, NamespaceSet};
 use crate::confirm::Danger;
@@ -7,11 +8,11 @@ use crate::encoding::rfc3339;
 use crate::error::{CliError, Result};
 use crate::exit::Exit;
 use crate::output::{Column, Style, Table, clean, paint};
-use dcache_client::Control;
+use dcache_client::{Control, Value};
 use dcache_protocol::control::{NamespaceStatus, PolicyChoice};
 use dcache_protocol::namespace::{DEFAULT, Match, Reads};
 use dcache_protocol::size::{format_count, format_duration_ms, format_size};
-use dcache_protocol::{Consistency, NamespaceSpec};
+use dcache_protocol::{Consistency, NamespaceSpec, Placement};
 
 pub async fn run(app: &App, verb: Namespace) -> Result<Exit> {
     if is_describing(app) {
@@ -121,6 +122,9 @@ async fn show(app: &App, control: &Control, name: &str) -> Result<Exit> {
         for (column, value) in COLUMNS.iter().zip(cells(&namespace)).skip(1) {
             app.out.line(&format!("  {:11}  {value}", column.name.to_lowercase()))?;
         }
+        if namespace.spec.placement != Placement::default() {
+            app.out.line(&format!("  {:11}  {}", "placement", namespace.spec.placement))?;
+        }
         for line in chosen(&namespace.figures.chosen) {
             app.out.line(&line)?;
         }
@@ -179,8 +183,15 @@ async fn set(app: &App, control: &Control, args: &NamespaceSet) -> Result<Exit> 
         let is_change = !differences.is_empty();
         return Ok(if args.exit_code && is_change { Exit::Changes } else { Exit::Ok });
     }
+    let lost = lost_keys(app, before.as_ref(), Some(&after)).await?;
     if differences.is_empty() {
         app.out.say(&format!("{name} is so already, nothing to do"));
+    } else if let Some(lost) = lost {
+        app.confirm(
+            &format!("{} {name} ({})? {lost}", verb(&before), differences.join("; ")),
+            Danger::Severe(&name),
+            &app.target()?,
+        )?;
     } else {
         let target = app.target()?;
         if target.protected {
@@ -196,6 +207,30 @@ async fn set(app: &App, control: &Control, args: &NamespaceSet) -> Result<Exit> 
         app.out.object("Namespace", &status)?;
     }
     Ok(Exit::Ok)
+}
+
+/// The database whose keys have their place by this spec, if it is pinned.
+fn pinned(spec: Option<&NamespaceSpec>) -> Option<u16> {
+    match spec?.matches {
+        Some(Match::Database(number)) => spec.filter(|spec| spec.placement == Placement::Pinned).map(|_| number),
+        _ => None,
+    }
+}
+
+/// What a change would cost: the keys of a database that is pinned, or not any more, are not found again.
+async fn lost_keys(app: &App, before: Option<&NamespaceSpec>, after: Option<&NamespaceSpec>) -> Result<Option<String>> {
+    let (before, after) = (pinned(before), pinned(after));
+    let mut lost = Vec::new();
+    for number in before.into_iter().chain(after).filter(|_| before != after) {
+        let mut door = Door::open(app, None).await?;
+        door.call(&[&b"SELECT"[..], number.to_string().as_bytes()]).await?;
+        if let Value::Integer(keys @ 1..) = door.call(&[b"DBSIZE"]).await? {
+            lost.push(format!(
+                "{keys} keys of database {number} would be LOST: those of a pinned database live elsewhere."
+            ));
+        }
+    }
+    Ok((!lost.is_empty()).then(|| lost.join(" ")))
 }
 
 fn format_percent(percent: u64) -> String {
@@ -227,6 +262,7 @@ fn changed(before: Option<&NamespaceSpec>, name: &str, args: &NamespaceSet) -> R
     spec.strong_read = args.strong_read.unwrap_or(spec.strong_read);
     spec.reads = args.reads.unwrap_or(spec.reads);
     spec.minority_writes = args.minority_writes.unwrap_or(spec.minority_writes);
+    spec.placement = args.placement.unwrap_or(spec.placement);
     for (copies, given) in [(&mut spec.replicas, args.replicas), (&mut spec.min_in_sync, args.min_in_sync)] {
         if let Some(given) = given {
             // Its parser takes no larger ones.
@@ -268,6 +304,7 @@ fn differences(before: Option<&NamespaceSpec>, after: &NamespaceSpec) -> Vec<Str
             ("reads by", spec.reads.to_string()),
             ("staleness", maybe(spec.max_staleness_ms, format_duration_ms)),
             ("writes in a minority", if spec.minority_writes { "yes" } else { "no" }.into()),
+            ("placement", spec.placement.to_string()),
         ]
     };
     let after = described(after);
@@ -290,13 +327,20 @@ async fn delete(app: &App, control: &Control, name: &str, is_dry_run: bool) -> R
         return Err(CliError::usage("namespace `default` cannot be deleted")
             .why("every key belongs to some namespace, and this one takes what no other does"));
     }
+    let lost = lost_keys(app, Some(&namespace.spec), None).await?;
     if is_dry_run {
-        app.out.say(&format!("would delete {what}; its keys would fall to the next match"));
+        let keys = lost.unwrap_or_else(|| "its keys would fall to the next match".into());
+        app.out.say(&format!("would delete {what}; {keys}"));
         app.out.say("no changes made");
         return Ok(Exit::Ok);
     }
-    let question = format!("Delete {what}? Its keys stay, under the next match.");
-    app.confirm(&question, Danger::Moderate, &app.target()?)?;
+    match lost {
+        Some(lost) => app.confirm(&format!("Delete {what}? {lost}"), Danger::Severe(name), &app.target()?)?,
+        None => {
+            let question = format!("Delete {what}? Its keys stay, under the next match.");
+            app.confirm(&question, Danger::Moderate, &app.target()?)?;
+        }
+    }
     let status = control.delete_namespace(name).await?;
     app.out.say(&format!("{} namespace {} deleted", paint(Style::Green, "✔"), clean(name)));
     if app.out.is_machine() {

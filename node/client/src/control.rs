@@ -232,9 +232,9 @@ impl Control {
         self.change(Method::POST, "/v1/cluster/init", Some(request)).await
     }
 
-    /// Where a key lives.
-    pub async fn locate(&self, key: &[u8]) -> Result<Location, Error> {
-        self.read(&format!("/v1/locate?keyBase64={}", base64_url(key))).await
+    /// Where a key of a numbered database lives.
+    pub async fn locate(&self, database: u16, key: &[u8]) -> Result<Location, Error> {
+        self.read(&format!("/v1/locate?keyBase64={}&database={database}", base64_url(key))).await
     }
 
     /// Whether the answering node is ready to serve: `GET /readyz`.

@@ -13,11 +13,11 @@ use crate::events::{Events, News};
 use crate::failover::{Change, Configuration, Member, Registry};
 use crate::placement::{Assignment, runs};
 use dcache_protocol::control::{ClusterSpec, EventKind, Level};
-use dcache_protocol::level::{LEVEL, level_first};
+use dcache_protocol::level::{LEVEL, PLACEMENT, level_first};
 use dcache_protocol::operation::{Operation, OperationId, OperationKind, OperationState, Totals};
 use dcache_protocol::{
-    Addresses, Epoch, Incarnation, NamespaceSpec, NodeId, NodeRecord, NodeState, PartitionId, SLOTS, Share, Slot,
-    namespace,
+    Addresses, Epoch, Incarnation, NamespaceSpec, NodeId, NodeRecord, NodeState, PartitionId, Placement, SLOTS, Share,
+    Slot, namespace,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -141,6 +141,7 @@ impl Command {
         match self {
             #[cfg(feature = "next")]
             Command::Annotate { .. } => 3,
+            Command::SetNamespace { spec } if spec.placement != Placement::default() => PLACEMENT,
             _ => level_first(),
         }
     }

@@ -15,7 +15,7 @@
 use crate::Node;
 use crate::command::{Command, Recent};
 use dcache_protocol::resp::parse::{Args, Kept, Limits, Parser, Progress, ProtocolError};
-use dcache_protocol::{Slot, slot_of};
+use dcache_protocol::{Slot, slot_in};
 
 /// Most requests read ahead: enough to hide the memory's latency, few enough that what was prefetched is still there.
 const REQUESTS_MAX: usize = 64;
@@ -180,11 +180,6 @@ pub struct KeyPlace {
 impl KeyPlace {
     #[inline]
     pub(crate) fn new(node: &Node, database: u16, key: &[u8]) -> KeyPlace {
-        KeyPlace { slot: slot_of(key), hash: node.engine().hash(database, key), database }
-    }
-
-    /// The same key's place in another database.
-    pub(crate) fn in_database(&self, node: &Node, database: u16, key: &[u8]) -> KeyPlace {
-        KeyPlace { hash: node.engine().hash(database, key), database, slot: self.slot }
+        KeyPlace { slot: slot_in(database, key), hash: node.engine().hash(database, key), database }
     }
 }

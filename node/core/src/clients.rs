@@ -59,6 +59,8 @@ pub struct Client {
     pub(crate) redirect: AtomicU64,
     pub(crate) redirect_broken: AtomicBool,
     pub(crate) is_monitor: AtomicBool,
+    /// It waits for keys.
+    pub(crate) is_blocked: AtomicBool,
     /// Requests queued for a transaction plus one; 0: none is open.
     pub(crate) queued: AtomicU32,
 }
@@ -106,13 +108,14 @@ impl Client {
         self.subscriptions.iter().any(|count| count.load(Relaxed) > 0)
     }
 
-    /// Redis's one-letter flags: `N` for none, `O` looks on, `P` subscribed, `x` in a transaction, `t` tracks, `R` whose redirection is
-    /// broken, `B` broadcasts, `e` no-evict, `T` no-touch.
+    /// Redis's one-letter flags: `N` for none, `O` looks on, `P` subscribed, `x` in a transaction, `b` waits for keys, `t` tracks, `R` whose
+    /// redirection is broken, `B` broadcasts, `e` no-evict, `T` no-touch.
     fn flags(&self) -> String {
         let flags = [
             (self.is_monitor.load(Relaxed), 'O'),
             (self.is_subscriber(), 'P'),
             (self.queued.load(Relaxed) > 0, 'x'),
+            (self.is_blocked.load(Relaxed), 'b'),
             (self.tracks.load(Relaxed), 't'),
             (self.redirect_broken.load(Relaxed), 'R'),
             (self.broadcasts.load(Relaxed), 'B'),
@@ -202,6 +205,7 @@ impl Clients {
             redirect: AtomicU64::new(0),
             redirect_broken: AtomicBool::new(false),
             is_monitor: AtomicBool::new(false),
+            is_blocked: AtomicBool::new(false),
             queued: AtomicU32::new(0),
         });
         self.open.lock().insert(client.id, Arc::clone(&client));

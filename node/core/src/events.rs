@@ -319,6 +319,34 @@ mod cluster_tests {
     }
 
     #[test]
+    fn a_client_that_asks_every_node_hears_an_event_once() {
+        let cluster = Cluster::new(3);
+        cluster.talk();
+        let mut client = cluster.client(0, Door::Gateway);
+        client.say("CONFIG SET notify-keyspace-events E$");
+        cluster.talk();
+        let mut listeners: Vec<_> = (0..3).map(|node| cluster.client(node, Door::Cluster)).collect();
+        for listener in &mut listeners {
+            listener.say("PSUBSCRIBE __keyevent@0__:* news");
+        }
+        cluster.talk();
+        let keys: Vec<String> = (0..3).map(|node| key_of(node, 3, 0)).collect();
+        for key in &keys {
+            client.say(&format!("SET {key} v"));
+        }
+        client.say("PUBLISH news n");
+        cluster.talk();
+        for (own, listener) in listeners.iter_mut().enumerate() {
+            let news = listener.news();
+            for (index, key) in keys.iter().enumerate() {
+                let told = news.matches(&format!("|__keyevent@0__:set|${}|{key}|", key.len())).count();
+                assert_eq!(told, usize::from(index == own), "node {own}, key {index}: {news}");
+            }
+            assert!(news.contains("|news|$1|n|"), "messages go everywhere: {news}");
+        }
+    }
+
+    #[test]
     fn events_of_every_node_are_told_at_every_node() {
         let cluster = Cluster::new(3);
         cluster.talk();

@@ -1,6 +1,7 @@
 //! What the tests of this crate stand on: a clock they turn, metadata of a few nodes, and clusters of nodes in one process
 //! whose forwarded requests are carried by function calls.
 
+use crate::blocking::{Blocked, Waited};
 use crate::command::Door;
 use crate::gateway::{Fanout, ForwardError, Outcome, Part};
 use crate::script::{Job, Machine, Outside};
@@ -209,8 +210,8 @@ impl Cluster {
         }
     }
 
-    /// Carries a fan-out to its end.
-    pub fn finish(&self, node: &Node, mut fanout: Fanout, out: &mut Vec<u8>) {
+    /// Carries a fan-out to its end; what is left of it when its client waits.
+    pub fn finish(&self, node: &Arc<Node>, mut fanout: Fanout, out: &mut Vec<u8>) -> Option<Blocked> {
         for attempt in 0.. {
             pass(fanout.delay);
             assert!(attempt == 0 || fanout.barrier, "later requests must not overtake one that is asked again");
@@ -221,10 +222,12 @@ impl Cluster {
             }
             let replies = fanout.parts.iter().map(|part| self.carry(part)).collect();
             match fanout.finish(node, replies, out) {
-                Outcome::Done(_) => return,
+                Outcome::Done(_) => return None,
+                Outcome::Wait(blocked) => return Some(blocked),
                 Outcome::Again(again) => fanout = again,
             }
         }
+        None
     }
 }
 
@@ -235,6 +238,8 @@ pub struct Caller<'a> {
     pub session: Session,
     pub closed: bool,
     pub woken: Arc<AtomicUsize>,
+    /// It waits for keys.
+    pub blocked: Option<Blocked>,
     waiting: Vec<u8>,
 }
 
@@ -249,14 +254,14 @@ impl<'a> Caller<'a> {
         let port = 40_000 + node.clients().total();
         let local = if door == Door::Gateway { "10.0.0.1:6379" } else { "10.0.0.1:7400" };
         let session = Session::new(&node, door, 0, format!("192.0.2.1:{port}"), local.into(), wake);
-        Caller { cluster, node, session, closed: false, woken, waiting: Vec::new() }
+        Caller { cluster, node, session, closed: false, woken, blocked: None, waiting: Vec::new() }
     }
 
     /// Sends bytes; answers all replies to them.
     pub fn send(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut replies = Vec::new();
         self.waiting.extend_from_slice(bytes);
-        loop {
+        while self.blocked.is_none() {
             let mut out = Vec::new();
             let advance = self.session.advance(&self.node, &self.waiting, &mut out);
             self.waiting.drain(..advance.consumed);
@@ -268,14 +273,40 @@ impl<'a> Caller<'a> {
                 }
                 Step::OutputFull => {}
                 Step::Pause => pass(crate::session::PAUSE),
-                Step::Wait => panic!("scripts of these tests are over before the next request"),
-                Step::Forward(fanout) => self.cluster.finish(&self.node, fanout, &mut replies),
+                Step::Forward(fanout) => self.blocked = self.cluster.finish(&self.node, fanout, &mut replies),
+                Step::Wait(blocked) => self.blocked = Some(blocked),
+                Step::Turn => panic!("scripts of these tests are over before the next request"),
                 Step::Close => {
                     self.closed = true;
                     return replies;
                 }
             }
         }
+        replies
+    }
+
+    /// What a client that waits is answered, and what it said behind that; empty while it waits. `|` for the ends of lines.
+    pub fn heard(&mut self) -> String {
+        let Some(mut blocked) = self.blocked.take() else { return String::new() };
+        let mut out = Vec::new();
+        loop {
+            blocked = match blocked.look(&self.node) {
+                Waited::Still(blocked) => {
+                    self.blocked = Some(blocked);
+                    return String::new();
+                }
+                Waited::Done(reply, _) => {
+                    out.extend(reply);
+                    break;
+                }
+                Waited::Ask(fanout) => match self.cluster.finish(&self.node, fanout, &mut out) {
+                    Some(blocked) => blocked,
+                    None => break,
+                },
+            };
+        }
+        out.extend(self.send(b""));
+        String::from_utf8(out).expect("replies of these tests are text").replace("\r\n", "|")
     }
 
     /// What came unasked since the last time, with `|` for the ends of lines.

@@ -19,6 +19,7 @@
 //! Split writes are not atomic over several nodes. `SCAN` walks the nodes in the order of their tags, with the tag in bits
 //! 40 to 51 of the cursor, so a cursor stays below 2^52, which every client's number type holds.
 
+pub(crate) mod blocking;
 pub(crate) mod copies;
 mod merge;
 pub(crate) mod scripts;
@@ -28,6 +29,7 @@ pub(crate) mod watched;
 
 use crate::Node;
 use crate::batch::KeyPlace;
+use crate::blocking::Blocked;
 use crate::command::{self, Command, Context, Door, Gather, Merge};
 use crate::memcached;
 use crate::replication::guard;
@@ -41,11 +43,12 @@ use crate::transaction;
 use crate::view::{Owner, View, ViewNode};
 use dcache_cluster::mutant::{Rule, is_broken};
 use dcache_protocol::error::WireError;
+use dcache_protocol::namespace::DATABASES;
 use dcache_protocol::peer::{DataHeader, DataStatus};
 use dcache_protocol::resp::parse::{Args, Limits, Parser, Progress};
 use dcache_protocol::resp::reply::{Reply, Version};
 use dcache_protocol::resp::value::encode_request;
-use dcache_protocol::{Epoch, NodeId, slot_of};
+use dcache_protocol::{Epoch, NodeId, slot_in};
 use scripts::Turn;
 use std::time::Duration;
 
@@ -108,6 +111,8 @@ pub enum Outcome {
     Done(Vec<Hold>),
     /// Ownership changed meanwhile: carry this one out in its place.
     Again(Fanout),
+    /// Nobody has anything yet: the client waits.
+    Wait(Blocked),
 }
 
 /// The client's request that a fan-out answers.
@@ -149,6 +154,8 @@ enum Plan {
     Search(scripts::Search),
     /// Answers of memcached's protocol, one behind the other.
     Strung(strung::Strung),
+    /// Keys are tried for a client that waits for them.
+    Blocking(Box<blocking::Trying>),
 }
 
 /// The keys of a split request that one node has.
@@ -232,7 +239,15 @@ impl Fanout {
         let errors = replies.iter().filter(|reply| reply.is_err()).count() as u64;
         let mark = out.len();
         let mut holds = Vec::new();
-        let result = self.settle(node, replies, out, &mut holds);
+        let result = match self.plan {
+            Plan::Blocking(_) => match self.settle_blocking(node, replies, out, &mut holds) {
+                Ok(blocking::Next::Wait(blocked)) => return Outcome::Wait(blocked),
+                Ok(blocking::Next::Ask(fanout)) => Ok(Some(fanout)),
+                Ok(blocking::Next::Done) => Ok(None),
+                Err(error) => Err(error),
+            },
+            _ => self.settle(node, replies, out, &mut holds),
+        };
         match result {
             Ok(Some(again)) => {
                 stats.forwarded.add(again.parts.len() as u64);
@@ -245,20 +260,22 @@ impl Fanout {
                 Reply::new(out, origin.version).error(&error);
             }
         }
-        let failed = out.get(mark) == Some(&b'-');
-        if failed {
-            stats.record_error(&out[mark..]);
-        }
-        let counted = if failed { Counted::Failed } else { Counted::Answered };
-        stats.record(usize::from(origin.command.id), node.now().saturating_sub(origin.started), counted, 1);
-        if origin.is_silent {
-            out.truncate(mark);
-            holds.clear();
-        }
-        // One part of the reply may wait for this, another for that; it is one reply.
-        holds.iter_mut().for_each(|hold| (hold.start, hold.end) = (mark, out.len()));
-        stats.bytes_out.add((out.len() - mark) as u64);
-        Outcome::Done(holds)
+        done(node, origin, mark, out, &mut holds)
+    }
+
+    /// The same for a client that may wait.
+    fn settle_blocking(
+        self,
+        node: &Node,
+        replies: Vec<Result<Vec<u8>, ForwardError>>,
+        out: &mut Vec<u8>,
+        holds: &mut Vec<Hold>,
+    ) -> Result<blocking::Next, WireError> {
+        let Fanout { parts, plan: Plan::Blocking(trying), origin, .. } = self else { return Err(WireError::Syntax) };
+        let view = node.view();
+        let asked = Asked { node, view: &view, parts: &parts, origin };
+        let reply = replies.into_iter().next();
+        trying.settle(node, origin, reply, |error| asked.explain(0, error), out, holds)
     }
 
     /// Writes the reply, or answers what must be asked again.
@@ -300,8 +317,28 @@ impl Fanout {
             Plan::Search(search) => asked.settle_search(search, replies, out),
             Plan::Watched(ask) => ask.settle(replies, out).map(|()| None),
             Plan::Told(told) => told.settle(origin, replies, out).map(|()| None),
+            Plan::Blocking(_) => Ok(None),
         }
     }
+}
+
+/// The reply to a client's request is written, from `mark` on: counts it, unless the client does not want it.
+fn done(node: &Node, origin: Origin, mark: usize, out: &mut Vec<u8>, holds: &mut Vec<Hold>) -> Outcome {
+    let stats = node.stats().worker(origin.worker);
+    let failed = out.get(mark) == Some(&b'-');
+    if failed {
+        stats.record_error(&out[mark..]);
+    }
+    let counted = if failed { Counted::Failed } else { Counted::Answered };
+    stats.record(usize::from(origin.command.id), node.now().saturating_sub(origin.started), counted, 1);
+    if origin.is_silent {
+        out.truncate(mark);
+        holds.clear();
+    }
+    // One part of the reply may wait for this, another for that; it is one reply.
+    holds.iter_mut().for_each(|hold| (hold.start, hold.end) = (mark, out.len()));
+    stats.bytes_out.add((out.len() - mark) as u64);
+    Outcome::Done(std::mem::take(holds))
 }
 
 impl Origin {
@@ -353,8 +390,9 @@ impl Asked<'_> {
                 let mut parser = Parser::new(Limits::default());
                 let args = own_request(&mut parser, request);
                 let command = self.origin.command;
-                let first = command.first_key(args).map(slot_of);
-                match route::route(self.view, Door::Gateway, command, args, first, self.node.now())? {
+                let database = self.origin.database;
+                let among = (database, command.first_key(args).map(|key| slot_in(database, key)));
+                match route::route(self.view, Door::Gateway, command, args, among, self.node.now())? {
                     Route::There(to) => Ok(Some(Fanout::whole(self.retried(), to, args).with_barrier(self.delay()))),
                     _ => {
                         let Origin { worker, database, version, .. } = self.origin;
@@ -466,7 +504,7 @@ impl Asked<'_> {
     fn is_replicated(&self, part: &Part) -> bool {
         let mut parser = Parser::new(Limits::default());
         let args = own_request(&mut parser, &part.request);
-        let first = self.origin.command.first_key(args).map(slot_of);
+        let first = self.origin.command.first_key(args).map(|key| slot_in(self.origin.database, key));
         first.is_some_and(|slot| self.view.metadata.of_slot(slot).is_replicated())
     }
 
@@ -558,7 +596,7 @@ impl Split {
         let mut groups: Vec<(Target, Vec<usize>)> = Vec::new();
         for index in 0..places.len() {
             let key = args.get(1 + index * width).unwrap_or_default();
-            let target = match view.owner(slot_of(key)) {
+            let target = match view.owner(slot_in(self.origin.database, key)) {
                 Owner::Me => Target::Here,
                 Owner::Other(owner) => Target::There(owner.id),
                 Owner::Down(owner) => return Err(route::down(owner)),
@@ -727,6 +765,10 @@ pub(crate) fn serve(
     out: &mut Vec<u8>,
     holds: &mut Vec<Hold>,
 ) -> DataStatus {
+    if view.database(database % DATABASES) != database {
+        // Pinned, or not any more, as one of the two nodes has not heard yet.
+        return DataStatus::NotOwner;
+    }
     let mut parser = node.spare_parser(worker).lock();
     let mut state = ClientState::of_peer(database, version);
     let mark = out.len();
@@ -749,15 +791,22 @@ pub(crate) fn serve(
                     return serve_transaction(node, view, worker, &requests, &mut state, out, holds);
                 }
                 _ if args.get(0) == Some(talk::WORD) => node.hear(version, args, out),
+                _ if args.get(0) == Some(blocking::WORD) => {
+                    blocking::hear(node, view, worker, database, version, args, out, holds)
+                }
                 _ if args.get(0) == Some(memcached::WORD) && args.len() >= 3 => {
                     let command = memcached::row_of(&args[2], args.iter().skip(3));
-                    if !route::is_all_mine(view, command, args) {
+                    if !route::is_all_mine(view, command, args, database) {
                         return DataStatus::NotOwner;
                     }
                     run_served(node, view, worker, command, args, &mut state, out, holds)
                 }
-                Ok(command) if !route::is_all_mine(view, command, args) => return DataStatus::NotOwner,
-                Ok(command) => run_served(node, view, worker, command, args, &mut state, out, holds),
+                Ok(command) if !route::is_all_mine(view, command, args, database) => return DataStatus::NotOwner,
+                Ok(command) => {
+                    let ran = run_served(node, view, worker, command, args, &mut state, out, holds);
+                    node.after_write(view, worker, command, args);
+                    ran
+                }
                 Err(error) => Err(error),
             }
         }
@@ -797,9 +846,11 @@ fn serve_transaction(
     let count = usize::try_from(count).unwrap_or(usize::MAX).min(words.len() / 2);
     let (watched, requests) = words.get(3..).unwrap_or_default().split_at_checked(count * 2).unwrap_or_default();
     let is_mine = |request: &Vec<u8>| {
-        transaction::with_request(request, |command, args| route::is_all_mine(view, command, args)).unwrap_or(true)
+        transaction::with_request(request, |command, args| route::is_all_mine(view, command, args, state.database))
+            .unwrap_or(true)
     };
-    let is_watched_mine = watched.chunks(2).all(|pair| view.is_mine(slot_of(&pair[0])));
+    let database = state.database;
+    let is_watched_mine = watched.chunks(2).all(|pair| view.is_mine(slot_in(database, &pair[0])));
     if !is_watched_mine || !requests.iter().all(is_mine) {
         return DataStatus::NotOwner;
     }
@@ -830,11 +881,13 @@ fn serve_transaction(
             }
         }
     }
+    node.after_writes(view, worker, requests);
     DataStatus::Answered
 }
 
+/// Runs one request of a client that is not here, or not heard now.
 #[allow(clippy::too_many_arguments)]
-fn run_served(
+pub(crate) fn run_served(
     node: &Node,
     view: &View,
     worker: usize,

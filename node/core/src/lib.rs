@@ -14,6 +14,7 @@
 //! each written by one worker; clients' names and the background work's lists, under small locks of their own.
 
 pub mod batch;
+pub mod blocking;
 pub mod clients;
 pub mod command;
 pub mod control;
@@ -45,6 +46,7 @@ mod number;
 mod tests;
 mod upkeep;
 
+pub use blocking::{Blocked, Waited};
 pub use command::Door;
 pub use gateway::scripts::Settled;
 pub use gateway::{Fanout, ForwardError, Outcome, Part};
@@ -125,6 +127,7 @@ pub struct Node {
     pub(crate) events: Arc<Events>,
     pub(crate) scripts: Arc<script::Scripts>,
     pub(crate) talk: Talk,
+    pub(crate) blocking: Arc<blocking::Registry>,
     pub(crate) pause: Mutex<Option<Pause>>,
     pub(crate) slow: Slow,
     /// A client that is idle so long is ended; 0: none is.
@@ -179,7 +182,7 @@ impl Node {
             memory_bytes: config.memory_bytes,
             slots: SLOTS,
             threads: config.workers,
-            slot_of: |key| dcache_protocol::slot_of(key).number(),
+            slot_of: |database, key| dcache_protocol::slot_in(database, key).number(),
         });
         let started = (config.clock.monotonic)();
         let threads = config.workers.max(1) + script::THREADS_MAX;
@@ -201,6 +204,7 @@ impl Node {
             events,
             scripts: Arc::new(script::Scripts::new(threads, config.workers.div_ceil(2))),
             talk: Talk::default(),
+            blocking: Arc::default(),
             pause: Mutex::default(),
             slow: Slow::default(),
             idle_seconds_max: AtomicU64::new(0),
@@ -247,6 +251,7 @@ impl Node {
         self.view.replace(Arc::clone(&next));
         self.upkeep.published(&before, &next, now);
         self.talk_of_view(&before, &next);
+        self.blocking.follow(&before, &next);
         if let Some(push) = news::between(&before, &next) {
             self.news.add(push);
             self.clients.list().iter().filter(|client| client.wants_news()).for_each(|client| client.wake());
@@ -277,6 +282,9 @@ impl Node {
         if worker == 0 {
             self.scripts.sweep(self.now());
         }
+        if worker == 0 && self.blocking.has_waiters() {
+            self.look_after_waiters(worker);
+        }
         if self.events.are_watched() {
             self.tell_events();
         }
@@ -301,7 +309,7 @@ impl Node {
         self.peak_bytes.fetch_max(used, Relaxed).max(used)
     }
 
-    /// Subscribers are not idle when they are silent.
+    /// Subscribers, and clients that wait for keys, are not idle when they are silent.
     fn end_idle_clients(&self) {
         let most = self.idle_seconds_max.load(Relaxed);
         if most == 0 {
@@ -310,7 +318,8 @@ impl Node {
         let now_ms = clients::millis(self.now());
         let is_idle = |client: &clients::Client| {
             let idle_ms = now_ms.saturating_sub(client.active_ms.load(Relaxed));
-            idle_ms / 1000 > most && !client.is_subscriber() && !client.is_monitor.load(Relaxed)
+            let is_listening = client.is_subscriber() || client.is_monitor.load(Relaxed);
+            idle_ms / 1000 > most && !is_listening && !client.is_blocked.load(Relaxed)
         };
         self.clients.list().iter().filter(|client| is_idle(client)).for_each(|client| client.kill());
     }
@@ -577,6 +586,11 @@ impl Node {
 
     pub(crate) fn now(&self) -> Duration {
         (self.config.clock.monotonic)()
+    }
+
+    /// The node's clock, by which a client's time to wait is over.
+    pub fn monotonic(&self) -> Duration {
+        self.now()
     }
 
     pub(crate) fn unix_ms(&self) -> u64 {

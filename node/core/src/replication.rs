@@ -29,6 +29,7 @@ pub(crate) mod guard;
 pub mod hold;
 pub mod queue;
 mod staging;
+mod stale;
 #[cfg(test)]
 mod tests;
 mod throttle;
@@ -40,7 +41,7 @@ use crate::events::{Class, Event, Events};
 use crate::gateway::copies::Reached;
 use crate::view::View;
 use crate::{Clock, Node};
-use apply::Applier;
+use apply::{After, Applier};
 use bytes::BytesMut;
 use dcache_cluster::failover::{Change as Proposal, Configuration, Member, Registry};
 use dcache_cluster::metadata::Metadata;
@@ -48,7 +49,7 @@ use dcache_cluster::mutant::{Rule, is_broken};
 use dcache_cluster::replication::{Lag, Output, Replica, Standing as Copy};
 use dcache_engine::{Cause, Change, Journal, NamespaceId, SlotRole};
 use dcache_protocol::error::WireError;
-use dcache_protocol::namespace::{Reads, StrongRead};
+use dcache_protocol::namespace::{DATABASES, PINNED, Reads, StrongRead};
 use dcache_protocol::{Consistency, NodeId, PartitionId, SLOTS, Share, SlotRange};
 use effect::Effect;
 use freshness::Freshness;
@@ -56,6 +57,7 @@ use hold::{Hold, Standing};
 use parking_lot::Mutex;
 use queue::Queues;
 use staging::Stagings;
+use stale::Stale;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::RangeInclusive;
@@ -75,9 +77,6 @@ const LOG_BYTES_LEAST: u64 = 4 << 20;
 
 /// Small effects of a partition lie in pieces of memory of so many bytes, which go when the last of them is forgotten.
 const ROOM_BYTES: usize = 4096;
-
-/// Partitions of a worker of which something that was never copied is dropped in one tick.
-const DROPS_A_TICK: usize = 4;
 
 /// Bits of a namespace's kind.
 const REPLICATED: u8 = 1;
@@ -190,9 +189,8 @@ struct Partition {
     is_changed: AtomicBool,
     /// A tick may have something to do.
     is_busy: AtomicBool,
-    /// Where dropping what was never copied goes on: a slot, and how far it is there; none: there is nothing to drop. LOCK: taken
-    /// before the stripes'.
-    stale: Mutex<Option<(u16, u8)>>,
+    /// What is being dropped; none: nothing. LOCK: taken before the stripes'.
+    stale: Mutex<Option<Stale>>,
     has_stale: AtomicBool,
     order: Mutex<()>,
     /// What comes in parts and is not whole yet. LOCK: taken under `order`, and before the stripes'.
@@ -242,7 +240,8 @@ impl Journal for Replication {
             Cause::Evicted => (Class::EVICTED, "evicted"),
         };
         // What memcached's clients have beside a value goes with it, and is no key.
-        if database < dcache_protocol::namespace::DATABASES && self.events.is_of_use(class) {
+        let database = database & !PINNED;
+        if database < DATABASES && self.events.is_of_use(class) {
             self.events.note(Event { class, name, database, key: key.into(), by: 0 });
         }
     }
@@ -251,7 +250,7 @@ impl Journal for Replication {
         let events = [(Class::HASH, "hexpired"), (Class::GENERIC, "del")];
         for (class, name) in events.into_iter().take(1 + usize::from(is_last)) {
             if self.events.is_of_use(class) {
-                self.events.note(Event { class, name, database, key: key.into(), by: 0 });
+                self.events.note(Event { class, name, database: database % DATABASES, key: key.into(), by: 0 });
             }
         }
     }
@@ -744,7 +743,7 @@ impl Node {
         // What waits for a commit is committed now, or will never be known to be.
         self.step(number, partition, |replica, now, out| replica.configure(now, agreed, Vec::new(), out));
         let _order = partition.order.lock();
-        self.drop_all_unreplicated(partition);
+        self.drop_all_stale(partition);
         partition.is_goal.store(false, Relaxed);
         partition.alone.store(agreed.generation, Release);
         // From here on nothing is appended.
@@ -826,7 +825,8 @@ impl Node {
         }
         let mut changes = Vec::new();
         self.replication.hand_out(number, outputs, |output| changes.push(output));
-        let (is_primary, applied_term) = (replica.is_primary(), replica.applied().term);
+        let (is_primary, after) =
+            (replica.is_primary(), After { term: replica.applied().term, has_data: replica.has_data() });
         if replica.configuration().moving.is_some() != partition.is_moving.load(Relaxed) {
             partition.is_moving.store(replica.configuration().moving.is_some(), Relaxed);
             partition.progress.store(0, Relaxed);
@@ -851,12 +851,12 @@ impl Node {
         }
         let mut lossy = false;
         if !changes.is_empty() {
-            lossy = !self.carry_out(partition, changes, applied_term);
+            lossy = !self.carry_out(partition, changes, after);
         }
         if is_new_role && role == PRIMARY {
             // Whoever told the rest of these does not any more, and this node tells the others all anew.
             partition.stagings.lock().clear();
-            self.drop_all_unreplicated(partition);
+            self.drop_all_stale(partition);
             // The first term of all is nobody's before.
             self.replication.taken_over.fetch_add(u64::from(term > 1), Relaxed);
             self.set_role(partition, PRIMARY);
@@ -875,33 +875,6 @@ impl Node {
         Some(result)
     }
 
-    /// What was never copied is not what whoever serves now has. Dropped a little with each tick, and all of it before this node
-    /// serves again or is told of such entries.
-    fn drop_unreplicated(&self, partition: &Partition) {
-        let mut stale = partition.stale.lock();
-        *stale = Some((partition.slots.first.number(), 0));
-        // Under the lock, or a step that ends meanwhile is contradicted.
-        partition.has_stale.store(true, Release);
-    }
-
-    /// One step of that.
-    fn drop_some_unreplicated(&self, partition: &Partition) {
-        let mut stale = partition.stale.lock();
-        let Some((slot, from)) = *stale else { return };
-        let goes = |namespace| !self.replication.is_replicated(namespace);
-        *stale = match self.engine.clear_slot_step_where(slot, from, &goes) {
-            Some(next) => Some((slot, next)),
-            None => (slot < partition.slots.last.number()).then(|| (slot + 1, 0)),
-        };
-        partition.has_stale.store(stale.is_some(), Release);
-    }
-
-    fn drop_all_unreplicated(&self, partition: &Partition) {
-        while partition.has_stale.load(Acquire) {
-            self.drop_some_unreplicated(partition);
-        }
-    }
-
     fn receive_copy(&self, from: Member, frame: &[u8]) -> bool {
         let Some((number, message)) = wire::decode(from, frame) else {
             match wire::decode_of_all(frame) {
@@ -911,7 +884,9 @@ impl Node {
             }
             return true;
         };
-        if let Some(partition) = self.replication.of(number) {
+        if let Some(partition) =
+            self.replication.of(number).filter(|partition| !self.is_too_early(partition, &message.body))
+        {
             self.step(number, partition, |replica, now, out| replica.receive(now, message, out));
         }
         true
@@ -924,10 +899,7 @@ impl Node {
         for (number, partition) in own.filter(|(_, partition)| partition.is_busy.load(Relaxed)) {
             self.step(PartitionId(number as u16), partition, |replica, now, out| replica.tick(now, out));
         }
-        let own = partitions.list.iter().skip(worker).step_by(workers.max(1));
-        for partition in own.filter(|partition| partition.has_stale.load(Relaxed)).take(DROPS_A_TICK) {
-            self.drop_some_unreplicated(partition);
-        }
+        self.drop_some_stale(partitions.list.iter().skip(worker).step_by(workers.max(1)));
         self.read_pieces();
         self.read_rests();
         if worker == 0 {

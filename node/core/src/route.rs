@@ -10,8 +10,9 @@
 use crate::command::{Command, Door, Gateway, Gather, Merge, keys_of};
 use crate::view::{Owner, View, ViewNode};
 use dcache_protocol::error::WireError;
+use dcache_protocol::namespace::PINNED;
 use dcache_protocol::resp::parse::Args;
-use dcache_protocol::{Slot, slot_of};
+use dcache_protocol::{Slot, slot_in, slot_of};
 use std::time::Duration;
 
 /// Where a request runs.
@@ -25,28 +26,30 @@ pub enum Route<'a> {
     Split(Merge),
     /// On every node that owns slots.
     Everywhere(Gather),
+    /// On the owner of one key after the other.
+    InTurn,
 }
 
-/// Decides for a client's request at time `now`, whose first key is in slot `first`, if it has keys. The error is the reply.
+/// Decides for a client's request at time `now` in a database, whose first key is in slot `first`, if it has keys. The error is the reply.
 #[inline]
 pub fn route<'a>(
     view: &'a View,
     door: Door,
     command: &'static Command,
     args: Args<'_>,
-    first: Option<Slot>,
+    (database, first): (u16, Option<Slot>),
     now: Duration,
 ) -> Result<Route<'a>, WireError> {
     match door {
         Door::Cluster => route_cluster(view, command, args, first, now),
-        Door::Gateway | Door::Memcached => route_gateway(view, command, args, first),
+        Door::Gateway | Door::Memcached => route_gateway(view, command, args, database, first),
         Door::Peer => Ok(Route::Here),
     }
 }
 
 /// Whether this node owns every key of the request, so that it may run for a peer.
-pub fn is_all_mine(view: &View, command: &'static Command, args: Args<'_>) -> bool {
-    keys_of(command, args).all(|key| view.is_mine(slot_of(key)))
+pub fn is_all_mine(view: &View, command: &'static Command, args: Args<'_>, database: u16) -> bool {
+    keys_of(command, args).all(|key| view.is_mine(slot_in(database, key)))
 }
 
 fn route_cluster<'a>(
@@ -75,6 +78,7 @@ fn route_gateway<'a>(
     view: &'a View,
     command: &'static Command,
     args: Args<'_>,
+    database: u16,
     first: Option<Slot>,
 ) -> Result<Route<'a>, WireError> {
     match command.gateway {
@@ -82,17 +86,20 @@ fn route_gateway<'a>(
         Gateway::Everywhere(_) if view.owns_everything() => Ok(Route::Here),
         Gateway::Everywhere(gather) => Ok(Route::Everywhere(gather)),
         Gateway::Single => first.map_or(Ok(Route::Here), |slot| to_owner(view, slot)),
-        Gateway::Split(merge) => Ok(to_common_owner(view, command, args)?.unwrap_or(Route::Split(merge))),
+        Gateway::Split(merge) => Ok(to_common_owner(view, command, args, database)?.unwrap_or(Route::Split(merge))),
+        Gateway::InTurn => Ok(to_common_owner(view, command, args, database)?.unwrap_or(Route::InTurn)),
         Gateway::Script if view.owns_everything() => Ok(Route::Here),
         Gateway::Script => {
-            let mut slots = keys_of(command, args).map(slot_of);
+            let mut slots = keys_of(command, args).map(|key| slot_in(database, key));
             match slots.next() {
                 Some(first) if slots.any(|slot| slot != first) => Err(WireError::CrossSlot),
                 Some(first) => to_owner(view, first),
+                // All keys of a pinned database are in one place.
+                None if database & PINNED != 0 => to_owner(view, slot_in(database, b"")),
                 None => Ok(Route::Here),
             }
         }
-        Gateway::SameSlot => to_common_owner(view, command, args)?.ok_or(WireError::CrossSlot),
+        Gateway::SameSlot => to_common_owner(view, command, args, database)?.ok_or(WireError::CrossSlot),
     }
 }
 
@@ -111,6 +118,7 @@ fn to_common_owner<'a>(
     view: &'a View,
     command: &'static Command,
     args: Args<'_>,
+    database: u16,
 ) -> Result<Option<Route<'a>>, WireError> {
     if view.owns_everything() {
         return Ok(Some(Route::Here));
@@ -118,7 +126,7 @@ fn to_common_owner<'a>(
     let mut common: Option<Route<'a>> = None;
     let mut differ = false;
     for key in keys_of(command, args) {
-        let route = to_owner(view, slot_of(key))?;
+        let route = to_owner(view, slot_in(database, key))?;
         match (common, route) {
             (None, route) => common = Some(route),
             (Some(Route::Here), Route::Here) => {}

@@ -14,11 +14,13 @@
 //! what they took evenly, since a look at the clock costs as much as a good part of such a request; any other request is
 //! timed by itself. The end of one span is the start of the next, and what reading ahead took counts for the first.
 
+mod blocking;
 mod memcached;
 mod turn;
 
 use crate::Node;
 use crate::batch::{Ahead, Batch, KeyPlace, Next};
+use crate::blocking::{Blocked, Wish};
 use crate::clients::{Client, Wake, millis};
 use crate::command::{self, Command, Context, Door, Gateway};
 use crate::events::Reason;
@@ -36,10 +38,11 @@ use crate::tracking::Mode;
 use crate::transaction::{self, Place, Transaction};
 use crate::view::{Owner, View};
 use dcache_cluster::membership::LEASE;
-use dcache_protocol::PartitionId;
 use dcache_protocol::error::WireError;
+use dcache_protocol::namespace::DATABASES;
 use dcache_protocol::resp::parse::{Args, Limits, Parser, Progress};
 use dcache_protocol::resp::reply::{Reply, Version};
+use dcache_protocol::{PartitionId, slot_in};
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
@@ -79,6 +82,10 @@ pub struct ClientState {
     pub(crate) transaction: Option<Box<Transaction>>,
     /// What is to be asked of other nodes for the request that ran last.
     pub(crate) ask: Option<Box<Ask>>,
+    /// What the request that ran last would wait for.
+    pub(crate) wish: Option<Box<Wish>>,
+    /// A request that finds nothing may have it wait.
+    pub(crate) may_wait: bool,
     /// Requests of a split transaction that have not run yet.
     pub(crate) split: VecDeque<Vec<u8>>,
     /// None for a request of another node.
@@ -134,6 +141,8 @@ impl ClientState {
             tell: None,
             transaction: None,
             ask: None,
+            wish: None,
+            may_wait: false,
             split: VecDeque::new(),
             client: None,
             written: Written::default(),
@@ -145,6 +154,9 @@ impl ClientState {
     /// Forgets what was said since MULTI or WATCH.
     pub(crate) fn end_transaction(&mut self) {
         self.transaction = None;
+        if let Some(mode) = &mut self.tracking {
+            mode.caching = None;
+        }
         if let Some(client) = &self.client {
             client.queued.store(0, Relaxed);
         }
@@ -160,7 +172,7 @@ impl ClientState {
     pub(crate) fn set_database(&mut self, database: u16) {
         self.database = database;
         if let Some(client) = &self.client {
-            client.database.store(database, Relaxed);
+            client.database.store(database % DATABASES, Relaxed);
         }
     }
 }
@@ -200,10 +212,13 @@ pub enum Step {
     OutputFull,
     /// The last request is other nodes' to answer; its reply comes after all replies so far and before all later ones.
     Forward(Fanout),
+    /// There is nothing for the last request yet: its reply takes its place as one that is forwarded does, and no further request
+    /// of the client runs before.
+    Wait(Blocked),
     /// The next request's slot is changing hands, or this node has no lease at this moment: call again with the same input after [`PAUSE`].
     Pause,
     /// The next request waits for scripts: call again with the same input when the client is woken.
-    Wait,
+    Turn,
     /// Write what is there, then close.
     Close,
 }
@@ -216,8 +231,8 @@ impl Session {
     /// kills this one.
     pub fn new(node: &Arc<Node>, door: Door, worker: usize, remote: String, local: String, wake: Wake) -> Session {
         let client = node.clients().register(remote, local, door, node.now(), wake);
-        let state =
-            ClientState { id: client.id, client: Some(Arc::clone(&client)), ..ClientState::of_peer(0, Version::Resp2) };
+        let mut state = ClientState::of_peer(0, Version::Resp2);
+        (state.id, state.client, state.may_wait) = (client.id, Some(Arc::clone(&client)), true);
         Session {
             node: Arc::clone(node),
             door,
@@ -238,6 +253,7 @@ impl Session {
             return self.advance_memcached(node, input, out);
         }
         let view = node.view_of_worker(self.worker);
+        self.state.database = view.database(self.state.database % DATABASES);
         let stats = node.stats().worker(self.worker);
         let written = out.len();
         let bounds = node.slow.bounds();
@@ -259,11 +275,12 @@ impl Session {
                         self.state.split.push_front(queued);
                         break Step::Pause;
                     }
-                    Executed::Waits => {
+                    Executed::Behind => {
                         self.state.split.push_front(queued);
-                        break Step::Wait;
+                        break Step::Turn;
                     }
                     Executed::Forwarded(fanout) => break Step::Forward(fanout),
+                    Executed::Waits(blocked) => break Step::Wait(blocked),
                     Executed::Refused | Executed::Answered { .. } => continue,
                 }
             }
@@ -312,10 +329,10 @@ impl Session {
                 self.paused_since = None;
             }
             match executed {
-                Executed::Waits => {
+                Executed::Behind => {
                     consumed -= ahead.bytes();
                     self.batch.put_back();
-                    break Step::Wait;
+                    break Step::Turn;
                 }
                 Executed::NotServing(why) => {
                     let since = *self.paused_since.get_or_insert(span.since);
@@ -333,6 +350,7 @@ impl Session {
                     span.skip();
                 }
                 Executed::Forwarded(fanout) => break Step::Forward(fanout),
+                Executed::Waits(blocked) => break Step::Wait(blocked),
                 Executed::Refused => span.skip(),
                 Executed::Answered { command, outcome } => {
                     let reply_bytes = out.len().saturating_sub(reply_at);
@@ -370,6 +388,8 @@ impl Session {
         let stats = node.stats().worker(self.worker);
         let (door, worker, database) = (self.door, self.worker, self.state.database);
         let state = &mut self.state;
+        // It is one of a transaction.
+        state.may_wait = false;
         let ran = transaction::with_request(queued, |command, args| {
             let place = command.first_key(args).map(|key| KeyPlace::new(node, database, key));
             let ahead = Ahead::apart(command, place);
@@ -377,7 +397,7 @@ impl Session {
             let request = Request { node, view, stats, door, worker, args, ahead: &ahead, started, now_ms };
             let since = *self.paused_since.get_or_insert(started);
             match request.execute(state, out, holds) {
-                Executed::Waits => Executed::Waits,
+                Executed::Behind => Executed::Behind,
                 Executed::NotServing(why) if started.saturating_sub(since) >= ASK_AGAIN_WITHIN => {
                     request.fail(&why, state.version, out);
                     self.paused_since = None;
@@ -390,6 +410,7 @@ impl Session {
                 }
             }
         });
+        self.state.may_wait = true;
         ran.unwrap_or(Executed::Refused)
     }
 
@@ -565,10 +586,12 @@ enum Executed {
     /// It fits no row of the command table.
     Refused,
     Forwarded(Fanout),
+    /// There was nothing.
+    Waits(Blocked),
     /// Nothing ran: its slot is changing hands, or this node has no lease.
     NotServing(WireError),
     /// Nothing ran: scripts are before it. The client is woken.
-    Waits,
+    Behind,
 }
 
 impl Request<'_> {
@@ -613,8 +636,9 @@ impl Request<'_> {
         if let Some(client) = &state.client {
             client.command.store(u32::from(command.id) + 1, Relaxed);
         }
-        let first = self.ahead.place.map(|place| place.slot);
-        let route = match route::route(self.view, self.door, command, self.args, first, self.started) {
+        let first = self.place(command, state).map(|place| place.slot);
+        let among = (state.database, first);
+        let route = match route::route(self.view, self.door, command, self.args, among, self.started) {
             Ok(route @ Route::There(_)) => match self.copy_read(command, state) {
                 Some(partition) if self.read_copy(command, state, partition, out) => {
                     return Executed::Answered { command, outcome: Outcome::Answered };
@@ -639,8 +663,11 @@ impl Request<'_> {
         };
         let may_write = command.is_write() || command.gateway == Gateway::Script && !command.is_read();
         if may_write && self.view.has_copies() {
-            let slots = command::keys_of(command, self.args).skip(1).map(dcache_protocol::slot_of);
+            let slots = command::keys_of(command, self.args).skip(1).map(|key| slot_in(state.database, key));
             first.into_iter().chain(slots).for_each(|slot| state.written.note(self.view.partition_of(slot)));
+        }
+        if blocking::may_wait(command) {
+            return self.run_or_wait(command, route, state, out, holds);
         }
         let result = match route {
             _ if command.gateway == Gateway::Told => self.run_told(command, state, out, holds),
@@ -664,7 +691,9 @@ impl Request<'_> {
             Route::Everywhere(gather) => {
                 gateway::everywhere(self.node, self.view, self.origin(command, state), gather, self.args, out)
             }
+            Route::InTurn => Err(WireError::CrossSlot),
         };
+        self.node.after_write(self.view, self.worker, command, self.args);
         match result {
             Ok(None) => Executed::Answered { command, outcome: Outcome::Answered },
             Ok(Some(fanout)) => {
@@ -691,7 +720,7 @@ impl Request<'_> {
             return self.run_transaction(command, state, out, holds);
         }
         if self.door == Door::Cluster
-            && let Some(slot) = self.ahead.place.map(|place| place.slot)
+            && let Some(slot) = self.place(command, state).map(|place| place.slot)
             && let Owner::Other(node) = self.view.owner(slot)
         {
             // What was handed over a moment ago is not passed on: it is about this connection.
@@ -736,8 +765,9 @@ impl Request<'_> {
 
     /// Keeps a request for EXEC, if it could run as things are.
     fn queue(&self, command: &'static Command, state: &mut ClientState, out: &mut Vec<u8>) -> Executed {
-        let first = self.ahead.place.map(|place| place.slot);
-        let routed = match route::route(self.view, self.door, command, self.args, first, self.started) {
+        let first = self.place(command, state).map(|place| place.slot);
+        let among = (state.database, first);
+        let routed = match route::route(self.view, self.door, command, self.args, among, self.started) {
             Ok(Route::There(node)) if self.door == Door::Cluster => match first {
                 Some(slot) => Err(WireError::Moved { slot, address: format!("{}:{}", node.host, node.port) }),
                 None => Ok(()),
@@ -770,7 +800,8 @@ impl Request<'_> {
             state.end_transaction();
             return Err(WireError::Other("EXECABORT Transaction discarded because of previous errors.".into()));
         }
-        let place = transaction::place_of(self.view, self.door, &transaction);
+        let place = transaction::place_of(self.view, self.door, state.database, &transaction);
+        let caching = state.tracking.as_ref().and_then(|mode| mode.caching);
         let has_script = transaction::has_script(transaction.requests.iter().map(Vec::as_slice));
         if matches!(place, Ok(Place::Here)) && has_script {
             state.end_transaction();
@@ -784,6 +815,13 @@ impl Request<'_> {
             };
             return self.run_alone(command, transaction, state, out, holds);
         }
+        if let (Ok(Place::There(_)), Some(client)) = (&place, &state.client) {
+            for queued in &transaction.requests {
+                transaction::with_request(queued, |command, args| {
+                    Request { args, ..*self }.remember(command, state, client);
+                });
+            }
+        }
         state.end_transaction();
         match place? {
             Place::Here => Ok(None),
@@ -791,7 +829,7 @@ impl Request<'_> {
                 let words = transaction.words(&key);
                 let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
                 let origin = Origin { command: &transaction::ROW, ..self.origin(command, state) };
-                match self.view.owner(dcache_protocol::slot_of(&key)) {
+                match self.view.owner(slot_in(state.database, &key)) {
                     Owner::Other(node) => Ok(Some(Fanout::whole_of(origin, node, &words).may_take_long(has_script))),
                     _ => Err(WireError::NotServing),
                 }
@@ -799,6 +837,9 @@ impl Request<'_> {
             Place::Split => {
                 Reply::new(out, state.version).array(transaction.requests.len());
                 state.split = transaction.requests.into();
+                if let Some(mode) = &mut state.tracking {
+                    mode.caching = caching;
+                }
                 Ok(None)
             }
         }
@@ -831,7 +872,7 @@ impl Request<'_> {
                 let ahead = Ahead::apart(command, place);
                 let request = Request { args, ahead: &ahead, ..*self };
                 if let Some(client) = state.client.clone() {
-                    request.track(command, state, &client);
+                    request.remember(command, state, &client);
                 }
                 let is_guarded = self.view.has_copies() && command.gateway != Gateway::Told;
                 let at = out.len();
@@ -840,6 +881,8 @@ impl Request<'_> {
                     false => request.run_here(command, state, out),
                 };
                 told.extend(state.tell.take().into_iter().flat_map(|tell| tell.requests));
+                // Nobody waits in a transaction.
+                state.wish = None;
                 if let Err(error) = &ran {
                     out.truncate(at);
                     if index > 0 || !matches!(error, WireError::NotServing | WireError::NoLease) {
@@ -856,6 +899,7 @@ impl Request<'_> {
             }
         }
         state.end_transaction();
+        self.node.after_writes(self.view, self.worker, &transaction.requests);
         if told.is_empty() {
             return Ok(None);
         }
@@ -864,18 +908,29 @@ impl Request<'_> {
         Ok(Some(Fanout::told(self.origin(command, state), tell, reply).holding(std::mem::take(holds))))
     }
 
-    /// Remembers what a client that tracks is about to read.
+    /// Remembers what a client that tracks is about to read. What `CLIENT CACHING` said holds, as in Redis, until a request that is
+    /// no CLIENT, or to the end of the transaction that begins with it.
     #[inline]
     fn track(&self, command: &'static Command, state: &mut ClientState, client: &Arc<Client>) {
-        if let Some(mode) = &mut state.tracking {
+        self.remember(command, state, client);
+        let is_transaction = command.name == "multi"
+            || state.transaction.as_ref().is_some_and(|transaction| transaction.is_open)
+            || !state.split.is_empty();
+        if let Some(mode) = &mut state.tracking
+            && !is_transaction
+            && command.container() != Some("client")
+        {
+            mode.caching = None;
+        }
+    }
+
+    /// Remembers which keys a client reads here, if it tracks them.
+    fn remember(&self, command: &'static Command, state: &ClientState, client: &Arc<Client>) {
+        let may_read = command.is_read() || command.gateway == Gateway::Script;
+        if may_read && state.tracking.as_ref().is_some_and(|mode| mode.remembers()) {
             let keys = command::keys_of(command, self.args);
-            let remembers = mode.remembers();
-            // As Redis: until a request that is no CLIENT.
-            mode.caching = mode.caching.filter(|_| command.container() == Some("client"));
-            if (command.is_read() || command.gateway == Gateway::Script) && remembers {
-                let told = self.node.talk.tracking.lock().remember(client.id, keys, &|id| self.node.clients().find(id));
-                self.node.post_all(told);
-            }
+            let told = self.node.talk.tracking.lock().remember(client.id, keys, &|id| self.node.clients().find(id));
+            self.node.post_all(told);
         }
     }
 
@@ -947,11 +1002,11 @@ impl Request<'_> {
     fn copy_read(&self, command: &'static Command, state: &ClientState) -> Option<PartitionId> {
         let replication = self.node.replication();
         let may_be = state.reads_copies || replication.is_read_from_copies();
-        let place = self.ahead.place.filter(|_| may_be && command.is_read() && self.view.has_copies())?;
+        let place = self.place(command, state).filter(|_| may_be && command.is_read() && self.view.has_copies())?;
         let partition = self.view.partition_of(place.slot);
         let may_be = |key: &[u8]| {
             let namespace = self.view.namespace_of(state.database, key);
-            self.view.partition_of(dcache_protocol::slot_of(key)) == partition
+            self.view.partition_of(slot_in(state.database, key)) == partition
                 && replication.may_read_copies(namespace, state.reads_copies)
         };
         (self.view.is_replicated(partition) && command::keys_of(command, self.args).all(may_be)).then_some(partition)
@@ -993,7 +1048,7 @@ impl Request<'_> {
             command,
             args: self.args,
             database: state.database,
-            place: self.ahead.place,
+            place: self.place(command, state),
         };
         let begun = guarded.begin()?;
         let mark = out.len();
@@ -1026,19 +1081,21 @@ impl Request<'_> {
         Executed::Refused
     }
 
+    /// Of the first key. The client may have selected another database since the request was read.
+    #[inline]
+    fn place(&self, command: &'static Command, state: &ClientState) -> Option<KeyPlace> {
+        let place = self.ahead.place?;
+        if place.database == state.database {
+            return Some(place);
+        }
+        command.first_key(self.args).map(|key| KeyPlace::new(self.node, state.database, key))
+    }
+
     fn run_here(&self, command: &'static Command, state: &mut ClientState, out: &mut Vec<u8>) -> Result<(), WireError> {
         let mark = out.len();
         let reply = Reply::new(out, state.version);
-        let moved;
-        let first_key = match (&self.ahead.place, command.first_key(self.args)) {
-            (Some(place), Some(key)) if place.database == state.database => Some((key, place)),
-            (Some(place), Some(key)) => {
-                // The client has selected another database since this was read.
-                moved = place.in_database(self.node, state.database, key);
-                Some((key, &moved))
-            }
-            _ => None,
-        };
+        let place = self.place(command, state);
+        let first_key = place.as_ref().and_then(|place| Some((command.first_key(self.args)?, place)));
         let mut context = Context {
             node: self.node,
             view: self.view,

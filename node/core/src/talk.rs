@@ -14,6 +14,8 @@
 //! then a message goes to a node that has no subscriber for it, and nothing comes of it. Messages reach each subscriber at most
 //! once. A lost change of a key is made good by telling clients to forget everything.
 //!
+//! What is said of clients that wait for keys is in `blocking/peers.rs`; it travels with the rest.
+//!
 //! `notify-keyspace-events` is one setting of the cluster: whoever set it last, by the clock, prevails, and it is handed on with the
 //! interest to nodes that come later.
 
@@ -144,6 +146,8 @@ struct Peer {
 enum Sending {
     Interest(Incarnation, u64),
     Batch,
+    /// Whose clients wait at that node.
+    Waiters,
 }
 
 /// FNV-1a, the same on every node.
@@ -326,6 +330,7 @@ impl Node {
     /// What is done when there is something to send to other nodes ([`Node::talk_parts`]).
     pub fn set_talk_wake(&self, wake: Wake) {
         // There is one who sends.
+        let _ = self.blocking.talk_wake.set(Arc::clone(&wake));
         let _ = self.talk.wake.0.set(wake);
     }
 
@@ -365,6 +370,16 @@ impl Node {
 
     pub(crate) fn deliver(&self, kind: Kind, channel: &[u8], message: &[u8]) -> usize {
         self.talk.subscriptions.deliver(kind, channel, message, &|client, letter| self.post(client, letter))
+    }
+
+    /// An event of another node's key. A client of the cluster door asks every node for its own, as it does with Redis: told of
+    /// it here too, it would hear everything as many times as there are nodes.
+    fn deliver_event(&self, channel: &[u8], message: &[u8]) {
+        self.talk.subscriptions.deliver(Kind::Channel, channel, message, &|client, letter| {
+            if client.door != Door::Cluster {
+                self.post(client, letter);
+            }
+        });
     }
 
     /// What other nodes must know before a client is told that it is subscribed or tracks.
@@ -511,6 +526,12 @@ impl Node {
         }
     }
 
+    /// Another node's client that waits for a key has its turn.
+    pub(crate) fn tell_turn(&self, node: NodeId, token: u64) {
+        self.talk.peers.lock().entry(node).or_default().put([b"w", &token.to_le_bytes(), b""]);
+        self.talk.wake();
+    }
+
     fn wake_if_waiting(&self) {
         if self.talk.peers.lock().values().any(|peer| !peer.waiting.is_empty() || peer.has_lost) {
             self.talk.wake();
@@ -529,8 +550,11 @@ impl Node {
                 };
                 Some((id, view.process_of(id)))
             };
-            let has_moved = |key: &[u8]| holder(before, slot_of(key)) != holder(next, slot_of(key));
-            if Slot::all().any(|slot| holder(before, slot) != holder(next, slot)) {
+            let is_other = |slot: Slot| holder(before, slot) != holder(next, slot);
+            // Of a key that is tracked it is not known in which database.
+            let is_any_other = next.pinned_slots().any(is_other);
+            let has_moved = |key: &[u8]| is_any_other || is_other(slot_of(key));
+            if Slot::all().any(is_other) {
                 let told = self.talk.tracking.lock().changed_where(&has_moved, &|id| self.clients.find(id));
                 self.post_all(told);
             }
@@ -589,12 +613,18 @@ impl Node {
         let mut parts = Vec::new();
         for id in others(&view) {
             let peer = peers.entry(id).or_default();
+            for token in self.blocking.take_gone(id) {
+                peer.put([b"x", &token.to_le_bytes(), b""]);
+            }
             let Some(process) = view.process_of(id).filter(|_| peer.sending.is_none() && now >= peer.not_before) else {
                 continue;
             };
             let request = if peer.confirmed != Some((process, generation)) {
                 peer.sending = Some(Sending::Interest(process, generation));
                 interest.get_or_insert_with(|| self.whole_interest(&own)).clone()
+            } else if let Some(tokens) = self.blocking.listing(id, now) {
+                peer.sending = Some(Sending::Waiters);
+                self.request(&[b"waits", self.config.incarnation.to_string().as_bytes(), &tokens])
             } else if !peer.waiting.is_empty() || peer.has_lost {
                 peer.sending = Some(Sending::Batch);
                 let lost: &[u8] = if std::mem::take(&mut peer.has_lost) { b"1" } else { b"0" };
@@ -638,7 +668,13 @@ impl Node {
                 peer.not_before = now + RETRY_AFTER;
                 false
             }
-            (Some(Sending::Interest(..)), Err(_)) => {
+            (Some(Sending::Waiters), Ok(reply)) => {
+                let missing = reply.iter().position(|byte| *byte == b'\n').map_or(reply.len(), |end| end + 1);
+                let tokens = reply[missing..].strip_suffix(b"\r\n").unwrap_or_default();
+                self.blocking.hear_missing(to, tokens);
+                false
+            }
+            (Some(Sending::Interest(..) | Sending::Waiters), Err(_)) => {
                 peer.not_before = now + RETRY_AFTER;
                 false
             }
@@ -648,7 +684,9 @@ impl Node {
         if is_new && self.talk.tracking.lock().count() > 0 {
             // Until now it did not tell what changed there.
             let view = self.view();
-            let is_there = |key: &[u8]| matches!(view.owner(slot_of(key)), Owner::Other(node) if node.id == to);
+            let has = |slot: Slot| matches!(view.owner(slot), Owner::Other(node) if node.id == to);
+            let has_pinned = view.pinned_slots().any(has);
+            let is_there = |key: &[u8]| has_pinned || has(slot_of(key));
             let told = self.talk.tracking.lock().changed_where(&is_there, &|id| self.clients.find(id));
             self.post_all(told);
         }
@@ -667,6 +705,11 @@ impl Node {
             b"publish" => {
                 let kind = if word(3) == b"shard" { Kind::Shard } else { Kind::Channel };
                 reply.integer(self.deliver(kind, word(4), word(5)) as i64);
+                return Ok(());
+            }
+            b"waits" => {
+                let incarnation: Incarnation = text(3).parse().map_err(|_| malformed())?;
+                reply.bulk(self.blocking.hear_listing(from, incarnation, word(4), self.now()));
                 return Ok(());
             }
             b"interest" => {
@@ -708,12 +751,16 @@ impl Node {
             b"told" => {
                 if word(3) == b"1" {
                     self.stale_here(Stale::Everything, 0);
+                    self.blocking.may_have_turns(from);
                 }
+                let token = |index: usize| word(index).try_into().map(u64::from_le_bytes).map_err(|_| malformed());
                 for at in (4..args.len()).step_by(3) {
                     match word(at) {
-                        b"e" => drop(self.deliver(Kind::Channel, word(at + 1), word(at + 2))),
+                        b"e" => self.deliver_event(word(at + 1), word(at + 2)),
                         b"i" => self.stale_here(Stale::Key(word(at + 1)), 0),
                         b"f" => self.stale_here(Stale::Everything, 0),
+                        b"w" => self.blocking.has_turn(token(at + 1)?, from),
+                        b"x" => self.blocking.withdraw(from, token(at + 1)?),
                         _ => return Err(malformed()),
                     }
                 }
@@ -747,7 +794,13 @@ impl Node {
 
     fn show_line(&self, database: u16, who: &str, args: Args<'_>) {
         let micros = u128::from(self.unix_ms()) * 1000 + u128::from(self.now().as_micros() as u64 % 1000);
-        let mut line = format!("+{}.{:06} [{database} {who}]", micros / 1_000_000, micros % 1_000_000).into_bytes();
+        let mut line = format!(
+            "+{}.{:06} [{} {who}]",
+            micros / 1_000_000,
+            micros % 1_000_000,
+            database % dcache_protocol::namespace::DATABASES
+        )
+        .into_bytes();
         for arg in args.iter() {
             line.push(b' ');
             crate::command::quote(arg, &mut line);

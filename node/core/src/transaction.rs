@@ -19,7 +19,7 @@ use crate::view::View;
 use crate::{Door, Node};
 use dcache_protocol::error::WireError;
 use dcache_protocol::resp::parse::{Args, Limits, Parser, Progress};
-use dcache_protocol::slot_of;
+use dcache_protocol::slot_in;
 use parking_lot::Mutex;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, LazyLock};
@@ -122,7 +122,7 @@ pub(crate) fn has_script<'a>(requests: impl IntoIterator<Item = &'a [u8]>) -> bo
 
 /// A number that says what a key holds; 0 when there is none.
 pub(crate) fn number_of(node: &Node, database: u16, key: &[u8]) -> u64 {
-    let mut guard = node.engine().lock(slot_of(key).number());
+    let mut guard = node.engine().lock(slot_in(database, key).number());
     let Some(entry) = guard.peek(database, key, node.unix_ms()) else { return 0 };
     let expiry = entry.expires_at_ms().unwrap_or(u64::MAX).to_le_bytes();
     let value = entry.value();
@@ -200,7 +200,7 @@ pub fn watch(context: &mut Context<'_>) -> Result<(), WireError> {
             if watched.iter().any(|(known, _)| **known == *key) {
                 continue;
             }
-            match context.view.is_mine(slot_of(key)) {
+            match context.view.is_mine(slot_in(database, key)) {
                 true => watched.push((key.into(), number_of(node, database, key))),
                 false => elsewhere.push(Box::from(key)),
             }
@@ -223,7 +223,7 @@ pub(crate) enum Place {
 }
 
 /// Where these requests can run, as things are.
-pub(crate) fn place_of(view: &View, door: Door, transaction: &Transaction) -> Result<Place, WireError> {
+pub(crate) fn place_of(view: &View, door: Door, database: u16, transaction: &Transaction) -> Result<Place, WireError> {
     use crate::view::Owner;
     let watched = transaction.watched.lock();
     let mut keys: Vec<Box<[u8]>> = watched.iter().map(|(key, _)| key.clone()).collect();
@@ -238,7 +238,7 @@ pub(crate) fn place_of(view: &View, door: Door, transaction: &Transaction) -> Re
             has_local |= keys.len() == before;
         });
     }
-    let slots = || keys.iter().map(|key| slot_of(key));
+    let slots = || keys.iter().map(|key| slot_in(database, key));
     if door == Door::Cluster {
         let first = slots().next();
         if slots().any(|slot| Some(slot) != first) {
@@ -257,7 +257,7 @@ pub(crate) fn place_of(view: &View, door: Door, transaction: &Transaction) -> Re
         _ => None,
     };
     let is_here = slots().all(|slot| view.is_mine(slot));
-    let first = keys.first().map(|key| owner_of(slot_of(key)));
+    let first = keys.first().map(|key| owner_of(slot_in(database, key)));
     let is_there = !has_local && first.flatten().is_some() && slots().all(|slot| Some(owner_of(slot)) == first);
     match keys.first() {
         _ if is_here && !is_everywhere => Ok(Place::Here),

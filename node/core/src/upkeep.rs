@@ -12,6 +12,7 @@
 use crate::Node;
 use crate::view::View;
 use dcache_engine::Engine;
+use dcache_protocol::namespace::{DATABASES, PINNED};
 use dcache_protocol::{SLOTS, Slot};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -48,6 +49,16 @@ pub(crate) struct Upkeep {
     /// Slots whose entries are not this node's any more.
     lost: Mutex<BTreeMap<u16, u8>>,
     sorting: Mutex<Option<Sorting>>,
+    /// Entries of a database from before it was pinned, or from while it was, and how far dropping them is.
+    outlived: Mutex<Option<Outlived>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Outlived {
+    /// As it is called inside.
+    database: u16,
+    slot: u16,
+    from: u8,
 }
 
 /// A walk over all slots that sorts their entries into namespaces.
@@ -87,6 +98,7 @@ impl Upkeep {
         }
         self.free(node, worker, workers.max(1), &is_over);
         self.drop_lost(node, &is_over);
+        self.drop_outlived(node, &is_over);
         self.sort(node, begun, &is_over);
         if worker == 0 {
             node.engine().trim_step(TRIM_BATCH, node.unix_ms());
@@ -135,6 +147,26 @@ impl Upkeep {
         }
     }
 
+    fn drop_outlived(&self, node: &Node, is_over: &dyn Fn() -> bool) {
+        let mut outlived = self.outlived.lock();
+        while let Some(Outlived { database, slot, from }) = *outlived {
+            let is_outlived = node.view().database(database % DATABASES) != database;
+            if !is_outlived || slot == SLOTS {
+                *outlived = None;
+                return;
+            }
+            let next = match node.engine().count_in_slot(slot, database) {
+                0 => None,
+                _ => node.engine().clear_slot_step_of(slot, from, database),
+            };
+            let (slot, from) = next.map_or((slot + 1, 0), |from| (slot, from));
+            *outlived = Some(Outlived { database, slot, from });
+            if is_over() {
+                return;
+            }
+        }
+    }
+
     fn sort(&self, node: &Node, now: Duration, is_over: &dyn Fn() -> bool) {
         let mut sorted = 0;
         for _ in 0..SLOTS_A_STEP {
@@ -169,9 +201,15 @@ impl Upkeep {
         }
     }
 
-    /// Finds entries written into lost slots by sessions that acted on an older view.
+    /// Finds entries written into lost slots by sessions that acted on an older view, and those of databases that are pinned now or
+    /// are not any more.
     pub fn look_for_strays(&self, node: &Node) {
         let view = node.view();
+        let other = |number: u16| view.database(number) ^ PINNED;
+        let outlived = (1..DATABASES).map(other).find(|database| node.engine().count(*database) > 0);
+        if let Some(database) = outlived {
+            self.outlived.lock().get_or_insert(Outlived { database, slot: 0, from: 0 });
+        }
         let strays = node
             .engine()
             .slot_figures()
@@ -183,6 +221,6 @@ impl Upkeep {
     /// Whether nothing is left to drop or to sort.
     #[cfg(test)]
     pub fn is_idle(&self) -> bool {
-        self.lost.lock().is_empty() && self.sorting.lock().is_none()
+        self.lost.lock().is_empty() && self.sorting.lock().is_none() && self.outlived.lock().is_none()
     }
 }

@@ -16,9 +16,9 @@ use crate::command::cluster::Topology;
 use dcache_cluster::failover::{Configuration, Member};
 use dcache_cluster::metadata::Metadata;
 use dcache_engine::NamespaceId;
-use dcache_protocol::namespace::{self, DATABASES};
+use dcache_protocol::namespace::{self, DATABASES, PINNED, Placement};
 use dcache_protocol::{
-    Epoch, Incarnation, Match, NamespaceSpec, NodeId, NodeState, PartitionId, SLOTS, Slot, SlotRange,
+    Epoch, Incarnation, Match, NamespaceSpec, NodeId, NodeState, PartitionId, SLOTS, Slot, SlotRange, slot_in,
 };
 use parking_lot::{MappedMutexGuard, Mutex, MutexGuard, RwLock};
 use std::collections::{BTreeMap, BTreeSet};
@@ -273,6 +273,18 @@ impl View {
         self.namespaces.of(database, key)
     }
 
+    /// What a numbered database is called inside: keys of one that is pinned are others than before. Other numbers stay.
+    #[inline]
+    pub fn database(&self, number: u16) -> u16 {
+        if number == 0 || self.namespaces.pinned >> (number % DATABASES) & 1 == 0 { number } else { number | PINNED }
+    }
+
+    /// The slots of databases that are pinned.
+    pub(crate) fn pinned_slots(&self) -> impl Iterator<Item = Slot> {
+        let inside = (1..DATABASES).map(|number| self.database(number));
+        inside.filter(|database| database & PINNED != 0).map(|database| slot_in(database, b""))
+    }
+
     /// What the operator said about a namespace. An id that is not in use any more has the default's.
     pub fn namespace(&self, id: NamespaceId) -> &NamespaceSpec {
         let used = self.namespaces.specs.get(usize::from(id.0)).and_then(Option::as_ref);
@@ -418,6 +430,8 @@ struct Namespaces {
     default: NamespaceSpec,
     prefixes: Vec<Prefix>,
     databases: [NamespaceId; DATABASES as usize],
+    /// A bit of each pinned database.
+    pinned: u16,
 }
 
 /// A namespace's prefix; sorted, each with the place of the longest other one that it begins with.
@@ -436,6 +450,7 @@ impl Namespaces {
             default: default.cloned().unwrap_or_else(NamespaceSpec::default_namespace),
             prefixes: Vec::new(),
             databases: [NamespaceId(0); DATABASES as usize],
+            pinned: 0,
         };
         namespaces.specs[0] = Some(namespaces.default.clone());
         let mut prefixes: Vec<(Box<[u8]>, NamespaceId)> = Vec::new();
@@ -446,7 +461,10 @@ impl Namespaces {
             namespaces.specs[index] = Some(spec.clone());
             match &spec.matches {
                 Some(Match::Prefix(prefix)) => prefixes.push((prefix.as_bytes().into(), id)),
-                Some(Match::Database(n)) if *n < DATABASES => namespaces.databases[usize::from(*n)] = id,
+                Some(Match::Database(n)) if *n < DATABASES => {
+                    namespaces.databases[usize::from(*n)] = id;
+                    namespaces.pinned |= u16::from(spec.placement == Placement::Pinned) << n;
+                }
                 _ => {}
             }
         }
@@ -461,7 +479,7 @@ impl Namespaces {
     fn of(&self, database: u16, key: &[u8]) -> NamespaceId {
         match self.longest(key) {
             Some(place) => self.prefixes[usize::from(place)].id,
-            None => self.databases.get(usize::from(database)).copied().unwrap_or(NamespaceId(0)),
+            None => self.databases.get(usize::from(database & !PINNED)).copied().unwrap_or(NamespaceId(0)),
         }
     }
 

@@ -38,8 +38,12 @@ fn set(engine: &Engine, key: &[u8], value: &[u8]) {
 }
 
 fn engine(bytes: usize) -> Engine {
-    let engine =
-        Engine::new(Config { memory_bytes: bytes as u64 * 5 / 4 + (64 << 20), slots: 1, threads: 1, slot_of: |_| 0 });
+    let engine = Engine::new(Config {
+        memory_bytes: bytes as u64 * 5 / 4 + (64 << 20),
+        slots: 1,
+        threads: 1,
+        slot_of: |_, _| 0,
+    });
     set(&engine, b"short", b"value");
     engine
 }

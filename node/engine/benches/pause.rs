@@ -127,7 +127,10 @@ fn phase(numbers: std::ops::Range<u64>, mut op: impl FnMut(u64)) -> Histogram {
 
 fn grow(entries: u64) -> Histogram {
     // Room for all of it.
-    let engine = Engine::with_seed(Config { memory_bytes: entries * 100, slots: 16384, threads: 2, slot_of }, SEED);
+    let engine = Engine::with_seed(
+        Config { memory_bytes: entries * 100, slots: 16384, threads: 2, slot_of: |_, key| slot_of(key) },
+        SEED,
+    );
     let seen = phase(0..entries, |n| set(&engine, n, &VALUE, n >> 12));
     assert_eq!(engine.count(0), entries);
     seen
@@ -135,7 +138,10 @@ fn grow(entries: u64) -> Histogram {
 
 fn evict(policy: Policy, entries: u64) -> Histogram {
     // Room for half of what the loop below writes.
-    let engine = Engine::with_seed(Config { memory_bytes: entries * 20, slots: 16384, threads: 2, slot_of }, SEED);
+    let engine = Engine::with_seed(
+        Config { memory_bytes: entries * 20, slots: 16384, threads: 2, slot_of: |_, key| slot_of(key) },
+        SEED,
+    );
     engine.configure(&[Some(NamespaceConfig { policy, ..NamespaceConfig::default() })]);
     (0..entries / 2).for_each(|n| set(&engine, n, &VALUE, n >> 12));
     let seen = phase(entries / 2..entries, |n| {

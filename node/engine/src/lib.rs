@@ -9,7 +9,7 @@
 //!
 //! ```
 //! use dcache_engine::{Config, Engine, NamespaceId, ValueRef, charge};
-//! let config = Config { memory_bytes: 1 << 20, slots: 16384, threads: 2, slot_of: |key| u16::from(key[0]) };
+//! let config = Config { memory_bytes: 1 << 20, slots: 16384, threads: 2, slot_of: |_, key| u16::from(key[0]) };
 //! let engine = Engine::new(config);
 //! let (slot, database, namespace, now_ms) = (u16::from(b'k'), 0, NamespaceId::DEFAULT, 1_000);
 //!
@@ -65,7 +65,7 @@ pub use policy::{Choice, Policy, UnknownPolicy};
 pub use scan::{Part, Visit};
 pub use staged::{Staged, StagedCollection};
 pub use stats::NamespaceFigures;
-pub use value::packed::is_block;
+pub use value::packed::{is_block, limits};
 pub use value::{Edit, HashRef, Kind, Large, ListRef, Met, Op, SetRef, SortedSetRef, Value, ValueRef, ops_in};
 
 use budget::Budget;
@@ -142,7 +142,7 @@ pub struct Config {
     /// Threads that will use the engine, for the number of lock stripes.
     pub threads: usize,
     /// The slot of a key. Keys are found again by it when segments are walked.
-    pub slot_of: fn(&[u8]) -> u16,
+    pub slot_of: fn(u16, &[u8]) -> u16,
 }
 
 /// What the operator says about a namespace.
@@ -440,6 +440,11 @@ impl Engine {
         self.stripes[self.stripe_of(slot)].lock().slot_items(slot, database)
     }
 
+    /// Entries of one slot in all databases.
+    pub fn count_in_slot_of_all(&self, slot: u16) -> u64 {
+        self.stripes[self.stripe_of(slot)].lock().slot_items_of_all(slot)
+    }
+
     /// Entries of one database, expired ones not dropped yet included.
     pub fn count(&self, database: u16) -> u64 {
         self.stripes.iter().map(|stripe| stripe.lock().items(database).0).sum()
@@ -472,6 +477,12 @@ impl Engine {
     /// One step of the same under one hold of the lock, from 0 on: where to go on, or none when all entries were looked at.
     pub fn clear_slot_step(&self, slot: u16, from: u8) -> Option<u8> {
         self.clear_slot_step_where(slot, from, &|_| true)
+    }
+
+    /// The same for the entries of one database.
+    pub fn clear_slot_step_of(&self, slot: u16, from: u8, database: u16) -> Option<u8> {
+        let goes = |of: u16, _: NamespaceId| of == database;
+        self.stripes[self.stripe_of(slot)].lock().clear_slot(slot, from, &goes, CLEAR_STEP).1
     }
 
     /// One step of [`Engine::clear_slot_where`].

@@ -135,7 +135,7 @@ pub struct Found {
 pub struct Stripe {
     number: usize,
     budget: Arc<Budget>,
-    slot_of: fn(&[u8]) -> u16,
+    slot_of: fn(u16, &[u8]) -> u16,
     hasher: Arc<crate::Hasher>,
     watch: Arc<Watch>,
     tables: Tables,
@@ -182,7 +182,7 @@ pub(crate) struct Parts {
     pub slots: u32,
     pub segment_bytes_max: usize,
     pub budget: Arc<Budget>,
-    pub slot_of: fn(&[u8]) -> u16,
+    pub slot_of: fn(u16, &[u8]) -> u16,
     pub hasher: Arc<crate::Hasher>,
     pub shared: Arc<[Arc<Shared>]>,
     pub watch: Arc<Watch>,
@@ -630,7 +630,7 @@ impl Stripe {
         space.figures.stored_bytes += stored;
         let figures = &mut space.queues[queue].figures;
         (figures.items, figures.bytes) = (figures.items + 1, figures.bytes + u64::from(bytes));
-        let slot = (self.slot_of)(key);
+        let slot = (self.slot_of)(database, key);
         let state = &mut self.slots[usize::from(slot / self.stride)];
         (state.items, state.bytes) = (state.items + 1, state.bytes + u64::from(bytes) + TABLE_SHARE);
         let counts = at_database(&mut self.databases, database);
@@ -648,7 +648,7 @@ impl Stripe {
         let bytes = self.bytes_at(word);
         let database = layout.database(bytes);
         let has_expiry = layout.has_expiry();
-        let slot = (self.slot_of)(&bytes[layout.key()]);
+        let slot = (self.slot_of)(database, &bytes[layout.key()]);
         layout.kill(self.bytes_at_mut(word));
         let length = layout.len() as u32;
         let segment = self.segment_mut(number);

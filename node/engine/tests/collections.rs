@@ -14,7 +14,8 @@ fn slot_of(key: &[u8]) -> u16 {
 }
 
 fn engine(memory_bytes: u64, policy: Policy) -> Engine {
-    let engine = Engine::with_seed(Config { memory_bytes, slots: SLOTS, threads: 1, slot_of }, 3);
+    let engine =
+        Engine::with_seed(Config { memory_bytes, slots: SLOTS, threads: 1, slot_of: |_, key| slot_of(key) }, 3);
     engine.configure(&[Some(NamespaceConfig { policy, ..NamespaceConfig::default() })]);
     engine
 }

@@ -64,7 +64,8 @@ fn role_of(slot: u16) -> SlotRole {
 }
 
 fn new(memory_bytes: u64, policy: Policy) -> (Engine, Arc<Copy>) {
-    let engine = Engine::with_seed(Config { memory_bytes, slots: SLOTS, threads: 2, slot_of }, 7);
+    let engine =
+        Engine::with_seed(Config { memory_bytes, slots: SLOTS, threads: 2, slot_of: |_, key| slot_of(key) }, 7);
     engine.configure(&[Some(NamespaceConfig { policy, ..NamespaceConfig::default() })]);
     let copy = Arc::new(Copy::default());
     engine.set_journal(Arc::clone(&copy) as Arc<dyn Journal>);

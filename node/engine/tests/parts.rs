@@ -19,7 +19,7 @@ fn slot_of(key: &[u8]) -> u16 {
 }
 
 fn new(memory_bytes: u64) -> Engine {
-    Engine::with_seed(Config { memory_bytes, slots: SLOTS, threads: 2, slot_of }, 7)
+    Engine::with_seed(Config { memory_bytes, slots: SLOTS, threads: 2, slot_of: |_, key| slot_of(key) }, 7)
 }
 
 fn set(engine: &Engine, key: &[u8], value: &[u8], expires_at_ms: Option<u64>) {

@@ -18,7 +18,7 @@ fn slot_of(key: &[u8]) -> u16 {
 }
 
 fn engine(memory_bytes: u64) -> Engine {
-    Engine::new(Config { memory_bytes, slots: SLOTS, threads: 2, slot_of })
+    Engine::new(Config { memory_bytes, slots: SLOTS, threads: 2, slot_of: |_, key| slot_of(key) })
 }
 
 fn config(policy: Policy) -> NamespaceConfig {

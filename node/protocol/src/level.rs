@@ -14,6 +14,9 @@ pub const LEVEL: u16 = if cfg!(feature = "next") { 3 } else { 2 };
 /// From which on values may be collections, which copies are told in their own words.
 pub const COLLECTIONS: u16 = 2;
 
+/// From which on a namespace can be pinned.
+pub const PLACEMENT: u16 = 2;
+
 /// The lowest level that this build still speaks.
 pub const LEVEL_OLDEST: u16 = 1;
 

@@ -164,6 +164,34 @@ impl fmt::Display for Reads {
     }
 }
 
+/// Where the keys of a namespace live.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Placement {
+    /// Spread over all nodes by their slots.
+    #[default]
+    Sharded,
+    /// All in one partition: transactions, scripts and blocking commands over any of them are as on one server.
+    Pinned,
+}
+
+impl Placement {
+    pub const ALL: [Placement; 2] = [Placement::Sharded, Placement::Pinned];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Placement::Sharded => "sharded",
+            Placement::Pinned => "pinned",
+        }
+    }
+}
+
+impl fmt::Display for Placement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
 /// Which keys belong to a namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -233,6 +261,9 @@ pub struct NamespaceSpec {
     /// another one has taken over.
     #[serde(default, skip_serializing_if = "is_default")]
     pub minority_writes: bool,
+    /// Of a database; with it all keys of the database have their place, those of other namespaces' prefixes included.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub placement: Placement,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -260,6 +291,9 @@ pub const TTL_JITTER_PERCENT_MAX: u64 = 50;
 /// Numbered databases (`SELECT 0` to `SELECT 15`).
 pub const DATABASES: u16 = 16;
 
+/// Added to a database's number where it is pinned: its keys are others than those it has while it is not.
+pub const PINNED: u16 = 0x100;
+
 impl NamespaceSpec {
     /// The namespace every cluster begins with.
     pub fn default_namespace() -> NamespaceSpec {
@@ -279,6 +313,7 @@ impl NamespaceSpec {
             reads: Reads::default(),
             max_staleness_ms: None,
             minority_writes: false,
+            placement: Placement::default(),
         }
     }
 
@@ -304,6 +339,9 @@ impl NamespaceSpec {
                 return Err(format!("database {n} is not in 1 to {} (0 belongs to `default`)", DATABASES - 1));
             }
             _ => {}
+        }
+        if self.placement == Placement::Pinned && !matches!(self.matches, Some(Match::Database(_))) {
+            return Err("only a namespace that is a database can be pinned: match a database".into());
         }
         if self.memory_max_bytes == Some(0) {
             return Err("memory maximum must be above 0; leave it out for no maximum".into());

@@ -4,6 +4,7 @@
 //! "Key distribution model" and "Hash tags". CRC16 is the XMODEM variant (polynomial 0x1021, initial value 0, no reflection).
 //! Who owns a slot is not known here.
 
+use crate::namespace::{DATABASES, PINNED};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -100,6 +101,17 @@ impl fmt::Display for SlotRange {
 pub fn slot_of(key: &[u8]) -> Slot {
     let bytes = if has_brace(key) { hash_tag(key) } else { key };
     Slot(crc16(bytes) % SLOTS)
+}
+
+/// The slot of a key of a numbered database. All keys of a pinned one are in the same slot; those of different pinned databases lie far
+/// apart.
+#[inline]
+pub fn slot_in(database: u16, key: &[u8]) -> Slot {
+    if database & PINNED == 0 {
+        return slot_of(key);
+    }
+    let each = SLOTS / DATABASES;
+    Slot((database % DATABASES) * each + each / 2)
 }
 
 /// Whether a key has a `{`; hardly any does. Eight bytes a step: where a byte is zero, subtracting one borrows.

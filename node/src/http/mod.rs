@@ -17,6 +17,7 @@ use dcache_protocol::control::{
     ClusterEvent, ClusterStatus, Envelope, ErrorCode, FailoverResult, InitRequest, InitResult, List, Location,
     MaintenanceRequest, NamespaceStatus, NodeIdentity, NodeName, NodeReport, PartitionTable,
 };
+use dcache_protocol::namespace::DATABASES;
 use dcache_protocol::operation::{OperationStatus, Pace, Plan, PlanRequest, StartRequest};
 use error::{Failure, Json};
 use serde::Deserialize;
@@ -271,6 +272,8 @@ async fn agree(cluster: &Arc<Cluster>, command: Command) -> Result<(), Failure> 
 struct LocateQuery {
     key: Option<String>,
     key_base64: Option<String>,
+    /// 0 where none is given.
+    database: Option<u16>,
 }
 
 async fn locate(State(cluster): App, Query(query): Query<LocateQuery>) -> Answer<Location> {
@@ -279,7 +282,11 @@ async fn locate(State(cluster): App, Query(query): Query<LocateQuery>) -> Answer
         (None, Some(text)) => decode_base64(&text).ok_or_else(|| Failure::invalid("keyBase64 is not base64".into()))?,
         _ => return Err(Failure::invalid("give key=TEXT or keyBase64=BASE64, one of them".into())),
     };
-    wrap("Location", cluster.locate(&key))
+    let database = query.database.unwrap_or(0);
+    if database >= DATABASES {
+        return Err(Failure::invalid(format!("database {database} is not in 0 to {}", DATABASES - 1)));
+    }
+    wrap("Location", cluster.locate(database, &key))
 }
 
 /// Standard or URL-safe alphabet, padding optional.

@@ -97,7 +97,7 @@ fuzz_target!(|input: (bool, &[u8])| {
             Step::NeedInput { .. } | Step::Close => break,
             Step::OutputFull => out.clear(),
             Step::Forward(_) => panic!("a single node has nobody to forward to"),
-            Step::Pause | Step::Wait => panic!("a single node waits for nobody"),
+            Step::Pause | Step::Turn | Step::Wait(_) => panic!("a single node waits for nobody"),
         }
     }
     assert!(out.is_empty() || out.ends_with(b"\r\n"), "whole lines only");

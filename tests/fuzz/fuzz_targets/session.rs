@@ -87,7 +87,7 @@ fuzz_target!(|input: (bool, bool, &[u8])| {
             Step::Forward(fanout) if fanout.job().is_some() => {}
             Step::Forward(_) => panic!("a single node has nobody to forward to"),
             // CLIENT PAUSE, and the clock stands still.
-            Step::Pause | Step::Wait => break,
+            Step::Pause | Step::Turn | Step::Wait(_) => break,
         }
     }
     let mut rest = &out[..];

@@ -304,6 +304,7 @@ impl Process {
             match outcome {
                 Outcome::Done(holds) => return self.settle(world, out, holds).await,
                 Outcome::Again(again) => fanout = again,
+                Outcome::Wait(_) => panic!("no client of a simulation waits for keys"),
             }
         }
     }

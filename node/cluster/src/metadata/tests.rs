@@ -144,6 +144,14 @@ fn the_level_is_the_lowest_of_all_nodes_rises_with_the_last_and_keeps_older_buil
     };
     let mut metadata = Metadata { level: 1, ..formed() };
     metadata.nodes.values_mut().for_each(|node| node.level = 1);
+    let pinned = NamespaceSpec {
+        name: "queues".into(),
+        matches: Some(Match::Database(1)),
+        placement: Placement::Pinned,
+        ..NamespaceSpec::default_namespace()
+    };
+    let pinned = Command::SetNamespace { spec: pinned };
+    refused(&metadata, pinned.clone());
     for (id, level) in [(1, 1), (2, 1), (3, 2)] {
         metadata.apply(&at(id, 2, 2), 0).expect("it is another process");
         assert_eq!(metadata.level, level, "after {id}");
@@ -161,6 +169,7 @@ fn the_level_is_the_lowest_of_all_nodes_rises_with_the_last_and_keeps_older_buil
     heir.name = "n2".into();
     refused(&metadata, Command::Register { node: heir });
     assert_eq!(metadata.level, 2);
+    metadata.apply(&pinned, 0).expect("all nodes know what that is");
 }
 
 #[test]

@@ -201,7 +201,7 @@ pub fn client_unpause(context: &mut Context<'_>) -> Result<(), WireError> {
     Ok(())
 }
 
-/// `CLIENT UNBLOCK id [TIMEOUT|ERROR]`: nobody is ever blocked.
+/// `CLIENT UNBLOCK id [TIMEOUT|ERROR]`: a client of this node that waits is answered as if its time were over, or an error.
 pub fn client_unblock(context: &mut Context<'_>) -> Result<(), WireError> {
     if context.args.get(3).is_some_and(|reason| !is(reason, "timeout") && !is(reason, "error")) {
         return Err(other("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"));
@@ -209,8 +209,10 @@ pub fn client_unblock(context: &mut Context<'_>) -> Result<(), WireError> {
     if context.args.len() > 4 {
         return Err(super::unknown_subcommand_or_arity("CLIENT", context.arg(1)));
     }
-    parse_integer(context.arg(2)).ok_or(WireError::NotInteger)?;
-    context.reply.integer(0);
+    let id = parse_integer(context.arg(2)).ok_or(WireError::NotInteger)?;
+    let with_error = context.args.get(3).is_some_and(|reason| is(reason, "error"));
+    let is_ended = u64::try_from(id).is_ok_and(|id| context.node.blocking.unblock(id, with_error));
+    context.reply.integer(i64::from(is_ended));
     Ok(())
 }
 

@@ -18,7 +18,6 @@ use dcache_protocol::error::WireError;
 use dcache_protocol::level::COLLECTIONS;
 use dcache_protocol::resp::parse::Args;
 use dcache_protocol::resp::reply::Reply;
-use dcache_protocol::slot_of;
 
 /// Most elements that one step of a walk shows, whatever COUNT asks for: a hint to Redis too.
 const COUNT_MAX: usize = 10_000;
@@ -300,7 +299,7 @@ impl<'a> Kept<'a> {
 
     /// The lock of a key's slot.
     pub fn of<'g>(&'g mut self, context: &Context<'a>, key: &[u8]) -> &'g mut Guard<'a> {
-        let slot = slot_of(key).number();
+        let slot = context.slot_of(key).number();
         if self.held.as_ref().is_none_or(|held| held.0 != slot) {
             // One lock at a time: the one before is let go first.
             self.held = None;

@@ -9,6 +9,7 @@ use crate::gateway::told::{Answers, Tell};
 use crate::glob::{self, Case};
 use crate::mail::Limit;
 use crate::slow::{LENGTH_MAX, Log};
+use dcache_engine::limits;
 use dcache_protocol::error::WireError;
 use dcache_protocol::namespace::DATABASES;
 use dcache_protocol::resp::parse::Limits;
@@ -47,6 +48,7 @@ enum New {
 const NODE_START: &str = "dcache node start";
 const NOT_ON_DISK: &str = "dcache node start (a cache keeps nothing on disk)";
 const NO_LOGIN: &str = "dcache node start (nobody logs in yet)";
+const FIXED: &str = "dcache node start (what is kept as one block is the same on all nodes)";
 const ALWAYS: &str = "dcache node start (values are always freed in the background)";
 
 /// Every setting `CONFIG GET` knows, by name.
@@ -99,6 +101,10 @@ fn settings(context: &Context<'_>) -> Vec<Setting> {
             Client(|value| Ok(New::Length(Log::Slow, within(value, LENGTH_MAX)?))),
         ),
         setting("databases", if is_cluster { "1".into() } else { DATABASES.to_string() }, Operator(NODE_START)),
+        setting("hash-max-listpack-entries", limits::ELEMENTS.to_string(), Operator(FIXED)),
+        setting("hash-max-listpack-value", limits::ELEMENT_BYTES.to_string(), Operator(FIXED)),
+        setting("hash-max-ziplist-entries", limits::ELEMENTS.to_string(), Operator(FIXED)),
+        setting("hash-max-ziplist-value", limits::ELEMENT_BYTES.to_string(), Operator(FIXED)),
         setting("io-threads", node.config().workers.to_string(), Operator("dcache node start --workers COUNT")),
         setting(
             "latency-monitor-threshold",
@@ -110,6 +116,8 @@ fn settings(context: &Context<'_>) -> Vec<Setting> {
         setting("lazyfree-lazy-expire", "yes".into(), Operator(ALWAYS)),
         setting("lazyfree-lazy-server-del", "yes".into(), Operator(ALWAYS)),
         setting("lazyfree-lazy-user-del", "yes".into(), Operator(ALWAYS)),
+        setting("list-max-listpack-size", "-2".into(), Operator(FIXED)),
+        setting("list-max-ziplist-size", "-2".into(), Operator(FIXED)),
         setting(
             "lua-time-limit",
             node.scripts.busy_ms().to_string(),
@@ -137,6 +145,9 @@ fn settings(context: &Context<'_>) -> Vec<Setting> {
             node.scripts.time_max_ms().to_string(),
             Client(|value| Ok(New::ScriptTime(within(value, 60_000)?))),
         ),
+        setting("set-max-intset-entries", limits::INTEGERS.to_string(), Operator(FIXED)),
+        setting("set-max-listpack-entries", limits::ELEMENTS.to_string(), Operator(FIXED)),
+        setting("set-max-listpack-value", limits::ELEMENT_BYTES.to_string(), Operator(FIXED)),
         setting("slave-read-only", "yes".into(), Operator("dcache cluster status")),
         setting(
             "slowlog-log-slower-than",
@@ -154,6 +165,10 @@ fn settings(context: &Context<'_>) -> Vec<Setting> {
             Client(|value| Ok(New::Timeout(within(value, i32::MAX as u64)?))),
         ),
         setting("tracking-table-max-keys", crate::tracking::KEYS_MAX.to_string(), Operator(NODE_START)),
+        setting("zset-max-listpack-entries", limits::ELEMENTS.to_string(), Operator(FIXED)),
+        setting("zset-max-listpack-value", limits::ELEMENT_BYTES.to_string(), Operator(FIXED)),
+        setting("zset-max-ziplist-entries", limits::ELEMENTS.to_string(), Operator(FIXED)),
+        setting("zset-max-ziplist-value", limits::ELEMENT_BYTES.to_string(), Operator(FIXED)),
     ]
 }
 

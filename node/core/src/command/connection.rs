@@ -152,7 +152,8 @@ pub fn select(context: &mut Context<'_>) -> Result<(), WireError> {
         return Err(other("ERR SELECT is not allowed in cluster mode"));
     }
     let database = u16::try_from(index).ok().filter(|database| *database < DATABASES);
-    context.client.set_database(database.ok_or(WireError::InvalidDatabase)?);
+    let database = context.view.database(database.ok_or(WireError::InvalidDatabase)?);
+    context.client.set_database(database);
     context.reply.ok();
     Ok(())
 }
@@ -292,7 +293,7 @@ mod tests {
 
     fn hello_of(head: &str, proto: u8, id: u64, mode: &str) -> String {
         format!(
-            "{head}\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$5\r\n7.2.5\r\n$5\r\nproto\r\n:{proto}\r\n$2\r\nid\r\n:{id}\r\n\
+            "{head}\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$5\r\n7.4.0\r\n$5\r\nproto\r\n:{proto}\r\n$2\r\nid\r\n:{id}\r\n\
              $4\r\nmode\r\n${}\r\n{mode}\r\n$4\r\nrole\r\n$6\r\nmaster\r\n$7\r\nmodules\r\n*0\r\n",
             mode.len()
         )

@@ -96,7 +96,7 @@ pub fn command_list(context: &mut Context<'_>) -> Result<(), WireError> {
     let is = |index: usize, word: &str| filter.get(index).is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()));
     let value = filter.get(2).unwrap_or_default();
     let names: Vec<&str> = match filter.len() {
-        0 => commands().map(|command| command.name).collect(),
+        0 => COMMANDS.iter().map(|command| command.name).collect(),
         3 if is(0, "filterby") && is(1, "module") => Vec::new(),
         3 if is(0, "filterby") && is(1, "aclcat") => match Categories::named(value) {
             Some(category) => names_in(category),
@@ -298,7 +298,7 @@ fn args(reply: &mut Reply<'_>, args: &[Arg]) {
     reply.bulk("arguments");
     reply.array(args.len());
     for arg in args {
-        let flags = [(arg.optional, "optional"), (arg.multiple, "multiple")];
+        let flags = [(arg.optional, "optional"), (arg.multiple, "multiple"), (arg.repeats_token, "multiple_token")];
         let flags = flags.into_iter().filter(|(is_set, _)| *is_set).map(|(_, name)| name);
         let is_leaf = arg.args.is_empty();
         let optional_fields =

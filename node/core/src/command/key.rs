@@ -11,7 +11,8 @@ use crate::number::parse_integer;
 use dcache_engine::{Guard, NamespaceId, Value, ValueRef};
 use dcache_protocol::error::WireError;
 use dcache_protocol::namespace::DATABASES;
-use dcache_protocol::{Eviction, slot_of};
+use dcache_protocol::namespace::PINNED;
+use dcache_protocol::{Eviction, slot_in};
 
 /// Most entries one SCAN step visits, whatever COUNT asks for: a hint to Redis too.
 const SCAN_COUNT_MAX: usize = 10_000;
@@ -273,7 +274,7 @@ pub fn keys(context: &mut Context<'_>) -> Result<(), WireError> {
 
 pub fn randomkey(context: &mut Context<'_>) -> Result<(), WireError> {
     let draw = |_| context.node.engine().random_key(context.database, context.node.random(), context.now_ms);
-    let drawn = (0..DRAWS_MAX).map_while(draw).find(|key| context.is_mine(slot_of(key).number()));
+    let drawn = (0..DRAWS_MAX).map_while(draw).find(|key| context.is_mine(context.slot_of(key).number()));
     match drawn {
         Some(key) => context.reply.bulk(key),
         None => context.reply.null(),
@@ -304,7 +305,7 @@ fn rename_to(context: &Context<'_>, replaces: bool) -> Result<bool, WireError> {
         return Ok(replaces);
     }
     let namespace = context.namespace_of(target);
-    if slot_of(source) != slot_of(target) {
+    if context.slot_of(source) != context.slot_of(target) {
         return rename_between_slots(context, replaces, namespace);
     }
     // What a large collection takes moves along with it.
@@ -393,7 +394,8 @@ pub fn copy(context: &mut Context<'_>) -> Result<(), WireError> {
         }
         let number = words.next().filter(|_| word.eq_ignore_ascii_case(b"db")).ok_or(WireError::Syntax)?;
         let number = parse_integer(number).ok_or(WireError::NotInteger)?;
-        database = u16::try_from(number).ok().filter(|n| *n < DATABASES).ok_or(WireError::InvalidDatabase)?;
+        let number = u16::try_from(number).ok().filter(|n| *n < DATABASES).ok_or(WireError::InvalidDatabase)?;
+        database = context.view.database(number);
     }
     if context.door == Door::Cluster && database != 0 {
         return Err(other("Copying to another database is not allowed in cluster mode"));
@@ -401,6 +403,7 @@ pub fn copy(context: &mut Context<'_>) -> Result<(), WireError> {
     if source == target && database == context.database {
         return Err(other("source and destination objects are the same"));
     }
+    check_other_database(context, database, target)?;
     let copied = context.lock(source).peek(context.database, source, context.now_ms).map(|entry| {
         let value = entry.value().to_owned();
         (value, entry.expires_at_ms())
@@ -422,7 +425,8 @@ fn put_copy(
     replaces: bool,
 ) -> Result<bool, WireError> {
     let namespace = context.view.namespace_of(database, target);
-    let mut guard = context.lock_with_room(target, namespace, ValueRef::from(&value).beside_key().len())?;
+    let room = ValueRef::from(&value).beside_key().len();
+    let mut guard = context.lock_with_room_in(database, target, namespace, room)?;
     if !replaces && guard.peek(database, target, context.now_ms).is_some() {
         return Ok(false);
     }
@@ -436,6 +440,15 @@ fn put_copy(
     Ok(true)
 }
 
+/// A key of a pinned database is elsewhere than one of the same name that is not.
+fn check_other_database(context: &Context<'_>, database: u16, target: &[u8]) -> Result<(), WireError> {
+    let is_pinned = (context.database | database) & PINNED != 0;
+    match is_pinned && database != context.database && !context.is_mine(slot_in(database, target).number()) {
+        true => Err(other("CROSSSLOT one of the databases is pinned, and the keys are on different nodes")),
+        false => Ok(()),
+    }
+}
+
 /// MOVE: to another database, where the key must not be yet.
 pub fn move_to(context: &mut Context<'_>) -> Result<(), WireError> {
     let key = context.arg(1);
@@ -443,11 +456,17 @@ pub fn move_to(context: &mut Context<'_>) -> Result<(), WireError> {
         return Err(other("MOVE is not allowed in cluster mode"));
     }
     let number = parse_integer(context.arg(2)).ok_or(WireError::NotInteger)?;
-    let database = u16::try_from(number).ok().filter(|n| *n < DATABASES).ok_or(WireError::InvalidDatabase)?;
+    let number = u16::try_from(number).ok().filter(|n| *n < DATABASES).ok_or(WireError::InvalidDatabase)?;
+    let database = context.view.database(number);
     if database == context.database {
         return Err(other("source and destination objects are the same"));
     }
     let namespace = context.view.namespace_of(database, key);
+    if slot_in(database, key) != context.slot_of(key) {
+        return Err(other(
+            "ERR MOVE between a pinned database and another one is not there; COPY the key, then delete it",
+        ));
+    }
     let bytes_of = |value: ValueRef<'_>| value.beside_key().len();
     let looked_at = context.lock(key).peek(context.database, key, context.now_ms).map(|e| bytes_of(e.value()));
     let bytes = looked_at.unwrap_or(0);

@@ -1,4 +1,4 @@
-//! Commands on lists. Left out: the blocking ones, which are these asked again when something was pushed.
+//! Commands on lists. Left out: the blocking ones (`blocking.rs`), which are these asked again when something was pushed.
 
 use super::Context;
 use super::collection::{Left, Names, error, is, room, when};
@@ -6,7 +6,6 @@ use super::sorted_set::{counted_keys, pop_count, positive};
 use crate::number::parse_integer;
 use dcache_engine::{Edit, Kind, ListRef};
 use dcache_protocol::error::WireError;
-use dcache_protocol::slot_of;
 use std::ops::Range;
 
 pub(super) fn list_of(edit: &Edit) -> ListRef<'_> {
@@ -30,13 +29,13 @@ fn index_of(number: i64, count: usize) -> Option<usize> {
 
 /// An end of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
+pub(super) enum End {
     Left,
     Right,
 }
 
 impl End {
-    fn parse(word: &[u8]) -> Result<End, WireError> {
+    pub fn parse(word: &[u8]) -> Result<End, WireError> {
         match word {
             _ if is(word, "left") => Ok(End::Left),
             _ if is(word, "right") => Ok(End::Right),
@@ -55,12 +54,12 @@ impl End {
         if self == End::Left { &["lpush"] } else { &["rpush"] }
     }
 
-    fn popped(self) -> Names {
+    pub fn popped(self) -> Names {
         if self == End::Left { &["lpop"] } else { &["rpop"] }
     }
 
     /// Takes items out at this end, the outermost first.
-    fn pop(self, list: &mut Edit, count: usize) -> Vec<Vec<u8>> {
+    pub fn pop(self, list: &mut Edit, count: usize) -> Vec<Vec<u8>> {
         let all = list_of(list).len();
         let count = count.min(all);
         let mut popped = Vec::with_capacity(count);
@@ -364,22 +363,23 @@ pub fn lpos(context: &mut Context<'_>) -> Result<(), WireError> {
 
 pub fn lmove(context: &mut Context<'_>) -> Result<(), WireError> {
     let (from, to) = (End::parse(context.arg(3))?, End::parse(context.arg(4))?);
-    move_item(context, from, to)
+    move_item(context, from, to).map(|_| ())
 }
 
 pub fn rpoplpush(context: &mut Context<'_>) -> Result<(), WireError> {
-    move_item(context, End::Right, End::Left)
+    move_item(context, End::Right, End::Left).map(|_| ())
 }
 
-/// Takes an item from one list to another. With both in one slot under one lock; otherwise it goes back if it cannot arrive.
-fn move_item(context: &mut Context<'_>, from: End, to: End) -> Result<(), WireError> {
+/// Takes an item from one list to another. With both in one slot under one lock; otherwise it goes back if it cannot arrive. Answers
+/// whether there was one.
+pub(super) fn move_item(context: &mut Context<'_>, from: End, to: End) -> Result<bool, WireError> {
     let (source, target) = (context.arg(1), context.arg(2));
     let namespace = context.namespace_of(target);
     let longest = {
         let mut guard = context.lock(source);
         let Some(value) = context.value_unread(&mut guard, source) else {
             context.reply.null();
-            return Ok(());
+            return Ok(false);
         };
         let list = value.as_list().ok_or(WireError::WrongType)?;
         let index = if from == End::Left { 0 } else { list.len() - 1 };
@@ -403,10 +403,9 @@ fn move_item(context: &mut Context<'_>, from: End, to: End) -> Result<(), WireEr
             context.tell(source, Kind::List, to.pushed(), left);
             context.tell(source, Kind::List, from.popped(), Left::Same);
         }
-        answer(context, moved);
-        return Ok(());
+        return Ok(answer(context, moved));
     }
-    if slot_of(source) == slot_of(target) {
+    if context.slot_of(source) == context.slot_of(target) {
         let (moved, left) =
             context.edit_untold(&mut guard, source, Kind::List, 0, |list| Ok(from.pop(list, 1).pop()))?;
         if let Some(item) = &moved {
@@ -430,8 +429,7 @@ fn move_item(context: &mut Context<'_>, from: End, to: End) -> Result<(), WireEr
             }
             context.tell(source, Kind::List, from.popped(), left);
         }
-        answer(context, moved);
-        return Ok(());
+        return Ok(answer(context, moved));
     }
     drop(guard);
     let (moved, left) =
@@ -456,22 +454,27 @@ fn move_item(context: &mut Context<'_>, from: End, to: End) -> Result<(), WireEr
             return Err(why);
         }
     }
-    answer(context, moved);
-    Ok(())
+    Ok(answer(context, moved))
 }
 
-fn answer(context: &mut Context<'_>, item: Option<Vec<u8>>) {
-    match item {
+fn answer(context: &mut Context<'_>, item: Option<Vec<u8>>) -> bool {
+    match &item {
         Some(item) => context.reply.bulk(item),
         None => context.reply.null(),
     }
+    item.is_some()
 }
 
 pub fn lmpop(context: &mut Context<'_>) -> Result<(), WireError> {
-    let (keys, rest) = counted_keys(context.args, 1)?;
+    pop_first(context, 1).map(|_| ())
+}
+
+/// `numkeys key [key ...] LEFT|RIGHT [COUNT count]` from an argument on. Answers the keys if none of them has anything.
+pub(super) fn pop_first<'a>(context: &mut Context<'a>, at: usize) -> Result<Option<Vec<&'a [u8]>>, WireError> {
+    let (keys, rest) = counted_keys(context.args, at)?;
     let end = End::parse(rest.get(0).unwrap_or_default())?;
     let count = pop_count(rest.from(1))?;
-    for key in keys {
+    for key in &keys {
         let tells = |popped: &Vec<Vec<u8>>| when(!popped.is_empty(), end.popped());
         let popped = context.shrink(key, Kind::List, tells, |list| Ok(end.pop(list, count)))?;
         if !popped.is_empty() {
@@ -479,9 +482,9 @@ pub fn lmpop(context: &mut Context<'_>) -> Result<(), WireError> {
             context.reply.bulk(key);
             context.reply.array(popped.len());
             popped.iter().for_each(|item| context.reply.bulk(item));
-            return Ok(());
+            return Ok(None);
         }
     }
     context.reply.null_array();
-    Ok(())
+    Ok(Some(keys))
 }

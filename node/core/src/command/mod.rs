@@ -5,12 +5,14 @@
 //! `container_subcommand` (`key::object_encoding`). Where a request may run is decided before, in `route`.
 
 pub mod bitmap;
+pub mod blocking;
 pub mod client;
 pub mod cluster;
 pub mod collection;
 pub mod config;
 pub mod connection;
 pub mod debug;
+pub mod differences;
 pub mod docs;
 pub mod dump;
 pub mod geo;
@@ -20,6 +22,7 @@ pub mod key;
 pub mod latency;
 pub mod lcs;
 pub mod list;
+pub mod manual;
 pub mod pubsub;
 pub mod scripting;
 pub mod server;
@@ -40,9 +43,10 @@ use crate::session::ClientState;
 use crate::view::View;
 use dcache_engine::{EntryRef, Guard, NamespaceId, OutOfMemory, Refused, ValueRef, charge};
 use dcache_protocol::error::WireError;
+use dcache_protocol::namespace::DATABASES;
 use dcache_protocol::resp::parse::Args;
 use dcache_protocol::resp::reply::Reply;
-use dcache_protocol::{NamespaceSpec, Slot};
+use dcache_protocol::{NamespaceSpec, Slot, slot_in};
 use std::ops::Range;
 
 /// How a request reached this node.
@@ -110,6 +114,8 @@ pub enum Gateway {
     Split(Merge),
     /// Runs where all keys live, and is refused when no single node has them all.
     SameSlot,
+    /// The owners of the keys are tried in the order of the keys, until one has something.
+    InTurn,
     /// Every node answers for its own keys, and the answers become one.
     Everywhere(Gather),
     /// At both doors: the node asked does it, and other nodes are told before it is answered.
@@ -325,6 +331,8 @@ pub struct Arg {
     pub optional: bool,
     /// May be given several times.
     pub multiple: bool,
+    /// Each time with its token.
+    pub repeats_token: bool,
     pub args: &'static [Arg],
 }
 
@@ -628,6 +636,7 @@ impl<'a> Context<'a> {
     #[cold]
     pub fn note(&self, class: Class, name: &'static str, database: u16, key: &[u8]) {
         if self.node.events.is_of_use(class) {
+            let database = database % DATABASES;
             self.node.events.note(Event { class, name, database, key: key.into(), by: self.client.id });
         }
     }
@@ -638,6 +647,11 @@ impl<'a> Context<'a> {
 
     pub fn namespace(&self, id: NamespaceId) -> &'a NamespaceSpec {
         self.view.namespace(id)
+    }
+
+    /// The slot of a key of the client's database.
+    pub fn slot_of(&self, key: &[u8]) -> Slot {
+        slot_in(self.database, key)
     }
 
     /// Where a key is: known already for the request's first key itself, of which `key` must be the very bytes for that.
@@ -664,8 +678,28 @@ impl<'a> Context<'a> {
         namespace: NamespaceId,
         value_bytes: usize,
     ) -> Result<Guard<'a>, WireError> {
+        self.lock_place_with_room(self.place_of(key), key, namespace, value_bytes)
+    }
+
+    /// The same for a key of another database, which this node serves.
+    pub fn lock_with_room_in(
+        &self,
+        database: u16,
+        key: &[u8],
+        namespace: NamespaceId,
+        value_bytes: usize,
+    ) -> Result<Guard<'a>, WireError> {
+        self.lock_place_with_room(KeyPlace::new(self.node, database, key), key, namespace, value_bytes)
+    }
+
+    fn lock_place_with_room(
+        &self,
+        place: KeyPlace,
+        key: &[u8],
+        namespace: NamespaceId,
+        value_bytes: usize,
+    ) -> Result<Guard<'a>, WireError> {
         let bytes = charge(key.len(), value_bytes as u64);
-        let place = self.place_of(key);
         let guard = self.node.engine().lock_with_room(place.slot.number(), namespace, bytes, self.now_ms);
         let guard = guard.map_err(|OutOfMemory| WireError::OutOfMemory)?;
         Ok(guard.knows(place.database, key, place.hash))

@@ -123,11 +123,13 @@ fn clients_section(context: &Context<'_>, lines: &mut Lines) {
         clients.iter().map(|c| c.waiting_bytes.load(Relaxed)).max().unwrap_or(0),
     );
     lines.add("client_recent_max_output_buffer", clients.iter().map(|c| c.mail.size().1).max().unwrap_or(0));
-    lines.add("blocked_clients", 0);
+    lines.add("blocked_clients", count(&|client| client.is_blocked.load(Relaxed)));
     lines.add("tracking_clients", context.node.talk.tracking.lock().count());
     lines.add("pubsub_clients", count(&|client| client.is_subscriber()));
     lines.add("clients_in_timeout_table", 0);
-    lines.add("total_blocking_keys", 0);
+    let (blocking, when_gone) = context.node.blocking.key_counts();
+    lines.add("total_blocking_keys", blocking);
+    lines.add("total_blocking_keys_on_nokey", when_gone);
 }
 
 fn memory_section(context: &Context<'_>, lines: &mut Lines) {
@@ -355,10 +357,11 @@ fn cluster_section(context: &Context<'_>, lines: &mut Lines) {
 
 fn keyspace_section(context: &Context<'_>, lines: &mut Lines) {
     for database in 0..DATABASES {
-        let keys = served_keys(context, database);
+        let inside = context.view.database(database);
+        let keys = served_keys(context, inside);
         if keys > 0 {
             // Those of copies are among them: of the keys served there are at most so many.
-            let expires = context.node.engine().count_expiring(database).min(keys);
+            let expires = context.node.engine().count_expiring(inside).min(keys);
             write!(lines.0, "db{database}:keys={keys},expires={expires},avg_ttl=0\r\n")
                 .expect("a String takes everything");
         }
@@ -545,7 +548,26 @@ pub fn acl_log(context: &mut Context<'_>) -> Result<(), WireError> {
 }
 
 pub fn lolwut(context: &mut Context<'_>) -> Result<(), WireError> {
-    context.reply.verbatim("txt", &format!("dcache ver. {VERSION}\n"));
+    context.reply.verbatim("txt", &format!("dcache ver. {VERSION}, Redis ver. {REDIS_VERSION}\n"));
+    Ok(())
+}
+
+/// When this node started, as Redis answers where nothing was saved since.
+pub fn lastsave(context: &mut Context<'_>) -> Result<(), WireError> {
+    let uptime_ms = crate::clients::millis(context.node.uptime());
+    let started = context.now_ms.saturating_sub(uptime_ms) / 1000;
+    context.reply.integer(i64::try_from(started).unwrap_or(i64::MAX));
+    Ok(())
+}
+
+/// Nobody loads modules here.
+pub fn module_list(context: &mut Context<'_>) -> Result<(), WireError> {
+    context.reply.array(0);
+    Ok(())
+}
+
+pub fn module_help(context: &mut Context<'_>) -> Result<(), WireError> {
+    help(context, "MODULE", &[("LIST", "Return a list of loaded modules, which is empty.")]);
     Ok(())
 }
 
@@ -717,7 +739,7 @@ mod tests {
         fixture::pass(Duration::from_secs(90_000));
         let info = info_of(&mut client, "");
         for (field, value) in [
-            ("redis_version", "7.2.5"),
+            ("redis_version", "7.4.0"),
             ("dcache_version", VERSION),
             ("redis_mode", "standalone"),
             ("process_id", "4242"),
@@ -940,7 +962,15 @@ mod tests {
         );
         client.say("HELLO 3");
         assert_eq!(client.say("CONFIG GET port"), "%1\r\n$4\r\nport\r\n$4\r\n6379\r\n");
-        assert!(client.say("CONFIG GET *").starts_with("%3"));
+        assert!(client.say("CONFIG GET *").starts_with("%4"));
+        assert_eq!(client.ask("CONFIG GET *max-*-entries* maxmem*y").matches("-entries|").count(), 6);
+        assert_eq!(client.ask("CONFIG GET hash-max-listpack-entries"), "%1|$25|hash-max-listpack-entries|$3|128|");
+        assert_eq!(client.ask("CONFIG SET hash-max-listpack-entries 128"), "+OK|");
+        let refused = client.ask("CONFIG SET hash-max-listpack-entries 64");
+        assert!(
+            refused.starts_with("-ERR CONFIG SET hash-max-listpack-entries is not a client's business"),
+            "{refused}"
+        );
         let mut client = cluster.client(0, Door::Cluster);
         assert_eq!(client.say("CONFIG GET port"), "*2\r\n$4\r\nport\r\n$4\r\n7400\r\n");
         assert_eq!(client.say("CONFIG GET bind"), "*2\r\n$4\r\nbind\r\n$8\r\n10.0.0.1\r\n");
@@ -999,6 +1029,12 @@ mod tests {
         let (seconds, micros) = ((UNIX_MS / 1000).to_string(), "5000");
         assert_eq!(client.say("TIME"), format!("*2\r\n${}\r\n{seconds}\r\n$4\r\n{micros}\r\n", seconds.len()));
         assert_eq!(client.say("ROLE"), "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n");
+        fixture::pass(Duration::from_secs(90));
+        assert_eq!(client.say("LASTSAVE"), format!(":{seconds}\r\n"), "the start, since nothing was saved");
+        assert!(client.say("BGSAVE").starts_with("-ERR BGSAVE is not a client's business"));
+        assert!(client.say("LOLWUT 5 6 7").contains("Redis ver. 7."));
+        assert_eq!(client.say("MODULE LIST"), "*0\r\n");
+        assert!(client.say("MODULE LOAD /x").starts_with("-ERR unknown subcommand 'LOAD'"));
         assert_eq!(client.say("WAIT 1 100"), ":0\r\n");
         assert_eq!(client.say("WAIT x 100"), "-ERR value is not an integer or out of range\r\n");
         assert_eq!(client.say("WAIT 1 x"), "-ERR timeout is not an integer or out of range\r\n");

@@ -6,7 +6,6 @@ use super::sorted_set::positive;
 use crate::number::parse_integer;
 use dcache_engine::{Edit, Guard, Kind, SetRef};
 use dcache_protocol::error::WireError;
-use dcache_protocol::slot_of;
 use std::collections::BTreeSet;
 
 fn set_of(edit: &Edit) -> SetRef<'_> {
@@ -194,7 +193,7 @@ pub fn smove(context: &mut Context<'_>) -> Result<(), WireError> {
     let take = |set: &mut Edit| Ok(set.remove_member(member));
     let put = |set: &mut Edit| Ok(set.add(member));
     let (taken, added) = (|is: &bool| when(*is, &["srem"]), |is: &bool| when(*is, &["sadd"]));
-    let is_moved = if slot_of(source) == slot_of(target) {
+    let is_moved = if context.slot_of(source) == context.slot_of(target) {
         let mut guard = context.lock_for(target, context.namespace_of(target), room)?;
         let is_moved = context.edit_in(&mut guard, source, Kind::Set, 0, taken, take)?;
         if is_moved && let Err(why) = context.edit_in(&mut guard, target, Kind::Set, room, added, put) {

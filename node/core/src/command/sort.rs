@@ -8,7 +8,6 @@ use super::{Context, Door};
 use crate::number::parse_integer;
 use dcache_engine::Kind;
 use dcache_protocol::error::WireError;
-use dcache_protocol::slot_of;
 use std::cmp::Ordering;
 
 pub fn sort(context: &mut Context<'_>) -> Result<(), WireError> {
@@ -76,8 +75,9 @@ fn check_pattern(context: &Context<'_>, pattern: &[u8], option: &str) -> Result<
     }
     let key = pattern.split(|byte| *byte == b'-').next().unwrap_or_default();
     // The slot of what follows from the tag alone, whatever is put in the place of the star.
-    let filled = |by: u8| slot_of(&key.iter().map(|byte| if *byte == b'*' { by } else { *byte }).collect::<Vec<u8>>());
-    if filled(b'a') == filled(b'b') && filled(b'a') == slot_of(context.arg(1)) {
+    let filled =
+        |by: u8| context.slot_of(&key.iter().map(|byte| if *byte == b'*' { by } else { *byte }).collect::<Vec<u8>>());
+    if filled(b'a') == filled(b'b') && filled(b'a') == context.slot_of(context.arg(1)) {
         return Ok(());
     }
     Err(error(format!(

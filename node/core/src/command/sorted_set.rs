@@ -1,7 +1,7 @@
 //! Commands on sorted sets. Where elements lie that a range names is found by rank; ranges by score, by member and by rank are
 //! one thing from there on ([`Span`]).
 //!
-//! Left out: the blocking ones, and geo (`geo.rs`), whose sets are these.
+//! Left out: the blocking ones (`blocking.rs`), and geo (`geo.rs`), whose sets are these.
 
 use super::collection::{Kept, Names, Walk, distinct, error, is, parse_bound, parse_double, parse_draws, room, when};
 use super::{Context, wrong_arity};
@@ -573,7 +573,7 @@ pub(super) fn positive(text: &[u8]) -> Result<usize, WireError> {
 }
 
 /// Takes out the elements with the lowest or highest scores, the outermost first.
-fn take_ends(
+pub(super) fn take_ends(
     context: &Context<'_>,
     key: &[u8],
     count: usize,
@@ -613,14 +613,19 @@ pub(super) fn pop_count(rest: Args<'_>) -> Result<usize, WireError> {
 }
 
 pub fn zmpop(context: &mut Context<'_>) -> Result<(), WireError> {
-    let (keys, rest) = counted_keys(context.args, 1)?;
+    pop_first(context, 1).map(|_| ())
+}
+
+/// `numkeys key [key ...] MIN|MAX [COUNT count]` from an argument on. Answers the keys if none of them has anything.
+pub(super) fn pop_first<'a>(context: &mut Context<'a>, at: usize) -> Result<Option<Vec<&'a [u8]>>, WireError> {
+    let (keys, rest) = counted_keys(context.args, at)?;
     let is_highest = match rest.get(0) {
         Some(word) if is(word, "min") => false,
         Some(word) if is(word, "max") => true,
         _ => return Err(WireError::Syntax),
     };
     let count = pop_count(rest.from(1))?;
-    for key in keys {
+    for key in &keys {
         let popped = take_ends(context, key, count, is_highest)?;
         if popped.is_empty() {
             continue;
@@ -633,10 +638,10 @@ pub fn zmpop(context: &mut Context<'_>) -> Result<(), WireError> {
             context.reply.bulk(member);
             context.reply.double(score);
         }
-        return Ok(());
+        return Ok(None);
     }
     context.reply.null_array();
-    Ok(())
+    Ok(Some(keys))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

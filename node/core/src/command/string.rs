@@ -10,7 +10,6 @@ use crate::number::{Extended, parse_integer};
 use dcache_engine::{ENTRY_OVERHEAD, Guard, NamespaceId, ValueRef};
 use dcache_protocol::error::WireError;
 use dcache_protocol::resp::parse::Args;
-use dcache_protocol::slot_of;
 
 /// Longest string value: Redis's default `proto-max-bulk-len`.
 pub const STRING_BYTES_MAX: usize = 512 << 20;
@@ -176,7 +175,7 @@ pub fn msetnx(context: &mut Context<'_>) -> Result<(), WireError> {
     let arg = move |index| args.get(index).unwrap_or_default();
     let pairs = || (1..args.len()).step_by(2).map(move |at| (arg(at), arg(at + 1)));
     let first = context.arg(1);
-    let place = |key: &[u8]| (slot_of(key), context.namespace_of(key));
+    let place = |key: &[u8]| (context.slot_of(key), context.namespace_of(key));
     let is_one_place = pairs().all(|(key, _)| place(key) == place(first));
     let is_taken = |guard: &mut Guard<'_>, key: &[u8]| guard.peek(context.database, key, context.now_ms).is_some();
     if is_one_place {

@@ -6,6 +6,7 @@
 //! Names are found through a table made at compile time, the usual ones by one comparison of eight bytes.
 
 mod bitmaps;
+mod blocking;
 mod cluster;
 mod connection;
 mod geo;
@@ -40,6 +41,7 @@ const GROUPS: &[&[Command]] = &[
     lists::ROWS,
     sets::ROWS,
     sorted_sets::ROWS,
+    blocking::ROWS,
     bitmaps::ROWS,
     geo::ROWS,
     others::ROWS,
@@ -227,8 +229,10 @@ mod tests {
             assert_eq!(name, name.to_ascii_lowercase());
             assert!(!command.docs.summary.is_empty() && !command.docs.since.is_empty(), "{name}");
             assert!(!(command.flags.has(Flags::WRITE) && command.flags.has(Flags::READONLY)), "{name}");
-            let by_key =
-                matches!(command.gateway, Gateway::Single | Gateway::Split(_) | Gateway::SameSlot | Gateway::Script);
+            let by_key = matches!(
+                command.gateway,
+                Gateway::Single | Gateway::Split(_) | Gateway::SameSlot | Gateway::InTurn | Gateway::Script
+            );
             // A shard channel is found as a key is, and is none.
             let has_keys = !command.keys.is_empty() && command.gateway != Gateway::Told;
             assert_eq!(by_key, has_keys, "{name}: the gateway routes by keys that there are");
@@ -263,6 +267,9 @@ mod tests {
         assert_eq!(keys("ZUNIONSTORE t 2 a b WEIGHTS 1 2"), ["t", "a", "b"]);
         assert_eq!(keys("ZUNION 9 a b"), ["a", "b"]);
         assert_eq!(keys("LMPOP x a LEFT"), [""; 0]);
+        assert_eq!(keys("BLPOP a b 0"), ["a", "b"]);
+        assert_eq!(keys("BZMPOP 0 2 a b MIN COUNT 3"), ["a", "b"]);
+        assert_eq!(keys("BLMOVE a b LEFT RIGHT 0"), ["a", "b"]);
         assert_eq!(keys("SORT a BY w_* STORE x STORE t"), ["a", "t"]);
         assert_eq!(keys("GEORADIUS a 1 2 3 km STOREDIST t"), ["a", "t"]);
         assert_eq!(keys("PFMERGE t"), ["t"]);

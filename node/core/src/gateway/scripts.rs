@@ -22,7 +22,7 @@ use dcache_protocol::peer::{DataHeader, DataStatus};
 use dcache_protocol::resp::parse::{Args, Limits, Parser, Progress};
 use dcache_protocol::resp::reply::{Reply, Version};
 use dcache_protocol::resp::value::{Value, encode_request, parse_value};
-use dcache_protocol::slot_of;
+use dcache_protocol::slot_in;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
@@ -135,8 +135,9 @@ impl Asked<'_> {
             Some(transaction::WORD) => &*transaction::ROW,
             _ => command::find(args).ok_or(WireError::NotServing)?,
         };
-        let first = command.first_key(args).map(slot_of);
-        match route::route(self.view, Door::Gateway, command, args, first, self.node.now())? {
+        let database = request.database;
+        let among = (database, command.first_key(args).map(|key| slot_in(database, key)));
+        match route::route(self.view, Door::Gateway, command, args, among, self.node.now())? {
             Route::There(to) => Ok(Fanout::whole(self.retried(), to, args).with_barrier(ASK_AGAIN_EVERY)),
             _ => {
                 let again = job_of(self.node, request.clone(), command, args);
@@ -245,12 +246,15 @@ pub(crate) fn turn_of(node: &Node, view: &View, worker: usize, header: DataHeade
         remote: String::new(),
     };
     let (command, slots): (&'static Command, Vec<u16>) = match args.get(0) {
-        Some(transaction::WORD) => (&transaction::ROW, transaction_slots(args)),
-        Some(memcached::WORD) if args.len() >= 3 => {
-            (memcached::row_of(args.get(2).unwrap_or_default(), args.iter().skip(3)), slots_of_key(args))
-        }
+        Some(transaction::WORD) => (&transaction::ROW, transaction_slots(header.database, args)),
+        Some(memcached::WORD) if args.len() >= 3 => (
+            memcached::row_of(args.get(2).unwrap_or_default(), args.iter().skip(3)),
+            slots_of_key(header.database, args),
+        ),
         _ => match command::find(args) {
-            Some(command) => (command, command::keys_of(command, args).map(|key| slot_of(key).number()).collect()),
+            Some(command) => {
+                (command, command::keys_of(command, args).map(|key| slot_in(header.database, key).number()).collect())
+            }
             None => return Turn::Now(false),
         },
     };
@@ -273,8 +277,8 @@ pub(crate) fn turn_of(node: &Node, view: &View, worker: usize, header: DataHeade
     }
 }
 
-fn slots_of_key(args: Args<'_>) -> Vec<u16> {
-    args.get(1).map(|key| slot_of(key).number()).into_iter().collect()
+fn slots_of_key(database: u16, args: Args<'_>) -> Vec<u16> {
+    args.get(1).map(|key| slot_in(database, key).number()).into_iter().collect()
 }
 
 fn is_mine(view: &View, slot: u16) -> bool {

@@ -5,9 +5,10 @@ use crate::Served;
 use crate::fixture::{self, Caller, Cluster, id, key_of};
 use crate::session::Step;
 use crate::view::TAG_MAX;
+use dcache_protocol::namespace::PINNED;
 use dcache_protocol::peer::DataHeader;
 use dcache_protocol::resp::value::{Value, parse_value};
-use dcache_protocol::{Consistency, Match, NamespaceSpec, NodeState};
+use dcache_protocol::{Consistency, Match, NamespaceSpec, NodeState, Placement};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -159,6 +160,111 @@ fn numbered_databases_reach_their_owners() {
     assert_eq!(client.call(&["GET", &key]), "$5\r\nseven\r\n");
     assert_eq!(client.call(&["FLUSHALL"]), "+OK\r\n");
     assert_eq!(client.call(&["GET", &key]), "$-1\r\n");
+}
+
+/// Databases 3 and 9 are pinned.
+pub(super) fn pinning() -> dcache_cluster::metadata::Metadata {
+    let mut metadata = fixture::metadata(3);
+    for number in [3, 9] {
+        let name = format!("queues{number}");
+        let spec = NamespaceSpec {
+            name: name.clone(),
+            matches: Some(Match::Database(number)),
+            placement: Placement::Pinned,
+            ..NamespaceSpec::default_namespace()
+        };
+        assert_eq!(spec.check(), Ok(()));
+        metadata.namespaces.insert(name, spec);
+    }
+    metadata.epoch = Epoch(metadata.epoch.0 + 10);
+    metadata
+}
+
+#[test]
+fn a_pinned_database_is_as_one_server_behind_every_gateway() {
+    let cluster = Cluster::new(3);
+    cluster.publish(&pinning());
+    let keys: Vec<String> = (0..3).map(|number| key_of(number, 3, 0)).collect();
+    let [a, b, c] = [&keys[0], &keys[1], &keys[2]].map(String::as_str);
+    let mut holders = BTreeSet::new();
+    for database in ["3", "9"] {
+        for number in 0..3 {
+            let mut client = cluster.client(number, Door::Gateway);
+            // In one batch with what follows: read ahead under the other database.
+            let select = format!("*2\r\n$6\r\nSELECT\r\n$1\r\n{database}\r\n");
+            let set = format!("*3\r\n$3\r\nSET\r\n${}\r\n{a}\r\n$1\r\n1\r\n", a.len());
+            assert_eq!(client.send(format!("{select}{set}").as_bytes()), b"+OK\r\n+OK\r\n");
+            assert_eq!(client.call(&["MSETNX", b, "2", c, "3"]), ":1\r\n", "across nodes otherwise");
+            assert_eq!(client.call(&["RENAME", a, b]), "+OK\r\n");
+            assert_eq!(client.call(&["MGET", a, b, c]), "*3\r\n$-1\r\n$1\r\n1\r\n$1\r\n3\r\n");
+            assert_eq!(client.call(&["WATCH", a, c]), "+OK\r\n");
+            client.call(&["MULTI"]);
+            client.call(&["RPUSH", a, "x", "y"]);
+            client.call(&["LMOVE", a, "other", "LEFT", "RIGHT"]);
+            assert_eq!(client.call(&["EXEC"]), "*2\r\n:2\r\n$1\r\nx\r\n");
+            assert_eq!(client.call(&["DBSIZE"]), ":4\r\n");
+            assert_eq!(value_of(&client.call(&["KEYS", "*"])).as_slice().map(<[Value]>::len), Some(4));
+            assert!(
+                client.call(&["INFO", "keyspace"]).contains(&format!("db{database}:keys="))
+                    || number != holder(&cluster, database)
+            );
+            let list = client.call(&["CLIENT", "LIST"]);
+            assert!(list.contains(&format!(" db={database} ")), "{list}");
+            assert_eq!(client.call(&["SELECT", "0"]), "+OK\r\n");
+            assert_eq!(client.call(&["EXISTS", a, b, c, "other"]), ":0\r\n");
+            assert_eq!(client.call(&["SELECT", database]), "+OK\r\n");
+            assert_eq!(client.call(&["FLUSHDB"]), "+OK\r\n");
+            assert_eq!(client.call(&["DBSIZE"]), ":0\r\n");
+        }
+        holders.insert(holder(&cluster, database));
+    }
+    assert_eq!(holders.len(), 2, "the work of several pinned databases is shared");
+}
+
+/// The node that has a pinned database's keys.
+fn holder(cluster: &Cluster, database: &str) -> usize {
+    let mut client = cluster.client(0, Door::Gateway);
+    client.call(&["SELECT", database]);
+    client.call(&["SET", "held", "v"]);
+    let inside = database.parse::<u16>().expect("a number") | PINNED;
+    let counts: Vec<u64> = cluster.nodes.iter().map(|node| node.engine().count(inside)).collect();
+    client.call(&["DEL", "held"]);
+    assert_eq!(counts.iter().filter(|count| **count > 0).count(), 1, "{counts:?}");
+    counts.iter().position(|count| *count > 0).unwrap_or_default()
+}
+
+#[test]
+fn what_a_database_held_before_it_was_pinned_or_while_it_was_goes() {
+    let cluster = Cluster::new(3);
+    let held =
+        || cluster.nodes.iter().map(|node| node.engine().count(3) + node.engine().count(3 | PINNED)).sum::<u64>();
+    let upkeep = || {
+        for node in &cluster.nodes {
+            node.sample();
+            (0..100).for_each(|_| node.maintain(0, 1));
+        }
+    };
+    let mut client = gateway(&cluster);
+    client.call(&["SELECT", "3"]);
+    for n in 0..1000 {
+        client.call(&["SET", &format!("before:{n}"), "v"]);
+    }
+    upkeep();
+    assert_eq!(held(), 1000);
+    cluster.publish(&pinning());
+    assert_eq!(client.call(&["DBSIZE"]), ":0\r\n");
+    for n in 0..500 {
+        client.call(&["SET", &format!("while:{n}"), "v"]);
+    }
+    upkeep();
+    assert_eq!(held(), 500);
+    let mut metadata = fixture::metadata(3);
+    metadata.epoch = Epoch(pinning().epoch.0 + 1);
+    cluster.publish(&metadata);
+    assert_eq!(client.call(&["GET", "while:1"]), "$-1\r\n");
+    client.call(&["SET", "after", "v"]);
+    upkeep();
+    assert_eq!((held(), client.call(&["GET", "after"]).as_str()), (1, "$1\r\nv\r\n"));
 }
 
 #[test]
@@ -384,6 +490,7 @@ fn a_request_that_found_its_slot_moved_follows_it_once() {
                 assert_eq!(again.parts[0].to, id(2));
                 cluster.finish(&client.node, again, &mut out);
             }
+            Outcome::Wait(_) => panic!("a SET waits for nothing"),
         }
         assert_eq!(out, b"+OK\r\n");
         assert_eq!(client.call(&["GET", &key]), "$1\r\nv\r\n");
@@ -403,7 +510,7 @@ fn a_request_that_did_not_run_is_asked_again_for_as_long_as_a_failover_takes() {
         out,
     ) {
         Outcome::Again(again) => Some(again),
-        Outcome::Done(_) => None,
+        Outcome::Done(_) | Outcome::Wait(_) => None,
     };
     let fanout = open(&mut cluster.client(0, Door::Gateway), &["SET", &key, "v"]);
     let fanout = again(fanout, ForwardError::NotOwner, &mut out).expect("it certainly did not run");
@@ -492,6 +599,7 @@ fn a_split_request_asks_again_only_for_what_moved() {
                 assert_eq!(again.parts.len(), 1);
                 cluster.finish(&client.node, again, &mut out);
             }
+            Outcome::Wait(_) => panic!("a MSET waits for nothing"),
         }
         assert_eq!(out, b"+OK\r\n");
         let mut request = vec!["MGET"];

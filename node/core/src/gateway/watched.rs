@@ -7,7 +7,7 @@ use crate::transaction::{Watched, number_of};
 use crate::view::{Owner, View};
 use dcache_protocol::error::WireError;
 use dcache_protocol::resp::parse::Args;
-use dcache_protocol::slot_of;
+use dcache_protocol::slot_in;
 use std::time::Duration;
 
 /// What nodes ask each other; no client can. Behind it: one key.
@@ -22,7 +22,7 @@ pub(crate) struct Ask {
 
 impl Fanout {
     pub(crate) fn watched(view: &View, origin: Origin, ask: Ask) -> Result<Fanout, WireError> {
-        let part = |key: &[u8]| match view.owner(slot_of(key)) {
+        let part = |key: &[u8]| match view.owner(slot_in(origin.database, key)) {
             Owner::Other(owner) => Ok(origin.part(owner.id, &[QUESTION, key])),
             Owner::Down(owner) => Err(route::down(owner)),
             Owner::Me | Owner::Nobody => Err(route::nobody()),
@@ -55,6 +55,6 @@ impl Ask {
 
 /// The answer to [`QUESTION`]; none when the key is not this node's.
 pub(super) fn answer(node: &Node, view: &View, database: u16, args: Args<'_>) -> Option<String> {
-    let key = args.get(1).filter(|key| view.is_mine(slot_of(key)))?;
+    let key = args.get(1).filter(|key| view.is_mine(slot_in(database, key)))?;
     Some(number_of(node, database, key).to_string())
 }

@@ -125,21 +125,29 @@ fn place_of(engine: &Engine, effect: &[u8]) -> Option<(u16, u64)> {
     Some((slot, engine.hash(database, key)))
 }
 
+/// What a machine is once its changes are in the store.
+#[derive(Clone, Copy)]
+pub(super) struct After {
+    /// Of the last entry in it.
+    pub term: u64,
+    pub has_data: bool,
+}
+
 impl Node {
     /// False: there was no room for something.
-    /// `applied_term`: of the last entry that will be in the store then.
-    pub(super) fn carry_out(&self, partition: &Partition, changes: Vec<Output>, applied_term: u64) -> bool {
+    pub(super) fn carry_out(&self, partition: &Partition, changes: Vec<Output>, after: After) -> bool {
         let view = self.view();
         let (me, now_ms, stagings) = (self.config.id, self.unix_ms(), partition.stagings.lock());
         let mut applier = Applier { engine: &self.engine, view: &view, now_ms, partition, me, stagings };
-        applier.stagings.note_term(applied_term);
+        applier.stagings.note_term(after.term);
         let mut all_fit = true;
-        for change in changes {
+        let last = changes.len().saturating_sub(1);
+        for (number, change) in changes.into_iter().enumerate() {
             match change {
                 Output::Apply(effects) => {
                     let is_told = || effects.iter().any(|effect| effect::addressed(effect).0 == Some(me));
                     if partition.has_stale.load(Relaxed) && is_told() {
-                        self.drop_all_unreplicated(partition);
+                        self.drop_all_stale(partition);
                     }
                     // The first ones were called near when their messages came.
                     for (index, run) in effects.chunks(PREFETCH_MAX).enumerate() {
@@ -151,9 +159,7 @@ impl Node {
                 }
                 Output::Clear => {
                     applier.stagings.clear();
-                    partition.slots().for_each(|slot| {
-                        self.engine.clear_slot(slot);
-                    });
+                    self.drop_everything(partition, number == last && !after.has_data);
                 }
                 Output::Load(piece) => {
                     for effect in effect::of_piece(&piece) {

@@ -21,7 +21,7 @@ const NS: NamespaceId = NamespaceId::DEFAULT;
 /// Value and expiry by database and key.
 type Items = BTreeMap<(u16, Vec<u8>), (Vec<u8>, Option<u64>)>;
 
-fn slot_of(key: &[u8]) -> u16 {
+fn slot_of(_: u16, key: &[u8]) -> u16 {
     u16::from(key.first().copied().unwrap_or(0)) % SLOTS
 }
 
@@ -95,7 +95,7 @@ impl Target {
     fn part(&self, key: &[u8], offset: u64, bytes: &[u8]) -> bool {
         self.apply(Effect::Part {
             database: 0,
-            slot: slot_of(key),
+            slot: slot_of(0, key),
             key,
             expires_at_ms: Some(offset + 1),
             total: 10,
@@ -112,7 +112,7 @@ impl Target {
 const KEY: &[u8] = b"key";
 
 fn set(value: &'static [u8]) -> Effect<'static> {
-    Effect::Set { database: 0, slot: slot_of(KEY), key: KEY, value, expires_at_ms: None }
+    Effect::Set { database: 0, slot: slot_of(0, KEY), key: KEY, value, expires_at_ms: None }
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn parts_in_order_make_a_value_and_until_then_the_old_one_stays() {
     // Another's do not disturb, nor does another database's.
     assert!(target.part(b"other", 0, b"abcde"));
     assert!(target.apply(Effect::Clear { database: Some(3) }));
-    assert!(target.apply(Effect::Expiry { database: 0, slot: slot_of(KEY), key: KEY, expires_at_ms: Some(77) }));
+    assert!(target.apply(Effect::Expiry { database: 0, slot: slot_of(0, KEY), key: KEY, expires_at_ms: Some(77) }));
     assert!(target.part(KEY, 9, b"9"));
     assert_eq!(target.get(KEY), Some((b"0123456789".to_vec(), Some(10))), "the last part's expiry is the newest");
     assert!(target.part(b"other", 5, b"fghij"));
@@ -138,7 +138,7 @@ fn what_changes_the_value_ends_the_staging_and_what_does_not_go_on_is_left_out()
     type Ends = fn(&Target) -> bool;
     let ends: [Ends; 6] = [
         |target| target.apply(set(b"new")),
-        |target| target.apply(Effect::Remove { database: 0, slot: slot_of(KEY), key: KEY }),
+        |target| target.apply(Effect::Remove { database: 0, slot: slot_of(0, KEY), key: KEY }),
         |target| target.apply(Effect::Clear { database: None }),
         |target| target.apply(Effect::Clear { database: Some(0) }),
         |target| target.part(KEY, 5, b"56"),
@@ -167,7 +167,7 @@ fn a_value_without_room_is_given_up_with_what_was_there_before() {
     target.apply(set(b"old"));
     let part = Effect::Part {
         database: 0,
-        slot: slot_of(KEY),
+        slot: slot_of(0, KEY),
         key: KEY,
         expires_at_ms: None,
         total: 2 << 20,
@@ -228,7 +228,7 @@ impl Journal for Log {
 fn members(numbers: std::ops::Range<u64>, is_first: bool, is_last: bool, apply: &dyn Fn(Effect<'_>) -> bool) {
     let mut ops = Vec::new();
     numbers.for_each(|number| Op::Add { member: &number.to_be_bytes() }.encode(&mut ops));
-    let (slot, kind) = (slot_of(KEY), Kind::Set.number());
+    let (slot, kind) = (slot_of(0, KEY), Kind::Set.number());
     let ops = &ops[..];
     assert!(apply(Effect::Elements { database: 0, slot, key: KEY, expires_at_ms: None, kind, is_first, is_last, ops }));
 }
@@ -240,7 +240,7 @@ fn a_change_of_a_collection_that_is_not_whole_is_done_to_what_has_come() {
     let edit = |op: Op<'_>| {
         let mut ops = Vec::new();
         op.encode(&mut ops);
-        assert!(target.apply(Effect::Edit { database: 0, slot: slot_of(KEY), key: KEY, ops: &ops }));
+        assert!(target.apply(Effect::Edit { database: 0, slot: slot_of(0, KEY), key: KEY, ops: &ops }));
     };
     // Nothing is there that could be changed.
     edit(Op::Add { member: b"early" });
@@ -267,7 +267,7 @@ fn a_change_of_a_collection_that_is_not_whole_is_done_to_what_has_come() {
     assert_eq!(target.get(KEY).map(|item| item.0), Some(set_of(&[0, 1, 2, 4, 5, 6, 7, 8, 9, 10, 11])));
     // It was begun and its key went: what comes then is of nothing.
     members(20..30, true, false, &apply);
-    assert!(target.apply(Effect::Remove { database: 0, slot: slot_of(KEY), key: KEY }));
+    assert!(target.apply(Effect::Remove { database: 0, slot: slot_of(0, KEY), key: KEY }));
     members(30..40, false, true, &apply);
     assert_eq!(target.get(KEY), None);
 }
@@ -306,7 +306,7 @@ impl Source {
         let (count, seed) = ([1, 3, 40, 300][random.below(4) as usize], random.below(1 << 20));
         let expires_at_ms = (random.below(6) == 0).then(|| *now_ms + random.below(500));
         let room = count as usize * 100;
-        let Ok(mut guard) = engine.lock_with_room(slot_of(&key), NS, room as u64, *now_ms) else { return };
+        let Ok(mut guard) = engine.lock_with_room(slot_of(0, &key), NS, room as u64, *now_ms) else { return };
         let mut random = Random(seed);
         // Without room nothing happens.
         let _ = guard.edit((database, &key), kind, NS, expires_at_ms, room, *now_ms, |edit| {
@@ -323,7 +323,7 @@ impl Source {
         }
         let Source { engine, random, now_ms, log } = self;
         let (database, key) = (random.below(2) as u16, vec![random.below(8) as u8, random.below(12) as u8]);
-        let slot = slot_of(&key);
+        let slot = slot_of(0, &key);
         let expires_at_ms = (random.below(3) == 0).then(|| *now_ms + random.below(300));
         match random.below(20) {
             0..8 => {

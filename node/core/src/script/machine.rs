@@ -13,6 +13,7 @@ use super::queue::UNDECLARED;
 use super::{bits, json, msgpack, structs};
 use crate::Node;
 use crate::batch::KeyPlace;
+use crate::blocking::Key;
 use crate::command::{self, Command, Context, Door, Flags, Gateway};
 use crate::pubsub::Kind;
 use crate::replication::guard;
@@ -22,7 +23,7 @@ use crate::stats::Outcome;
 use dcache_protocol::error::WireError;
 use dcache_protocol::resp::parse::{Args, Limits, Parser, Progress};
 use dcache_protocol::resp::reply::{Reply, Version};
-use dcache_protocol::slot_of;
+use dcache_protocol::slot_in;
 use mlua::{Error, Function, HookTriggers, Lua, LuaOptions, MultiValue, Result, StdLib, Table, Value, VmState};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -97,6 +98,8 @@ pub(super) struct Host {
     version: Cell<Version>,
     parser: RefCell<Parser>,
     buffers: RefCell<Vec<Vec<u8>>>,
+    /// Keys that were changed and that clients wait for.
+    pub ready: RefCell<Vec<Key>>,
 }
 
 impl Host {
@@ -214,7 +217,7 @@ impl Host {
         running: &mut Running,
     ) -> std::result::Result<(), Reach> {
         for key in command::keys_of(command, args) {
-            let slot = slot_of(key);
+            let slot = slot_in(running.state.database, key);
             if !self.node.view_of_worker(self.worker).is_mine(slot) {
                 let text = "ERR Script attempted to access a non local key in a cluster node";
                 return Err(Reach::Refused(match running.is_one_slot {
@@ -298,6 +301,9 @@ impl Host {
         }
         if node.events.are_watched() {
             node.after_command(command, args);
+        }
+        if node.blocking.has_waiters() && command.is_write() {
+            node.blocking.waited(command, args, &mut self.ready.borrow_mut());
         }
         match begun {
             None => result,
@@ -419,6 +425,7 @@ impl Machine {
             version: Cell::new(Version::Resp2),
             parser: RefCell::new(Parser::new(Limits::default())),
             buffers: RefCell::default(),
+            ready: RefCell::default(),
         };
         Machine { host: Rc::new(host), thread, state: None, has_met_workers: false }
     }

@@ -34,6 +34,17 @@ const MANY: u32 = u32::MAX;
 #[repr(align(128))]
 struct Line(AtomicU32);
 
+/// As long as it is kept a worker says that it is on several slots.
+pub(crate) struct Within<'a>(Option<(&'a Line, u32)>);
+
+impl Drop for Within<'_> {
+    fn drop(&mut self) {
+        if let Some((line, before)) = self.0 {
+            line.0.store(before, Ordering::Release);
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Queue {
     is_used: AtomicBool,
@@ -87,6 +98,18 @@ impl Queue {
             line.0.store(0, Ordering::Release);
         }
         is_entered
+    }
+
+    /// The same in the middle of what a worker runs, perhaps of something else. None: a slot has jobs.
+    pub fn enter_within(&self, worker: usize, slots: &[u16]) -> Option<Within<'_>> {
+        let Some(line) = self.lines.get(worker).filter(|_| self.is_used()) else { return Some(Within(None)) };
+        let before = line.0.load(Ordering::SeqCst);
+        if slots.iter().all(|slot| before == u32::from(*slot) + 1) {
+            return Some(Within(None));
+        }
+        let within = Within(Some((line, before)));
+        line.0.store(MANY, Ordering::SeqCst);
+        slots.iter().all(|slot| self.counts[usize::from(*slot)].load(Ordering::SeqCst) == 0).then_some(within)
     }
 
     pub fn leave(&self, worker: usize) {

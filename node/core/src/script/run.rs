@@ -18,10 +18,11 @@ use crate::stats::Outcome;
 use crate::transaction;
 use crate::{Node, route};
 use dcache_protocol::error::WireError;
+use dcache_protocol::namespace::PINNED;
 use dcache_protocol::peer::DataStatus;
 use dcache_protocol::resp::parse::{Args, Limits, Parser, Progress};
 use dcache_protocol::resp::reply::Reply;
-use dcache_protocol::slot_of;
+use dcache_protocol::slot_in;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -37,9 +38,12 @@ enum Came {
 
 /// The job for a request, with the slots of its keys.
 pub(crate) fn job_of(node: &Node, request: Request, command: &'static Command, args: Args<'_>) -> Arc<Job> {
+    let database = request.database;
     let mut slots: Vec<u16> = match args.get(0) {
-        Some(transaction::WORD) => transaction_slots(args),
-        _ => command::keys_of(command, args).map(|key| slot_of(key).number()).collect(),
+        Some(transaction::WORD) => transaction_slots(database, args),
+        // Whatever its keys, declared or not.
+        _ if database & PINNED != 0 => vec![slot_in(database, b"").number()],
+        _ => command::keys_of(command, args).map(|key| slot_in(database, key).number()).collect(),
     };
     if is_undeclared(node, command, args) {
         slots.push(UNDECLARED);
@@ -48,12 +52,12 @@ pub(crate) fn job_of(node: &Node, request: Request, command: &'static Command, a
 }
 
 /// The slots of all keys of a transaction that was sent as a whole.
-pub(crate) fn transaction_slots(args: Args<'_>) -> Vec<u16> {
+pub(crate) fn transaction_slots(database: u16, args: Args<'_>) -> Vec<u16> {
     let (watched, requests) = transaction::parts_of(args);
-    let mut slots: Vec<u16> = watched.map(|(key, _)| slot_of(key).number()).collect();
+    let mut slots: Vec<u16> = watched.map(|(key, _)| slot_in(database, key).number()).collect();
     for request in requests {
         transaction::with_request(request, |command, args| {
-            slots.extend(command::keys_of(command, args).map(|key| slot_of(key).number()));
+            slots.extend(command::keys_of(command, args).map(|key| slot_in(database, key).number()));
         });
     }
     slots
@@ -98,6 +102,11 @@ impl Machine {
             Came::Undeclared => State::Again,
         };
         scripts.finish(&job);
+        let ready = self.host.ready.take();
+        if !ready.is_empty() {
+            let worker = self.host.worker;
+            node.serve_waiters(&node.view_of_worker(worker), worker, ready);
+        }
         job.answer.settle(state);
         job.wake();
         true
@@ -165,7 +174,7 @@ impl Machine {
         {
             let view = node.view_of_worker(self.host.worker);
             for (key, number) in watched {
-                if !view.is_mine(slot_of(key)) {
+                if !view.is_mine(slot_in(request.database, key)) {
                     return Came::Refused(WireError::NotServing);
                 }
                 is_changed |= transaction::number_of(node, request.database, key) != number;
@@ -256,11 +265,11 @@ impl Machine {
         }
         {
             let view = node.view_of_worker(self.host.worker);
-            if !route::is_all_mine(&view, command, args) {
+            if !route::is_all_mine(&view, command, args, request.database) {
                 return Came::Refused(WireError::NotServing);
             }
             if let Some(key) = command.first_key(args) {
-                let partition = view.partition_of(slot_of(key)).index();
+                let partition = view.partition_of(slot_in(request.database, key)).index();
                 node.stats().worker(self.host.worker).record_partition(partition);
             }
         }

@@ -148,7 +148,7 @@ fn what_meets_a_scripts_slot_waits_its_turn_and_is_told_busy_in_the_end() {
     node.scripts().submit(&job, Arc::new(|| {}));
 
     let (rest, step, out) = begin(&mut two, &["GET", "k"]);
-    assert!(matches!(step, Step::Wait) && out.is_empty(), "{step:?}");
+    assert!(matches!(step, Step::Turn) && out.is_empty(), "{step:?}");
     assert_eq!(two.woken.load(std::sync::atomic::Ordering::Relaxed), 0);
     let (_, other, out) = begin(&mut one, &["GET", "of another slot"]);
     assert!(matches!(other, Step::NeedInput { .. }) && out == b"$-1\r\n", "{other:?}");
@@ -170,7 +170,7 @@ fn what_meets_a_scripts_slot_waits_its_turn_and_is_told_busy_in_the_end() {
     node.scripts().begin(0, &taken, node.now());
     assert_eq!(two.ask("SCRIPT KILL"), "-NOTBUSY No scripts in execution right now.|");
     let (rest, step, _) = begin(&mut two, &["GET", "k"]);
-    assert!(matches!(step, Step::Wait), "{step:?}");
+    assert!(matches!(step, Step::Turn), "{step:?}");
     pass(Duration::from_secs(6));
     node.scripts().sweep(node.now());
     let mut out = Vec::new();

@@ -11,7 +11,7 @@ use crate::script::job::{Job, Request as Script, Standing, Ticket, Work};
 use crate::script::run::{busy, job_of};
 use crate::transaction::{self, Transaction};
 use dcache_protocol::resp::value::encode_request;
-use dcache_protocol::slot_of;
+use dcache_protocol::slot_in;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -36,7 +36,7 @@ impl Request<'_> {
     ) -> Executed {
         if let Some(ticket) = &state.ticket {
             match ticket.standing() {
-                Standing::Waiting => return Executed::Waits,
+                Standing::Waiting => return Executed::Behind,
                 Standing::Granted => {
                     let executed = self.execute_now(state, out, holds);
                     state.ticket = None;
@@ -50,7 +50,7 @@ impl Request<'_> {
         }
         let slots = match self.needs(state) {
             Needs::Nothing => return self.execute_now(state, out, holds),
-            Needs::OwnScripts if state.open_scripts.load(Relaxed) > 0 => return Executed::Waits,
+            Needs::OwnScripts if state.open_scripts.load(Relaxed) > 0 => return Executed::Behind,
             Needs::NoScripts if self.node.scripts.running_count() > 0 => return Executed::NotServing(busy()),
             Needs::OwnScripts | Needs::NoScripts => return self.execute_now(state, out, holds),
             Needs::Slots(slots) => slots,
@@ -67,7 +67,7 @@ impl Request<'_> {
         // It may have been granted, or refused, at once.
         match state.ticket.as_ref().map(Ticket::standing) {
             Some(Standing::Granted | Standing::Busy) => self.execute_in_turn(state, out, holds),
-            _ => Executed::Waits,
+            _ => Executed::Behind,
         }
     }
 
@@ -83,7 +83,7 @@ impl Request<'_> {
         let open = state.transaction.as_ref().filter(|transaction| transaction.is_open);
         if let Some(transaction) = open {
             return match command.name {
-                "exec" => slots_of(transaction),
+                "exec" => slots_of(state.database, transaction),
                 _ => Needs::Nothing,
             };
         }
@@ -94,9 +94,11 @@ impl Request<'_> {
         match (command.gateway, self.ahead.place) {
             (_, None) if command.keys.is_empty() || is_script => Needs::OwnScripts,
             _ if is_script => Needs::Nothing,
-            (Gateway::Single, Some(place)) => Needs::Slots(vec![place.slot.number()]),
+            (Gateway::Single, Some(place)) if place.database == state.database => {
+                Needs::Slots(vec![place.slot.number()])
+            }
             _ => {
-                let mine = |key: &[u8]| slot_of(key);
+                let mine = |key: &[u8]| slot_in(state.database, key);
                 let slots = command::keys_of(command, self.args).map(mine).filter(|slot| self.view.is_mine(*slot));
                 Needs::Slots(slots.map(|slot| slot.number()).collect())
             }
@@ -135,7 +137,7 @@ impl Request<'_> {
     ) -> Fanout {
         let mut bytes = Vec::new();
         encode_request(&transaction.words(b""), &mut bytes);
-        let slots = match slots_with_scripts(transaction) {
+        let slots = match slots_with_scripts(state.database, transaction) {
             Needs::Slots(slots) => slots,
             _ => Vec::new(),
         };
@@ -145,18 +147,19 @@ impl Request<'_> {
 }
 
 /// What EXEC needs. With scripts among its requests it is given to a script thread as a whole.
-fn slots_of(transaction: &Transaction) -> Needs {
+fn slots_of(database: u16, transaction: &Transaction) -> Needs {
     match transaction::has_script(transaction.requests.iter().map(Vec::as_slice)) {
         true => Needs::OwnScripts,
-        false => slots_with_scripts(transaction),
+        false => slots_with_scripts(database, transaction),
     }
 }
 
-fn slots_with_scripts(transaction: &Transaction) -> Needs {
-    let mut slots: Vec<u16> = transaction.watched.lock().iter().map(|(key, _)| slot_of(key).number()).collect();
+fn slots_with_scripts(database: u16, transaction: &Transaction) -> Needs {
+    let mut slots: Vec<u16> =
+        transaction.watched.lock().iter().map(|(key, _)| slot_in(database, key).number()).collect();
     for request in &transaction.requests {
         transaction::with_request(request, |command, args| {
-            slots.extend(command::keys_of(command, args).map(|key| slot_of(key).number()));
+            slots.extend(command::keys_of(command, args).map(|key| slot_in(database, key).number()));
         });
     }
     if slots.is_empty() { Needs::OwnScripts } else { Needs::Slots(slots) }

@@ -141,7 +141,7 @@ impl Stripe {
         }
         let bytes = self.bytes_at(word);
         let Some(handle) = handle_of(&bytes[layout.value()]) else { return };
-        let slot = (self.slot_of)(&bytes[layout.key()]);
+        let slot = (self.slot_of)(layout.database(bytes), &bytes[layout.key()]);
         let namespace = self.namespace_of(word);
         let Some(large) = self.larges[handle as usize].take() else { return };
         self.free_larges.push(handle);
@@ -216,7 +216,7 @@ impl Stripe {
         }
         let layout = Layout::read(bytes);
         let (database, key) = (layout.database(bytes), bytes[layout.key()].to_vec());
-        self.due_fields.push(((self.slot_of)(&key), database, key));
+        self.due_fields.push(((self.slot_of)(database, &key), database, key));
         // What is left in it says when to come again; at the latest then.
         now_ms + 1000
     }

@@ -177,7 +177,7 @@ impl Stripe {
                     } else {
                         let key = &of_entry[layout.key()];
                         let hash = self.hasher.hash(layout.database(of_entry), key);
-                        let slot = (self.slot_of)(key);
+                        let slot = (self.slot_of)(layout.database(bytes), key);
                         self.tables.prefetch(self.local(slot), hash);
                         ahead[count] = (at, hash, slot);
                         count += 1;
@@ -412,7 +412,8 @@ impl Stripe {
                         continue;
                     }
                     let key = &bytes[layout.key()];
-                    let (hash, slot) = (self.hasher.hash(layout.database(bytes), key), (self.slot_of)(key));
+                    let (hash, slot) =
+                        (self.hasher.hash(layout.database(bytes), key), (self.slot_of)(layout.database(bytes), key));
                     let namespace = segment.namespace;
                     self.sweep.at = next;
                     if let Some((place, word)) = self.tables.find_at(self.local(slot), hash, number, at) {

@@ -250,7 +250,7 @@ fn compare(engine: &Engine, model: &mut Model) {
 
 /// Does a history of operations. `is_roomy`: nothing need be evicted, so nothing may be missing.
 pub fn run(memory_bytes: u64, policy: Policy, ops: &[Op], is_roomy: bool) {
-    let engine = Engine::new(Config { memory_bytes, slots: SLOTS, threads: 2, slot_of });
+    let engine = Engine::new(Config { memory_bytes, slots: SLOTS, threads: 2, slot_of: |_, key| slot_of(key) });
     let first = vec![Some(NamespaceConfig { policy, ..NamespaceConfig::default() })];
     engine.configure(&first);
     let mut model = Model { items: BTreeMap::new(), configs: first, modulus: 1, now_ms: 1000, written: 0, gone: 0 };

@@ -1,7 +1,7 @@
 //! Clients listed, ended, paused, looked on at and told what changed.
 
 use crate::Door;
-use crate::fixture::{Caller, Cluster};
+use crate::fixture::{Caller, Cluster, key_of};
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Three clients, and which of them are alive after the first one said `line`.
@@ -179,6 +179,44 @@ fn who_tracks_is_told_once_of_each_key_it_read() {
     writer.say("SET b 1");
     assert_eq!(reader.news(), "");
     assert!(!reader.node.events.are_watched());
+}
+
+#[test]
+fn what_a_transaction_reads_is_tracked_wherever_it_runs() {
+    let cluster = Cluster::new(2);
+    let [here, there] = [0, 1].map(|node| key_of(node, 2, 0));
+    for mode in ["", " OPTIN"] {
+        for read in [vec![&here], vec![&there], vec![&here, &there]] {
+            let mut reader = cluster.client(0, Door::Gateway);
+            let mut writer = cluster.client(0, Door::Gateway);
+            reader.say("HELLO 3");
+            reader.say(&format!("CLIENT TRACKING ON{mode}"));
+            if !mode.is_empty() {
+                reader.say("CLIENT CACHING YES");
+            }
+            reader.say("MULTI");
+            read.iter().for_each(|key| drop(reader.say(&format!("PTTL {key}"))));
+            read.iter().for_each(|key| drop(reader.say(&format!("GET {key}"))));
+            reader.say("EXEC");
+            cluster.talk();
+            for key in &read {
+                writer.say(&format!("SET {key} 1"));
+                cluster.talk();
+                assert_eq!(reader.news(), invalidated(key), "{mode} {read:?}");
+            }
+            reader.say(&format!("GET {here}"));
+            writer.say(&format!("SET {here} 1"));
+            let is_told = !reader.news().is_empty();
+            assert_eq!(is_told, mode.is_empty(), "CLIENT CACHING is over with the transaction");
+            if mode.is_empty() {
+                continue;
+            }
+            ["CLIENT CACHING YES", "MULTI", "DISCARD"].iter().for_each(|line| drop(reader.say(line)));
+            reader.say(&format!("GET {here}"));
+            writer.say(&format!("SET {here} 1"));
+            assert_eq!(reader.news(), "", "or when it is discarded");
+        }
+    }
 }
 
 #[test]

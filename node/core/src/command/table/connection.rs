@@ -400,7 +400,7 @@ pub(super) const ROWS: &[Command] = &[
             &[
                 oneof("status", &[pure_token("on", "ON"), pure_token("off", "OFF")]),
                 integer("client-id").token("REDIRECT").optional(),
-                string_arg("prefix").token("PREFIX").optional().multiple(),
+                string_arg("prefix").token("PREFIX").optional().repeated(),
                 pure_token("bcast", "BCAST").optional(),
                 pure_token("optin", "OPTIN").optional(),
                 pure_token("optout", "OPTOUT").optional(),

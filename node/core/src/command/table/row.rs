@@ -60,7 +60,17 @@ pub(super) const fn row(
 pub(super) const KEY: Arg = key_arg("key").at(0);
 
 pub(super) const fn arg(name: &'static str, kind: &'static str, args: &'static [Arg]) -> Arg {
-    Arg { name, kind, key_spec: None, token: None, since: None, optional: false, multiple: false, args }
+    Arg {
+        name,
+        kind,
+        key_spec: None,
+        token: None,
+        since: None,
+        optional: false,
+        multiple: false,
+        repeats_token: false,
+        args,
+    }
 }
 
 pub(super) const fn key_arg(name: &'static str) -> Arg {
@@ -118,5 +128,10 @@ impl Arg {
 
     pub(super) const fn multiple(self) -> Arg {
         Arg { multiple: true, ..self }
+    }
+
+    /// May be given several times, each with its token.
+    pub(super) const fn repeated(self) -> Arg {
+        Arg { multiple: true, repeats_token: true, ..self }
     }
 }

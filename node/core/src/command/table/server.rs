@@ -387,6 +387,19 @@ pub(super) const ROWS: &[Command] = &[
         ..command("lolwut", -1, Flags::READONLY.or(Flags::FAST), Categories::NONE, server::lolwut)
     },
     Command {
+        docs: docs("server", "4.0.0", "Depends on the subcommand.", "Holds the commands about modules.", &[]),
+        ..command("module", -2, Flags::NONE, Categories::NONE, docs::container)
+    },
+    Command {
+        tips: &["nondeterministic_output_order"],
+        docs: docs("server", "4.0.0", "O(1)", "Answers that no module is loaded.", &[]),
+        ..command("module|list", 2, Flags::ADMIN.or(Flags::NOSCRIPT), Categories::NONE, server::module_list)
+    },
+    Command {
+        docs: docs("server", "5.0.0", "O(1)", "Describes the MODULE subcommands.", &[]),
+        ..command("module|help", 2, Flags::LOADING.or(Flags::STALE), Categories::NONE, server::module_help)
+    },
+    Command {
         docs: docs(
             "server",
             "4.0.0",
@@ -451,19 +464,14 @@ pub(super) const ROWS: &[Command] = &[
         )
     },
     Command {
-        docs: docs(
-            "server",
-            "1.0.0",
-            "O(1)",
-            "Refused: it is the operator's business, or nothing is kept on disk.",
-            &[],
-        ),
+        tips: &["nondeterministic_output"],
+        docs: docs("server", "1.0.0", "O(1)", "Tells when this node started: nothing is kept on disk.", &[]),
         ..command(
             "lastsave",
             1,
-            Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE),
-            Categories::DANGEROUS,
-            server::refused,
+            Flags::LOADING.or(Flags::STALE).or(Flags::FAST),
+            Categories::ADMIN.or(Categories::DANGEROUS),
+            server::lastsave,
         )
     },
     Command {
