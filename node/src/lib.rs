@@ -11,6 +11,7 @@
 //! http          the control API
 //! ```
 
+mod agree;
 mod cluster;
 mod collect;
 pub mod config;
@@ -289,6 +290,7 @@ async fn control_thread(
         tokio::spawn(async move { cluster.find_cluster(join).await });
     }
     tokio::spawn(operations::drive(cluster.clone()));
+    tokio::spawn(agree::run(cluster.clone()));
     control::run(cluster, inputs).await;
 }
 

@@ -163,7 +163,7 @@ fn number_of(value: Option<&Value>) -> Option<f64> {
     }
 }
 
-fn text_of(value: &Value) -> Option<Vec<u8>> {
+pub(super) fn text_of(value: &Value) -> Option<Vec<u8>> {
     match value {
         Value::String(text) => Some(text.as_bytes().to_vec()),
         Value::Integer(number) => Some(number.to_string().into_bytes()),
@@ -197,7 +197,7 @@ fn coded(text: Vec<u8>) -> Vec<u8> {
     }
 }
 
-/// Makes the table `redis`. `is_loading`: of the state in which libraries of functions register theirs.
+/// Makes the table `redis`.
 pub(super) fn redis(lua: &Lua, host: &Rc<Host>) -> Result<Table> {
     let redis = lua.create_table()?;
     let set = |name: &str, run: fn(&Lua, &Host, &MultiValue) -> Result<Value>| {
