@@ -281,7 +281,7 @@ impl Session {
                     }
                     Executed::Forwarded(fanout) => break Step::Forward(fanout),
                     Executed::Waits(blocked) => break Step::Wait(blocked),
-                    Executed::Refused | Executed::Answered { .. } => continue,
+                    Executed::Refused | Executed::Queued | Executed::Answered { .. } => continue,
                 }
             }
             let rest = &input[consumed..];
@@ -352,13 +352,18 @@ impl Session {
                 Executed::Forwarded(fanout) => break Step::Forward(fanout),
                 Executed::Waits(blocked) => break Step::Wait(blocked),
                 Executed::Refused => span.skip(),
-                Executed::Answered { command, outcome } => {
+                Executed::Answered { .. } | Executed::Queued => {
                     let reply_bytes = out.len().saturating_sub(reply_at);
                     let is_large = ahead.bytes() >= bounds.request_bytes || reply_bytes >= bounds.reply_bytes;
                     if is_large {
                         request.note_large(&self.client, ahead.bytes(), reply_bytes);
                     }
-                    span.after(command, outcome, consumed - ahead.bytes()..consumed);
+                    match executed {
+                        Executed::Answered { command, outcome } => {
+                            span.after(command, outcome, consumed - ahead.bytes()..consumed);
+                        }
+                        _ => span.skip(),
+                    }
                 }
             }
             if let Some(slowest) = span.slowest.take() {
@@ -583,6 +588,8 @@ enum Executed {
         command: &'static Command,
         outcome: Outcome,
     },
+    /// Kept for EXEC, which counts it when it runs.
+    Queued,
     /// It fits no row of the command table.
     Refused,
     Forwarded(Fanout),
@@ -785,7 +792,7 @@ impl Request<'_> {
             client.queued.store(transaction.requests.len() as u32 + 1, Relaxed);
         }
         Reply::new(out, state.version).simple("QUEUED");
-        Executed::Answered { command, outcome: Outcome::Answered }
+        Executed::Queued
     }
 
     /// EXEC: runs what was queued, if nothing that is watched has changed.

@@ -35,7 +35,8 @@ pub const GENERAL: &[(&str, &str)] = &[
     ),
     (
         "Events",
-        "notify-keyspace-events set on one node holds for all, and subscribers at any node hear of the keys of all nodes.",
+        "notify-keyspace-events set on one node holds for all. Subscribers at any gateway hear of the keys of all nodes; at the cluster \
+         door of those of its node, as in Redis Cluster, whose clients subscribe at each.",
     ),
 ];
 
@@ -254,9 +255,6 @@ pub const ABSENT: &[(&str, &str)] = &[
     ("cluster|count-failure-reports", "The metadata says which nodes are down: dcache cluster status."),
     ("cluster|links", "Nodes and their links are in dcache stats and in the metrics."),
     ("cluster|slaves", "CLUSTER REPLICAS answers the same, and is empty: copies are not shown to clients."),
-    ("module", "There are no modules."),
-    ("module|help", "There are no modules."),
-    ("module|list", "There are no modules: HELLO and INFO modules show none."),
     ("module|load", "There are no modules."),
     ("module|loadex", "There are no modules."),
     ("module|unload", "There are no modules."),

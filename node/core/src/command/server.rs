@@ -809,6 +809,14 @@ mod tests {
         assert_eq!(info["total_commands_processed"], "1", "the reset itself ends after its own reading");
         assert_eq!(info["total_error_replies"], "0");
         assert!(client.node.traffic().commands > before.commands, "reports never go back");
+        client.say("CONFIG RESETSTAT");
+        client.say("MULTI");
+        assert_eq!(client.call(&["SET", &mine, "x"]), "+QUEUED\r\n");
+        assert_eq!(client.say("EXEC"), "*1\r\n+OK\r\n");
+        let info = info_of(&mut client, "commandstats");
+        for command in ["multi", "set", "exec"] {
+            assert!(info[&format!("cmdstat_{command}")].starts_with("calls=1,"), "once, when it runs: {info:?}");
+        }
     }
 
     #[test]

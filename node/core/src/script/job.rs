@@ -144,6 +144,11 @@ impl Job {
         })
     }
 
+    /// A thread has taken it.
+    pub(super) fn has_started(&self) -> bool {
+        self.phase.load(Relaxed) == RUNNING
+    }
+
     pub(crate) fn set_wake(&self, wake: Wake) {
         *self.wake.lock() = Some(wake);
     }

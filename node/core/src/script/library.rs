@@ -148,8 +148,14 @@ fn call(lua: &Lua, host: &Host, args: &MultiValue, is_protected: bool) -> Result
                 true => convert::error_table(lua, text, true),
             }
         }
-        Ok(None) => convert::to_lua(lua, &reply, host.version()),
+        Ok(None) => {
+            let _unbounded = super::machine::Unbounded::new(lua);
+            convert::to_lua(lua, &reply, host.version())
+        }
     };
+    if super::machine::is_full(lua) {
+        return Err(reply_error("ERR not enough memory for the script"));
+    }
     host.give_buffer(reply);
     value
 }

@@ -42,6 +42,10 @@ const STATE_BYTES_KEPT: usize = 64 << 20;
 /// Instructions between two looks whether the script is to end.
 const HOOK_EVERY: u32 = 10_000;
 
+/// To wake a client's thread costs about as much as a short script: so many answers, of so long a time, are told together.
+const WAKES_GATHERED_MAX: usize = 256;
+const WAKES_GATHERED_FOR: Duration = Duration::from_micros(500);
+
 /// Compiled scripts that one state keeps.
 const COMPILED_MAX: usize = 1000;
 
@@ -103,6 +107,10 @@ pub(super) struct Host {
     buffers: RefCell<Vec<Vec<u8>>>,
     /// Keys that were changed and that clients wait for.
     pub ready: RefCell<Vec<Key>>,
+    /// Jobs that are answered, whose clients are woken together.
+    answered: RefCell<Vec<Arc<Job>>>,
+    /// Since when the first of them waits.
+    answered_since: Cell<Duration>,
 }
 
 impl Host {
@@ -115,6 +123,27 @@ impl Host {
         if buffer.capacity() <= BUFFER_BYTES_KEPT && buffers.len() < 4 {
             buffer.clear();
             buffers.push(buffer);
+        }
+    }
+
+    /// The job's client is woken, soon.
+    pub fn note_answered(&self, job: Arc<Job>) {
+        let now = self.node.now();
+        let mut answered = self.answered.borrow_mut();
+        if answered.is_empty() {
+            self.answered_since.set(now);
+        }
+        answered.push(job);
+        let is_enough = answered.len() >= WAKES_GATHERED_MAX;
+        drop(answered);
+        if is_enough || now.saturating_sub(self.answered_since.get()) >= WAKES_GATHERED_FOR {
+            self.wake_answered();
+        }
+    }
+
+    pub fn wake_answered(&self) {
+        for job in self.answered.take() {
+            job.wake();
         }
     }
 
@@ -262,6 +291,7 @@ impl Host {
                 }
                 queue.acquire(job, slot, true);
             }
+            self.wake_answered();
             while !queue.is_first(job, slot) {
                 if job.end() != End::Not {
                     return Err(Reach::Refused("ERR the script was to end".into()));
@@ -325,6 +355,8 @@ impl Host {
     }
 
     fn hook(&self, lua: &Lua) -> Result<VmState> {
+        // This script takes longer than most.
+        self.wake_answered();
         let is_late = self.loading.borrow().as_ref().is_some_and(|loading| self.node.now() > loading.until);
         let why = match self.running.borrow().as_ref() {
             Some(running) if running.job.end() != End::Not => stopped(&running.job),
@@ -449,6 +481,8 @@ impl Machine {
             parser: RefCell::new(Parser::new(Limits::default())),
             buffers: RefCell::default(),
             ready: RefCell::default(),
+            answered: RefCell::default(),
+            answered_since: Cell::default(),
         };
         Machine { host: Rc::new(host), thread, state: None, has_met_workers: false }
     }
@@ -524,6 +558,7 @@ impl Machine {
                     None => return Ok(()),
                 },
             };
+            let unbounded = Unbounded::new(&state.lua);
             let list = |words: &[&[u8]]| -> Result<Table> {
                 let table = state.lua.create_table_with_capacity(words.len(), 0)?;
                 for (word, index) in words.iter().zip(1..) {
@@ -531,7 +566,9 @@ impl Machine {
                 }
                 Ok(table)
             };
-            let (is_ok, value): (bool, Value) = run.call((function.clone(), list(keys)?, list(arguments)?))?;
+            let (keys, arguments) = (list(keys)?, list(arguments)?);
+            drop(unbounded);
+            let (is_ok, value): (bool, Value) = run.call((function.clone(), keys, arguments))?;
             if is_ok {
                 super::convert::to_reply(&value, own.version.get(), &mut Reply::new(&mut out, version))?;
                 return Ok(());
@@ -630,6 +667,29 @@ impl State {
             flushes: 0,
         })
     }
+}
+
+/// As long as it is kept the state's memory has no bound. Whoever makes a value from outside knows how large it is, and under a bound
+/// mlua makes each in a protected call of its own, which costs more than the value.
+pub(super) struct Unbounded<'a>(&'a Lua);
+
+impl Unbounded<'_> {
+    pub fn new(lua: &Lua) -> Unbounded<'_> {
+        // It fails only for states with an allocator of somebody else's.
+        let _ = lua.set_memory_limit(0);
+        Unbounded(lua)
+    }
+}
+
+impl Drop for Unbounded<'_> {
+    fn drop(&mut self) {
+        let _ = self.0.set_memory_limit(STATE_BYTES_MAX);
+    }
+}
+
+/// Whether a state has more than it may.
+pub(super) fn is_full(lua: &Lua) -> bool {
+    lua.used_memory() > STATE_BYTES_MAX
 }
 
 /// Writes what a script raised, as Redis says it.

@@ -261,15 +261,15 @@ impl Reader<'_> {
             0xd2 => number(f64::from(i32::from_be_bytes(self.take()?))),
             0xd3 => number(i64::from_be_bytes(self.take()?) as f64),
             0xa0..=0xbf => self.string(usize::from(kind & 0x1f)),
-            0xd9 | 0xc4 => {
+            0xd9 => {
                 let length = usize::from(self.take::<1>()?[0]);
                 self.string(length)
             }
-            0xda | 0xc5 => {
+            0xda => {
                 let length = usize::from(u16::from_be_bytes(self.take()?));
                 self.string(length)
             }
-            0xdb | 0xc6 => {
+            0xdb => {
                 let length = u32::from_be_bytes(self.take()?) as usize;
                 self.string(length)
             }

@@ -158,7 +158,9 @@ impl Queue {
         for slot in job.slots.iter().copied().chain(acquired) {
             self.remove(&mut places, slot, job);
         }
-        places.ready.retain(|ready| !Arc::ptr_eq(ready, job));
+        if !job.has_started() {
+            places.ready.retain(|ready| !Arc::ptr_eq(ready, job));
+        }
         self.wants_thread(&mut places)
     }
 

@@ -93,7 +93,10 @@ impl Machine {
     pub fn run_next(&mut self) -> bool {
         let node = Arc::clone(&self.host.node);
         let scripts = &node.scripts;
-        let Some(job) = scripts.queue.take() else { return false };
+        let Some(job) = scripts.queue.take() else {
+            self.host.wake_answered();
+            return false;
+        };
         if !job.start() {
             return true;
         }
@@ -126,7 +129,7 @@ impl Machine {
             node.serve_waiters(&node.view_of_worker(worker), worker, ready);
         }
         job.answer.settle(state);
-        job.wake();
+        self.host.note_answered(job);
         true
     }
 

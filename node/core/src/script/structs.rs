@@ -25,14 +25,16 @@ pub(super) fn library(lua: &Lua) -> Result<Table> {
 struct Format<'a> {
     lua: &'a Lua,
     text: &'a [u8],
+    /// Whose it is, for errors.
+    function: &'static str,
     at: usize,
     is_little: bool,
     align: usize,
 }
 
 impl<'a> Format<'a> {
-    fn new(lua: &'a Lua, text: &'a [u8]) -> Format<'a> {
-        Format { lua, text, at: 0, is_little: true, align: 1 }
+    fn new(lua: &'a Lua, text: &'a [u8], function: &'static str) -> Format<'a> {
+        Format { lua, text, function, at: 0, is_little: true, align: 1 }
     }
 
     /// The next option and its size. What only says how to go on is done.
@@ -89,22 +91,29 @@ impl<'a> Format<'a> {
             b'!' => {
                 let align = self.number(8)?;
                 if !align.is_power_of_two() {
-                    return Err(error_at(self.lua, "alignment is not a power of 2"));
+                    return Err(error_at(self.lua, &format!("alignment {align} is not a power of 2")));
                 }
                 self.align = align;
             }
             _ => {
                 let text = format!("invalid format option '{}'", char::from(option));
-                return Err(error_at(self.lua, &text));
+                return Err(argument_error(self.lua, 1, self.function, &text));
             }
         }
         Ok(())
     }
 }
 
+/// What stands at a place, and what it is called in an error: behind the arguments PACK has a nil of its own.
+fn at<'a>(args: &'a MultiValue, index: usize, function: &str) -> (Option<&'a Value>, &'static str) {
+    let value = args.get(index);
+    let missing = if function == "pack" && index > 0 { "nil" } else { "no value" };
+    (value, value.map_or(missing, Value::type_name))
+}
+
 fn text_of(lua: &Lua, args: &MultiValue, index: usize, function: &str) -> Result<Vec<u8>> {
-    let value = args.get(index).cloned();
-    let got = value.as_ref().map_or("no value", Value::type_name);
+    let (value, got) = at(args, index, function);
+    let value = value.cloned();
     match lua.coerce_string(value.unwrap_or(Value::Nil))? {
         Some(text) => Ok(text.as_bytes().to_vec()),
         None => Err(argument_error(lua, index + 1, function, &format!("string expected, got {got}"))),
@@ -112,8 +121,8 @@ fn text_of(lua: &Lua, args: &MultiValue, index: usize, function: &str) -> Result
 }
 
 fn number_of(lua: &Lua, args: &MultiValue, index: usize, function: &str) -> Result<f64> {
-    let value = args.get(index).cloned();
-    let got = value.as_ref().map_or("no value", Value::type_name);
+    let (value, got) = at(args, index, function);
+    let value = value.cloned();
     match lua.coerce_number(value.unwrap_or(Value::Nil))? {
         Some(number) => Ok(number),
         None => Err(argument_error(lua, index + 1, function, &format!("number expected, got {got}"))),
@@ -122,7 +131,7 @@ fn number_of(lua: &Lua, args: &MultiValue, index: usize, function: &str) -> Resu
 
 fn pack(lua: &Lua, args: MultiValue) -> Result<mlua::LuaString> {
     let text = text_of(lua, &args, 0, "pack")?;
-    let mut format = Format::new(lua, &text);
+    let mut format = Format::new(lua, &text, "pack");
     let mut out: Vec<u8> = Vec::new();
     let mut index = 1;
     while let Some((option, size)) = format.next()? {
@@ -191,7 +200,7 @@ fn unpack(lua: &Lua, args: MultiValue) -> Result<MultiValue> {
     }
     let short = || argument_error(lua, 2, "unpack", "data string too short");
     let mut at = begin as usize - 1;
-    let mut format = Format::new(lua, &text);
+    let mut format = Format::new(lua, &text, "unpack");
     let mut values: Vec<Value> = Vec::new();
     while let Some((option, mut size)) = format.next()? {
         at = at.saturating_add(format.padding(at, option, size));
@@ -222,7 +231,7 @@ fn unpack(lua: &Lua, args: MultiValue) -> Result<MultiValue> {
                 if size == 0 {
                     let previous = values.pop().and_then(|value| value.as_number());
                     let previous = previous.ok_or_else(|| error_at(lua, "format 'c0' needs a previous size"))?;
-                    size = if previous >= 0.0 { previous as usize } else { usize::MAX };
+                    size = if previous > -1.0 { previous as usize } else { usize::MAX };
                     if size > data.len() || at > data.len() - size {
                         return Err(short());
                     }
@@ -266,7 +275,7 @@ fn integer(bytes: &[u8], is_little: bool, is_signed: bool) -> f64 {
 
 fn size(lua: &Lua, args: MultiValue) -> Result<f64> {
     let text = text_of(lua, &args, 0, "size")?;
-    let mut format = Format::new(lua, &text);
+    let mut format = Format::new(lua, &text, "size");
     let mut length = 0usize;
     while let Some((option, size)) = format.next()? {
         length += format.padding(length, option, size);

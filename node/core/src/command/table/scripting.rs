@@ -1,4 +1,4 @@
-//! Rows of scripts.
+//! Rows of commands of Lua scripts: EVAL and its kin, SCRIPT. What they do is in `command/scripting.rs`.
 
 use super::row::{command, counted_keys, docs, integer, key_arg, oneof, pure_token, string_arg};
 use crate::command::{Arg, Categories, Command, Flags, Gateway, Gather, KeySpec, scripting};
