@@ -261,13 +261,17 @@ fn first_metadata(identity: &Identity, me: &NodeRecord, config: &Config) -> Meta
     if identity.state.cluster.is_some() || !config.join.is_empty() {
         return Metadata::empty();
     }
+    let fresh = Metadata::standalone(me.clone());
     match &identity.state.standalone {
-        Some(before) => {
-            let mut metadata = before.clone();
-            metadata.nodes.insert(me.id, me.clone());
-            metadata
-        }
-        None => Metadata::standalone(me.clone()),
+        // This process serves every partition, whatever the one before it did.
+        Some(before) => Metadata {
+            level: fresh.level,
+            partitions: fresh.partitions,
+            nodes: fresh.nodes,
+            table: fresh.table,
+            ..before.clone()
+        },
+        None => fresh,
     }
 }
 

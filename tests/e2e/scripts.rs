@@ -156,6 +156,7 @@ redis.register_function('one', function() return 1 end)";
     let node = node.again(&home, Path::new(env!("CARGO_BIN_EXE_dcache")));
     let mut client = Wire::connect(&node.gateway);
     assert_eq!(client.ask(&["FCALL", "one", "0"]), ":1\r\n");
+    assert_eq!(client.ask(&["SET", "held", "1"]), "+OK\r\n");
     let late = "#!lua name=late\nwhile true do end";
     assert_eq!(
         client.ask(&["FUNCTION", "LOAD", late]),

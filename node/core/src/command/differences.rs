@@ -131,7 +131,8 @@ pub const DIFFERENCES: &[(&str, &str)] = &[
     ("dump", "Writes what every Redis from 4.0 on reads; hashes with fields that expire as Redis 7.4."),
     (
         "eval",
-        "Atomic on the slots of its keys, and others go on meanwhile. Over several nodes its keys have one slot, as those of one hash tag or of a pinned database; a key that it does not name in KEYS has to be of the node that runs it.",
+        "Atomic on the slots of its keys, and others go on meanwhile. Over several nodes its keys have one slot, as those of one \
+         hash tag or of a pinned database; a key that it does not name in KEYS has to be of the node that runs it.",
     ),
     ("evalsha", "A script that one node knows by its sum all know."),
     (
@@ -148,7 +149,8 @@ pub const DIFFERENCES: &[(&str, &str)] = &[
     ("flushdb", FLUSH),
     (
         "function",
-        "Libraries are of the whole cluster and are there after a restart; those that a node had before it was taken into a cluster are gone. There are 64 libraries, each of 512 KiB and 1,024 functions at most, 2 MiB in all; code is UTF-8.",
+        "Libraries are of the whole cluster and are there after a restart; those that a node had before it was taken into a \
+         cluster are gone. There are 64 libraries, each of 512 KiB and 1,024 functions at most, 2 MiB in all; code is UTF-8.",
     ),
     ("function|delete", CHANGES),
     (
@@ -229,7 +231,8 @@ pub const DIFFERENCES: &[(&str, &str)] = &[
     ("script|flush", FLUSH),
     (
         "script|kill",
-        "Ends scripts of all nodes, any that run for more than 20 ms. script-time-max, 30 s by default, ends any script, written or not.",
+        "Ends scripts of all nodes, any that run for more than 20 ms. script-time-max, 30 s by default, ends any script, written \
+         or not.",
     ),
     ("set", "IFEQ is from Valkey 8.1."),
     ("shutdown", "Refused: SIGTERM ends a node in order; dcache cluster drain NODE moves its keys before."),
