@@ -897,7 +897,8 @@ pub(crate) fn run_served(
     out: &mut Vec<u8>,
     holds: &mut Vec<Hold>,
 ) -> Result<(), WireError> {
-    if matches!(command.gateway, command::Gateway::Local | command::Gateway::Copies | command::Gateway::Told) {
+    use command::Gateway::{Agreed, Copies, Local, Told};
+    if matches!(command.gateway, Local | Copies | Told | Agreed) {
         let text = format!("ERR '{}' is answered by the node it is sent to and is never forwarded", command.name);
         return Err(WireError::Other(text));
     }
