@@ -242,6 +242,10 @@ impl Cluster {
             match fanout.finish(node, replies, out) {
                 Outcome::Done(_) => return None,
                 Outcome::Wait(blocked) => return Some(blocked),
+                Outcome::HangUp => {
+                    out.extend_from_slice(b"(hung up)");
+                    return None;
+                }
                 Outcome::Again(again) => fanout = again,
             }
         }

@@ -123,7 +123,7 @@ pub(crate) fn resume(node: &Node, blocked: Blocked) -> Waited {
 fn finished(node: &Node, origin: Origin, mut out: Vec<u8>, mut holds: Vec<Hold>) -> Waited {
     match super::done(node, origin, 0, &mut out, &mut holds) {
         Outcome::Done(holds) => Waited::Done(out, holds),
-        Outcome::Again(_) | Outcome::Wait(_) => Waited::Done(out, Vec::new()),
+        Outcome::Again(_) | Outcome::Wait(_) | Outcome::HangUp => Waited::Done(out, Vec::new()),
     }
 }
 
