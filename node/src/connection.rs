@@ -156,7 +156,7 @@ impl Connection {
                 self.write()?;
             }
             let is_over = turn == Turn::Close && (self.outbox.is_empty() || self.outbox.is_waiting());
-            if self.session.is_killed() || is_over {
+            if self.session.is_killed() || self.outbox.is_cut || is_over {
                 return Ok(());
             }
             if self.worker.is_stopping() {
@@ -406,6 +406,8 @@ struct Outbox {
     /// Bytes of all entries but the last.
     sealed_bytes: usize,
     open: usize,
+    /// The connection ends once what is before this is written.
+    is_cut: bool,
 }
 
 enum Entry {
@@ -571,6 +573,12 @@ impl Outbox {
                         }
                         // It may be its turn already.
                         Outcome::Wait(blocked) => self.queue[index] = Entry::Waiting(blocked),
+                        Outcome::HangUp => {
+                            self.is_cut = true;
+                            self.queue.truncate(index);
+                            self.queue.push_back(Entry::Bytes(Vec::new()));
+                            return;
+                        }
                     }
                 }
                 // It is the last entry, being a barrier.

@@ -11,6 +11,7 @@
 //! http          the control API
 //! ```
 
+mod agree;
 mod cluster;
 mod collect;
 pub mod config;
@@ -260,13 +261,17 @@ fn first_metadata(identity: &Identity, me: &NodeRecord, config: &Config) -> Meta
     if identity.state.cluster.is_some() || !config.join.is_empty() {
         return Metadata::empty();
     }
+    let fresh = Metadata::standalone(me.clone());
     match &identity.state.standalone {
-        Some(before) => {
-            let mut metadata = before.clone();
-            metadata.nodes.insert(me.id, me.clone());
-            metadata
-        }
-        None => Metadata::standalone(me.clone()),
+        // This process serves every partition, whatever the one before it did.
+        Some(before) => Metadata {
+            level: fresh.level,
+            partitions: fresh.partitions,
+            nodes: fresh.nodes,
+            table: fresh.table,
+            ..before.clone()
+        },
+        None => fresh,
     }
 }
 
@@ -289,6 +294,7 @@ async fn control_thread(
         tokio::spawn(async move { cluster.find_cluster(join).await });
     }
     tokio::spawn(operations::drive(cluster.clone()));
+    tokio::spawn(agree::run(cluster.clone()));
     control::run(cluster, inputs).await;
 }
 

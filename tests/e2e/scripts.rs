@@ -1,7 +1,9 @@
-//! Scripts on real nodes: an endless one beside others' requests, killing it, the time limit, and sums through any node.
+//! Scripts on real nodes: an endless one beside others' requests, killing it, the time limit, sums through any node;
+//! functions that all nodes have, after a restart too.
 
 use crate::harness::resp::{Wire, request};
-use crate::harness::{Home, Node, key_of, status, wait_until};
+use crate::harness::{Home, Node, key_of, send, status, wait_until};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 #[test]
@@ -91,4 +93,78 @@ fn scripts_run_where_their_keys_are_and_are_known_to_all() {
         assert_eq!(String::from_utf8(clients[1].reply()).unwrap(), format!("${}\r\n{text}\r\n", text.len()));
         assert_eq!(clients[1].reply(), b"+OK\r\n");
     }
+}
+
+fn stop(node: &mut Node) {
+    send("TERM", node.process.id());
+    assert_eq!(node.process.wait(), 0);
+}
+
+#[test]
+fn a_library_loaded_on_one_node_is_every_nodes_and_stays_after_a_restart() {
+    let home = Home::new();
+    let mut nodes = ["n1", "n2", "n3"].map(|name| Node::start(&home, name, &[]));
+    let list: String = nodes.iter().map(|node| format!("  - peers: {}\n", node.peers)).collect();
+    let file = home.file("cluster.yaml", format!("name: functions\nnodes:\n{list}"));
+    nodes[0].ok(&home, &["cluster", "init", "-f", &file.to_string_lossy(), "--yes"]);
+    let status = status(&home, &nodes[0]);
+    let keys = ["n1", "n2", "n3"].map(|name| key_of(&status, name, "counted"));
+    let library = |step: u8| {
+        format!(
+            "#!lua name=counters\nredis.register_function('count', function(keys) return redis.call('incrby', keys[1], {step}) end)"
+        )
+    };
+    let mut first = Wire::connect(&nodes[0].gateway);
+    assert_eq!(first.ask(&["FUNCTION", "LOAD", &library(1)]), "$8\r\ncounters\r\n");
+    // The node that answered knows it; the others hear of it in a moment.
+    assert_eq!(first.ask(&["FCALL", "count", "1", &keys[0]]), ":1\r\n");
+    let mut second = Wire::connect(&nodes[1].gateway);
+    wait_until("the second node to know the function", || {
+        (first.ask(&["FCALL", "count", "1", &keys[1]]) == ":1\r\n").then_some(())
+    });
+    assert_eq!(second.ask(&["FCALL", "count", "1", &keys[1]]), ":2\r\n");
+    let exists = "-ERR Library 'counters' already exists\r\n";
+    assert_eq!(second.ask(&["FUNCTION", "LOAD", &library(1)]), exists);
+
+    stop(&mut nodes[2]);
+    let restarted = nodes[2].again(&home, Path::new(env!("CARGO_BIN_EXE_dcache")));
+    nodes[2] = restarted;
+    let mut third = Wire::connect(&nodes[2].gateway);
+    wait_until("the third node to serve", || {
+        let reply = third.ask(&["FCALL", "count", "1", &keys[2]]);
+        reply.starts_with(':').then_some(())
+    });
+    assert_eq!(third.ask(&["FUNCTION", "LOAD", "REPLACE", &library(10)]), "$8\r\ncounters\r\n");
+    wait_until("the other nodes to have the new library", || {
+        let before: i64 = second.ask(&["GET", &keys[1]]).split("\r\n").nth(1).and_then(|text| text.parse().ok())?;
+        let after = first.ask(&["FCALL", "count", "1", &keys[1]]);
+        (after == format!(":{}\r\n", before + 10)).then_some(())
+    });
+    assert_eq!(second.ask(&["FUNCTION", "FLUSH"]), "+OK\r\n");
+    assert_eq!(second.ask(&["FCALL", "count", "1", &keys[1]]), "-ERR Function not found\r\n");
+}
+
+#[test]
+fn a_node_alone_keeps_its_libraries_and_kills_endless_functions() {
+    let home = Home::new();
+    let mut node = Node::start(&home, "n1", &[]);
+    let mut client = Wire::connect(&node.gateway);
+    let library = "#!lua name=lib\nredis.register_function('endless', function() while true do end end)
+redis.register_function('one', function() return 1 end)";
+    assert_eq!(client.ask(&["FUNCTION", "LOAD", library]), "$3\r\nlib\r\n");
+    stop(&mut node);
+    let node = node.again(&home, Path::new(env!("CARGO_BIN_EXE_dcache")));
+    let mut client = Wire::connect(&node.gateway);
+    assert_eq!(client.ask(&["FCALL", "one", "0"]), ":1\r\n");
+    assert_eq!(client.ask(&["SET", "held", "1"]), "+OK\r\n");
+    let late = "#!lua name=late\nwhile true do end";
+    assert_eq!(
+        client.ask(&["FUNCTION", "LOAD", late]),
+        "-ERR Error registering functions: ERR FUNCTION LOAD timeout\r\n"
+    );
+    let mut endless = Wire::connect(&node.gateway);
+    endless.send(&request(&["FCALL", "endless", "1", "held"]));
+    wait_until("it to run long and be killed", || (client.ask(&["FUNCTION", "KILL"]) == "+OK\r\n").then_some(()));
+    let reply = String::from_utf8(endless.reply()).unwrap();
+    assert!(reply.starts_with("-ERR Script killed by user with FUNCTION KILL."), "{reply}");
 }

@@ -3,6 +3,7 @@
 //!
 //! A node that belongs to no cluster has a [`Metadata::standalone`] of its own: one node that owns every partition.
 
+pub mod libraries;
 mod operations;
 mod table;
 
@@ -13,12 +14,13 @@ use crate::events::{Events, News};
 use crate::failover::{Change, Configuration, Member, Registry};
 use crate::placement::{Assignment, runs};
 use dcache_protocol::control::{ClusterSpec, EventKind, Level};
-use dcache_protocol::level::{LEVEL, PLACEMENT, level_first};
+use dcache_protocol::level::{FUNCTIONS, LEVEL, PLACEMENT, level_first};
 use dcache_protocol::operation::{Operation, OperationId, OperationKind, OperationState, Totals};
 use dcache_protocol::{
     Addresses, Epoch, Incarnation, NamespaceSpec, NodeId, NodeRecord, NodeState, PartitionId, Placement, SLOTS, Share,
     Slot, namespace,
 };
+use libraries::{Libraries, Library, Restore};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -45,6 +47,9 @@ pub struct Metadata {
     pub table: Table,
     /// By name; `default` is always there.
     pub namespaces: BTreeMap<String, NamespaceSpec>,
+    /// Of functions.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub libraries: Libraries,
     /// What `cluster init` was given, to tell a repeat from another request.
     pub spec: Option<ClusterSpec>,
     #[serde(default)]
@@ -102,6 +107,18 @@ pub enum Command {
     DeleteNamespace {
         name: String,
     },
+    SetLibrary {
+        name: String,
+        library: Arc<Library>,
+        replaces: bool,
+    },
+    DeleteLibrary {
+        name: String,
+    },
+    RestoreLibraries {
+        libraries: Libraries,
+        policy: Restore,
+    },
     StartOperation {
         start: Start,
     },
@@ -142,6 +159,7 @@ impl Command {
             #[cfg(feature = "next")]
             Command::Annotate { .. } => 3,
             Command::SetNamespace { spec } if spec.placement != Placement::default() => PLACEMENT,
+            Command::SetLibrary { .. } | Command::DeleteLibrary { .. } | Command::RestoreLibraries { .. } => FUNCTIONS,
             _ => level_first(),
         }
     }
@@ -194,6 +212,7 @@ impl Metadata {
             table: std::iter::repeat_n(placed, usize::from(partitions)).collect(),
             nodes: BTreeMap::from([(node.id, node)]),
             namespaces: BTreeMap::from([(namespace::DEFAULT.to_string(), NamespaceSpec::default_namespace())]),
+            libraries: Libraries::new(),
             spec: None,
             events: Events::default(),
             topology: Epoch(0),
@@ -214,6 +233,7 @@ impl Metadata {
             nodes: BTreeMap::new(),
             table: Table::from_iter([Configuration::default()]),
             namespaces: BTreeMap::from([(namespace::DEFAULT.to_string(), NamespaceSpec::default_namespace())]),
+            libraries: Libraries::new(),
             spec: None,
             events: Events::default(),
             topology: Epoch(0),
@@ -306,6 +326,9 @@ impl Metadata {
             Command::Place { copies } => self.place(copies)?,
             Command::SetNamespace { spec } => self.set_namespace(spec)?,
             Command::DeleteNamespace { name } => self.delete_namespace(name)?,
+            Command::SetLibrary { name, library, replaces } => self.set_library(name, library, *replaces)?,
+            Command::DeleteLibrary { name } => self.delete_library(name)?,
+            Command::RestoreLibraries { libraries, policy } => self.restore_libraries(libraries, *policy)?,
             Command::StartOperation { start } => self.start(start, at_unix_ms)?,
             Command::StepOperation { operation, step } => self.step_operation(*operation, step, at_unix_ms)?,
             Command::SetShare { node, share } => self.set_share(*node, *share)?,
@@ -598,6 +621,7 @@ impl Before {
             Command::DeleteNamespace { name } => {
                 vec![News { node: None, detail: name.clone(), ..News::of_node(EventKind::NamespaceDeleted, "") }]
             }
+            Command::SetLibrary { .. } | Command::DeleteLibrary { .. } | Command::RestoreLibraries { .. } => Vec::new(),
             Command::StartOperation { .. } => {
                 let detail = metadata.operation().map(|operation| {
                     let names: Vec<String> = operation.nodes.iter().map(&name).collect();

@@ -8,7 +8,8 @@ use crate::script::{Job, Machine, Outside};
 use crate::session::{Session, Step};
 use crate::{Clock, Config, Node, Served, Settled};
 use dcache_cluster::failover::{Configuration, Member};
-use dcache_cluster::metadata::Metadata;
+use dcache_cluster::metadata::{Metadata, Refusal};
+use dcache_protocol::error::WireError;
 use dcache_protocol::peer::{DataHeader, DataStatus};
 use dcache_protocol::resp::value::encode_request;
 use dcache_protocol::{Addresses, Epoch, Incarnation, NodeId, NodeRecord, NodeState, slot_of};
@@ -129,7 +130,22 @@ fn run_job(node: &Arc<Node>, job: &Arc<Job>) {
         });
         while machines[place].1.run_next() {}
     });
-    assert!(job.answer.is_settled(), "nothing keeps it waiting");
+}
+
+/// Has all nodes agree on what one of them proposes.
+fn agree(nodes: &[Arc<Node>], node: &Arc<Node>) {
+    for proposal in node.scripts().take_proposals() {
+        let mut metadata = (*node.view().metadata).clone();
+        match metadata.apply(&proposal.change, 0) {
+            Ok(epoch) => {
+                let metadata = Arc::new(metadata);
+                nodes.iter().for_each(|node| node.publish(metadata.clone(), None));
+                node.agreed(proposal, epoch);
+            }
+            Err(Refusal::NoChange) => node.agreed(proposal, Epoch(0)),
+            Err(refusal) => node.scripts().refused(proposal, &WireError::Other(format!("ERR {refusal}"))),
+        }
+    }
 }
 
 /// Nodes that reach each other by function calls.
@@ -174,6 +190,7 @@ impl Cluster {
             Served::Now(status) => status,
             Served::Later(mut job) => loop {
                 run_job(node, &job);
+                assert!(job.answer.is_settled(), "nothing keeps it waiting");
                 match node.settled(&job) {
                     Settled::Again(again) => job = again,
                     Settled::Answered(status, bytes, _) => {
@@ -218,11 +235,17 @@ impl Cluster {
             assert!(fanout.parts.iter().all(|part| part.to != node.config().id), "a part for the node itself");
             if let Some(job) = fanout.job().filter(|job| !job.answer.is_settled()) {
                 run_job(node, job);
+                agree(&self.nodes, node);
+                assert!(job.answer.is_settled(), "nothing keeps it waiting");
             }
             let replies = fanout.parts.iter().map(|part| self.carry(part)).collect();
             match fanout.finish(node, replies, out) {
                 Outcome::Done(_) => return None,
                 Outcome::Wait(blocked) => return Some(blocked),
+                Outcome::HangUp => {
+                    out.extend_from_slice(b"(hung up)");
+                    return None;
+                }
                 Outcome::Again(again) => fanout = again,
             }
         }

@@ -43,7 +43,7 @@ use crate::transaction;
 use crate::view::{Owner, View, ViewNode};
 use dcache_cluster::mutant::{Rule, is_broken};
 use dcache_protocol::error::WireError;
-use dcache_protocol::namespace::DATABASES;
+use dcache_protocol::namespace::{DATABASES, PINNED};
 use dcache_protocol::peer::{DataHeader, DataStatus};
 use dcache_protocol::resp::parse::{Args, Limits, Parser, Progress};
 use dcache_protocol::resp::reply::{Reply, Version};
@@ -113,6 +113,8 @@ pub enum Outcome {
     Again(Fanout),
     /// Nobody has anything yet: the client waits.
     Wait(Blocked),
+    /// What came of it is not known, and the client's connection ends.
+    HangUp,
 }
 
 /// The client's request that a fan-out answers.
@@ -257,6 +259,11 @@ impl Fanout {
             Err(error) => {
                 stats.forward_errors.add(errors);
                 out.truncate(mark);
+                if origin.database & PINNED != 0 && matches!(error, WireError::NotConfirmed { .. }) {
+                    // Whoever works on a pinned database takes it for one server, and knows what to do when that goes; an error reply
+                    // ends its work.
+                    return Outcome::HangUp;
+                }
                 Reply::new(out, origin.version).error(&error);
             }
         }
@@ -897,7 +904,8 @@ pub(crate) fn run_served(
     out: &mut Vec<u8>,
     holds: &mut Vec<Hold>,
 ) -> Result<(), WireError> {
-    if matches!(command.gateway, command::Gateway::Local | command::Gateway::Copies | command::Gateway::Told) {
+    use command::Gateway::{Agreed, Copies, Local, Told};
+    if matches!(command.gateway, Local | Copies | Told | Agreed) {
         let text = format!("ERR '{}' is answered by the node it is sent to and is never forwarded", command.name);
         return Err(WireError::Other(text));
     }

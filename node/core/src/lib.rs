@@ -249,6 +249,7 @@ impl Node {
         self.configure_copies(&next);
         let next = Arc::new(next);
         self.view.replace(Arc::clone(&next));
+        self.scripts.acts_on(next.epoch(), now);
         self.upkeep.published(&before, &next, now);
         self.talk_of_view(&before, &next);
         self.blocking.follow(&before, &next);
@@ -281,6 +282,7 @@ impl Node {
         self.upkeep.step(self, worker, workers);
         if worker == 0 {
             self.scripts.sweep(self.now());
+            self.scripts.acts_on(self.view().epoch(), self.now());
         }
         if worker == 0 && self.blocking.has_waiters() {
             self.look_after_waiters(worker);

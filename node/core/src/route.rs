@@ -82,7 +82,7 @@ fn route_gateway<'a>(
     first: Option<Slot>,
 ) -> Result<Route<'a>, WireError> {
     match command.gateway {
-        Gateway::Local | Gateway::Copies | Gateway::Told => Ok(Route::Here),
+        Gateway::Local | Gateway::Copies | Gateway::Told | Gateway::Agreed => Ok(Route::Here),
         Gateway::Everywhere(_) if view.owns_everything() => Ok(Route::Here),
         Gateway::Everywhere(gather) => Ok(Route::Everywhere(gather)),
         Gateway::Single => first.map_or(Ok(Route::Here), |slot| to_owner(view, slot)),

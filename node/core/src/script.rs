@@ -15,8 +15,10 @@
 
 pub(crate) mod bits;
 pub(crate) mod cache;
+pub(crate) mod change;
 pub(crate) mod convert;
 pub(crate) mod format;
+pub(crate) mod functions;
 pub(crate) mod job;
 pub(crate) mod json;
 pub(crate) mod library;
@@ -26,6 +28,7 @@ pub(crate) mod queue;
 pub(crate) mod run;
 pub(crate) mod structs;
 
+pub use change::Proposal;
 pub use job::{Answer, Job};
 pub use machine::{Machine, Outside};
 
@@ -54,6 +57,13 @@ const BUSY_MS: u64 = 5000;
 const TIME_MAX_MS: u64 = 30_000;
 
 pub(crate) const BUSY: &str = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
+pub(crate) const BUSY_WITH_FUNCTION: &str =
+    "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.";
+
+/// What is said to those whom a long script keeps waiting.
+fn busy_with(job: &Job) -> &'static str {
+    if job.function().is_some() { BUSY_WITH_FUNCTION } else { BUSY }
+}
 
 #[derive(Debug)]
 pub struct Scripts {
@@ -62,6 +72,7 @@ pub struct Scripts {
     /// What each thread runs.
     running: Box<[Mutex<Option<Arc<Job>>>]>,
     wake: WakeCell,
+    agreements: change::Agreements,
     busy_ms: AtomicU64,
     time_max_ms: AtomicU64,
     /// Bytes of all Lua states.
@@ -83,6 +94,8 @@ pub(crate) enum Killed {
     Yes,
     /// All that run have written.
     Unkillable,
+    /// Those that could be are of the other kind. The reply's text.
+    Other(&'static str),
     NoneRuns,
 }
 
@@ -94,6 +107,7 @@ impl Scripts {
             cache: Mutex::default(),
             running: (0..THREADS_MAX).map(|_| Mutex::default()).collect(),
             wake: WakeCell::default(),
+            agreements: change::Agreements::default(),
             busy_ms: AtomicU64::new(BUSY_MS),
             time_max_ms: AtomicU64::new(TIME_MAX_MS),
             memory_bytes: (0..THREADS_MAX).map(|_| AtomicU64::new(0)).collect(),
@@ -109,9 +123,10 @@ impl Scripts {
     /// Gives a job its turn in time. `wake` is called when it is answered.
     pub fn submit(&self, job: &Arc<Job>, wake: Wake) {
         job.set_wake(wake);
-        let is_overdue = |slot: &u16| self.is_overdue(*slot);
-        if self.queue.is_used() && job.slots.iter().any(is_overdue) {
-            job.answer.settle(State::Busy);
+        if self.queue.is_used()
+            && let Some(text) = job.slots.iter().find_map(|slot| self.overdue(*slot))
+        {
+            job.answer.settle(State::Busy(text));
             job.wake();
             return;
         }
@@ -151,9 +166,15 @@ impl Scripts {
         if self.queue.is_used() { self.running().len() } else { 0 }
     }
 
-    /// Whether the slot is a script's that has run longer than the busy limit.
-    fn is_overdue(&self, slot: u16) -> bool {
-        self.running.iter().any(|place| place.lock().as_ref().is_some_and(|job| job.is_overdue() && job.has_slot(slot)))
+    /// What is said of a slot that is a script's which has run longer than the busy limit.
+    fn overdue(&self, slot: u16) -> Option<&'static str> {
+        let busy = |job: &Arc<Job>| (job.is_overdue() && job.has_slot(slot)).then(|| busy_with(job));
+        self.running.iter().find_map(|place| place.lock().as_ref().and_then(busy))
+    }
+
+    /// What is said to those who would have to wait for all scripts.
+    pub(crate) fn busy_text(&self) -> &'static str {
+        self.running().iter().find(|job| job.is_script()).map_or(BUSY, |job| busy_with(job))
     }
 
     /// Looks at what runs and what waits.
@@ -171,11 +192,11 @@ impl Scripts {
         self.wake_if(wants_thread);
         let overdue: Vec<Arc<Job>> = long.iter().filter(|job| job.is_overdue()).cloned().collect();
         for job in self.queue.waiting(&overdue, now.checked_sub(PEER_WAITS)) {
-            let is_busy = overdue.iter().any(|other| other.all_slots().into_iter().any(|slot| job.has_slot(slot)));
-            let state = match is_busy {
-                true => State::Busy,
-                false if job.is_of_peer() => State::Refused(WireError::NotServing),
-                false => continue,
+            let before = overdue.iter().find(|other| other.all_slots().into_iter().any(|slot| job.has_slot(slot)));
+            let state = match before {
+                Some(before) => State::Busy(busy_with(before)),
+                None if job.is_of_peer() => State::Refused(WireError::NotServing),
+                None => continue,
             };
             // One that begins at this moment is answered by who runs it.
             if job.withdraw() {
@@ -186,8 +207,8 @@ impl Scripts {
         }
     }
 
-    /// `SCRIPT KILL`: ends the scripts that have run for a while and have written nothing.
-    pub(crate) fn kill(&self, now: Duration) -> Killed {
+    /// `SCRIPT KILL`, or `FUNCTION KILL`: ends the scripts that have run for a while and have written nothing.
+    pub(crate) fn kill(&self, functions: bool, now: Duration) -> Killed {
         let is_long = |job: &Arc<Job>| job.is_script() && now.saturating_sub(job.began()) >= LONG;
         let long: Vec<Arc<Job>> = self.running().into_iter().filter(is_long).collect();
         if long.is_empty() {
@@ -195,10 +216,20 @@ impl Scripts {
         }
         let mut killed = Killed::Unkillable;
         for job in long.iter().filter(|job| !job.has_written()) {
-            job.end_by(job::End::Killed);
-            killed = Killed::Yes;
+            if job.function().is_some() == functions {
+                job.end_by(job::End::Killed);
+                killed = Killed::Yes;
+            } else if killed == Killed::Unkillable {
+                killed = Killed::Other(busy_with(job));
+            }
         }
         killed
+    }
+
+    /// The function that has run longest, if any runs.
+    pub(crate) fn running_function(&self) -> Option<Arc<Job>> {
+        let functions = self.running().into_iter().filter(|job| job.function().is_some());
+        functions.min_by_key(|job| job.began())
     }
 
     pub fn busy_limit(&self) -> Duration {

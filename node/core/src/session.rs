@@ -681,7 +681,9 @@ impl Request<'_> {
             _ if command.gateway == Gateway::Copies && self.view.has_copies() => {
                 copies::wait(self.node, self.view, self.origin(command, state), &state.written, self.args).map(Some)
             }
-            Route::Here if command.gateway == Gateway::Script => Ok(Some(self.script(command, state))),
+            Route::Here if matches!(command.gateway, Gateway::Script | Gateway::Agreed) => {
+                Ok(Some(self.script(command, state)))
+            }
             Route::Here => {
                 if let Some(slot) = first {
                     self.stats.record_partition(self.view.partition_of(slot).index());

@@ -17,6 +17,9 @@ pub const COLLECTIONS: u16 = 2;
 /// From which on a namespace can be pinned.
 pub const PLACEMENT: u16 = 2;
 
+/// From which on there are libraries of functions.
+pub const FUNCTIONS: u16 = 2;
+
 /// The lowest level that this build still speaks.
 pub const LEVEL_OLDEST: u16 = 1;
 

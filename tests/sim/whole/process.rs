@@ -304,7 +304,9 @@ impl Process {
             match outcome {
                 Outcome::Done(holds) => return self.settle(world, out, holds).await,
                 Outcome::Again(again) => fanout = again,
-                Outcome::Wait(_) => panic!("no client of a simulation waits for keys"),
+                Outcome::Wait(_) | Outcome::HangUp => {
+                    panic!("no client of a simulation waits for keys, or has a pinned database")
+                }
             }
         }
     }

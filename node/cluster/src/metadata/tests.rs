@@ -1,5 +1,6 @@
 //! The metadata's promises: commands do what they say, refusals change nothing, everyone comes to the same state.
 
+use super::libraries::{Function, LIBRARIES_BYTES_MAX, LIBRARIES_MAX, LIBRARY_BYTES_MAX, Restore, find};
 use super::*;
 use crate::placement::{self, Candidate};
 use dcache_protocol::{Eviction, Match};
@@ -321,4 +322,88 @@ proptest! {
             prop_assert!((1..matches.len()).all(|i| !matches[..i].contains(&matches[i])), "matches are unique");
         }
     }
+}
+
+fn library(code: &str, functions: &[&str]) -> Arc<Library> {
+    let functions = functions.iter().map(|name| (name.to_string(), Function::default())).collect();
+    Arc::new(Library { code: code.into(), functions })
+}
+
+fn set_library(name: &str, functions: &[&str]) -> Command {
+    Command::SetLibrary { name: name.into(), library: library(name, functions), replaces: false }
+}
+
+#[test]
+fn libraries_are_agreed_on_by_name_and_no_function_is_in_two() {
+    let mut metadata = formed();
+    metadata.apply(&set_library("a", &["f", "g"]), 0).expect("the first one");
+    let topology = metadata.topology;
+    assert_eq!(refused(&metadata, set_library("a", &["h"])), Refusal::Invalid("Library 'a' already exists".into()));
+    let twice = Refusal::Invalid("Function F already exists".into());
+    assert_eq!(refused(&metadata, set_library("b", &["F"])), twice);
+    assert!(matches!(refused(&metadata, set_library("b-", &["h"])), Refusal::Invalid(_)));
+    let replaced = Command::SetLibrary { name: "a".into(), library: library("new", &["f"]), replaces: true };
+    metadata.apply(&replaced, 0).expect("it may be replaced");
+    assert_eq!(refused(&metadata, replaced), Refusal::NoChange);
+    metadata.apply(&set_library("b", &["g"]), 0).expect("nobody has g any more");
+    assert_eq!(find(&metadata.libraries, "G").map(|found| (found.0, found.2)), Some(("b", "g")));
+    metadata.apply(&Command::DeleteLibrary { name: "a".into() }, 0).expect("it is there");
+    let gone = Refusal::Invalid("Library not found".into());
+    assert_eq!(refused(&metadata, Command::DeleteLibrary { name: "a".into() }), gone);
+    assert_eq!(metadata.topology, topology, "no plan is made from them");
+
+    let text = serde_json::to_string(&metadata).expect("it can be written");
+    assert_eq!(serde_json::from_str::<Metadata>(&text).expect("and read"), metadata);
+    let without = serde_json::to_string(&formed()).expect("it can be written");
+    assert!(!without.contains("libraries"), "older builds need not know of them");
+    assert_eq!(serde_json::from_str::<Metadata>(&without).expect("as they write it").libraries, Libraries::new());
+}
+
+#[test]
+fn restoring_libraries_is_one_change() {
+    let mut metadata = formed();
+    metadata.apply(&set_library("a", &["f"]), 0).expect("the first one");
+    let of = |policy, all: &[(&str, &str)]| {
+        let libraries = all.iter().map(|(name, function)| (name.to_string(), library(name, &[function]))).collect();
+        Command::RestoreLibraries { libraries, policy }
+    };
+    let exists = Refusal::Invalid("Library a already exists".into());
+    assert_eq!(refused(&metadata, of(Restore::Append, &[("b", "g"), ("a", "f")])), exists);
+    let clash = Refusal::Invalid("Function f already exists".into());
+    assert_eq!(refused(&metadata, of(Restore::Replace, &[("b", "f")])), clash);
+    metadata.apply(&of(Restore::Replace, &[("a", "h"), ("b", "f")]), 0).expect("a has no f any more");
+    metadata.apply(&of(Restore::Append, &[("c", "g")]), 0).expect("it is new");
+    assert_eq!(metadata.libraries.len(), 3);
+    metadata.apply(&of(Restore::Flush, &[("d", "f")]), 0).expect("the others go");
+    assert_eq!(metadata.libraries.keys().collect::<Vec<_>>(), ["d"]);
+    metadata.apply(&of(Restore::Flush, &[]), 0).expect("all go");
+    assert_eq!(refused(&metadata, of(Restore::Flush, &[])), Refusal::NoChange);
+}
+
+#[test]
+fn libraries_are_bounded_and_come_with_the_level() {
+    let mut metadata = formed();
+    for number in 0..LIBRARIES_MAX {
+        metadata.apply(&set_library(&format!("l{number}"), &[&format!("f{number}")]), 0).expect("it fits");
+    }
+    let refusal = refused(&metadata, set_library("more", &["more"]));
+    assert!(refusal.to_string().contains("at most 64 libraries"), "{refusal}");
+
+    let large = |name: &str, bytes: usize| {
+        let library = library(&"x".repeat(bytes), &[name]);
+        Command::SetLibrary { name: name.into(), library, replaces: false }
+    };
+    let mut metadata = formed();
+    let refusal = refused(&metadata, large("a", LIBRARY_BYTES_MAX + 1));
+    assert!(refusal.to_string().contains("longer than"), "{refusal}");
+    let most = LIBRARIES_BYTES_MAX / LIBRARY_BYTES_MAX;
+    for number in 0..most {
+        metadata.apply(&large(&format!("l{number}"), LIBRARY_BYTES_MAX - 2), 0).expect("it fits");
+    }
+    let refusal = refused(&metadata, large("more", LIBRARY_BYTES_MAX / 2));
+    assert!(refusal.to_string().contains("all libraries together"), "{refusal}");
+
+    let mut metadata = Metadata { level: 1, ..formed() };
+    metadata.nodes.values_mut().for_each(|node| node.level = 1);
+    assert!(matches!(refused(&metadata, set_library("a", &["f"])), Refusal::TooEarly(_)));
 }

@@ -50,6 +50,7 @@ const COPIES: &str =
     "Refused: nodes hold copies of each other's keys. See dcache cluster init --copies and dcache cluster failover.";
 const PLACED: &str = "Refused: slots are placed by dcache cluster init, and moved by dcache rebalance.";
 const FLUSH: &str = "With ASYNC and with SYNC everything is gone when the reply is there.";
+const CHANGES: &str = "Answered when the node asked acts on what the cluster agreed on. Not within a transaction.";
 const MESSAGES: &str = "Messages of the whole cluster, whichever node the client is connected to, at most once each.";
 const SHARD: &str = "At the cluster door a shard channel is at the owner of its slot; at the gateway at any node.";
 const PATTERNS: &str = "Where keys are on several nodes, patterns of BY and GET need a hash tag that leads to the slot of the sorted key, \
@@ -133,13 +134,37 @@ pub const DIFFERENCES: &[(&str, &str)] = &[
          only dcache reads.",
     ),
     (
+        "eval",
+        "Atomic on the slots of its keys, and others go on meanwhile. Over several nodes its keys have one slot, as those of one \
+         hash tag or of a pinned database; a key that it does not name in KEYS has to be of the node that runs it.",
+    ),
+    ("evalsha", "A script that one node knows by its sum all know."),
+    (
         "exec",
         "Atomic where one node has all keys. Over several nodes the gateway runs one request after the other, each by itself. With \
          watched keys there, nothing runs and the answer is -EXECABORT.",
     ),
     ("failover", COPIES),
+    (
+        "fcall",
+        "As EVAL. What a library keeps between calls in its own variables each thread for scripts keeps for itself.",
+    ),
     ("flushall", FLUSH),
     ("flushdb", FLUSH),
+    (
+        "function",
+        "Libraries are of the whole cluster and are there after a restart; those that a node had before it was taken into a \
+         cluster are gone. There are 64 libraries, each of 512 KiB and 1,024 functions at most, 2 MiB in all; code is UTF-8.",
+    ),
+    ("function|delete", CHANGES),
+    (
+        "function|flush",
+        "With ASYNC and with SYNC everything is gone when the reply is there. Not within a transaction.",
+    ),
+    ("function|kill", "Ends functions of all nodes, any that run for more than 20 ms."),
+    ("function|load", CHANGES),
+    ("function|restore", CHANGES),
+    ("function|stats", "Tells of the function that has run longest on the node asked, whatever scripts run beside it."),
     (
         "hello",
         "The version is that of the Redis whose answers are given, 7.2.5; INFO has dcache_version. The role is master.",
@@ -209,6 +234,13 @@ pub const DIFFERENCES: &[(&str, &str)] = &[
     ("role", "Always a master without replicas."),
     ("save", NOT_ON_DISK),
     ("scan", "The gateway goes from node to node, and the cursor names the node. A step visits 10,000 keys at most."),
+    ("script|debug", "Refused: scripts cannot be debugged here."),
+    ("script|flush", FLUSH),
+    (
+        "script|kill",
+        "Ends scripts of all nodes, any that run for more than 20 ms. script-time-max, 30 s by default, ends any script, written \
+         or not.",
+    ),
     ("set", "IFEQ is from Valkey 8.1."),
     ("shutdown", "Refused: SIGTERM ends a node in order; dcache cluster drain NODE moves its keys before."),
     ("slaveof", COPIES),

@@ -1,4 +1,5 @@
-//! DUMP and RESTORE: a value as bytes in Redis's own format (RDB), so that they can go from one to the other.
+//! DUMP and RESTORE: a value, or the libraries of functions, as bytes in Redis's own format (RDB), so that they can go from one to
+//! the other.
 //!
 //! ```text
 //!   type u8 │ value │ version u16 │ CRC-64 of all before
@@ -13,6 +14,7 @@ use super::Context;
 use super::collection::{error, is};
 use crate::events::Class;
 use crate::number::parse_integer;
+use dcache_cluster::metadata::libraries::{LIBRARIES_BYTES_MAX, LIBRARIES_MAX};
 use dcache_engine::{Edit, Kind, Op, Value, ValueRef};
 use dcache_protocol::error::WireError;
 
@@ -36,6 +38,8 @@ const SET_PACKED: u8 = 20;
 const HASH_WITH_EXPIRIES: u8 = 24;
 /// Of dcache alone.
 const STREAM: u8 = 0xd5;
+/// Before the code of a library.
+const LIBRARY: u8 = 245;
 
 /// CRC-64 of Redis: Jones's polynomial, reflected.
 fn checksum(bytes: &[u8]) -> u64 {
@@ -371,6 +375,49 @@ fn fill(edit: &mut Edit, kind: u8, rest: &mut Rest<'_>) -> Option<()> {
     (!edit.is_empty() || kind == HASH_WITH_EXPIRIES).then_some(())
 }
 
+/// What stands before the foot, if that fits it.
+fn body_of(payload: &[u8]) -> Option<&[u8]> {
+    let (body, foot) = payload.split_at_checked(payload.len().checked_sub(FOOT)?)?;
+    let (version, crc) = foot.split_first_chunk::<2>()?;
+    let is_right = u64::from_le_bytes(crc.try_into().ok()?) == checksum(&payload[..body.len() + 2]);
+    (u16::from_le_bytes(*version) <= VERSION_MAX && is_right).then_some(body)
+}
+
+fn seal(out: &mut Vec<u8>, version: u16) {
+    out.extend_from_slice(&version.to_le_bytes());
+    let crc = checksum(out);
+    out.extend_from_slice(&crc.to_le_bytes());
+}
+
+/// What `FUNCTION DUMP` answers.
+pub(crate) fn of_libraries<'a>(codes: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
+    let mut out = Vec::new();
+    for code in codes {
+        out.push(LIBRARY);
+        put_text(code, &mut out);
+    }
+    seal(&mut out, VERSION);
+    out
+}
+
+/// The codes of libraries in what `FUNCTION RESTORE` is given. The error is a reply's text.
+pub(crate) fn libraries_of(payload: &[u8]) -> Result<Vec<Vec<u8>>, String> {
+    let body = body_of(payload).ok_or("DUMP payload version or checksum are wrong")?;
+    let (mut rest, mut codes, mut bytes) = (Rest(body), Vec::new(), 0);
+    while let Some([kind]) = rest.array() {
+        if kind != LIBRARY {
+            return Err("given type is not a function".into());
+        }
+        let code = rest.text().ok_or("failed loading the given functions payload")?;
+        bytes += code.len();
+        codes.push(code);
+        if bytes > LIBRARIES_BYTES_MAX || codes.len() > LIBRARIES_MAX {
+            return Err(format!("more than {LIBRARIES_MAX} libraries, or {LIBRARIES_BYTES_MAX} bytes"));
+        }
+    }
+    Ok(codes)
+}
+
 pub fn restore(context: &mut Context<'_>) -> Result<(), WireError> {
     let (key, payload) = (context.arg(1), context.arg(3));
     let (mut replaces, mut is_absolute) = (false, false);
@@ -400,13 +447,8 @@ pub fn restore(context: &mut Context<'_>) -> Result<(), WireError> {
     let ttl = parse_integer(context.arg(2)).ok_or(WireError::NotInteger)?;
     let ttl = u64::try_from(ttl).map_err(|_| error("Invalid TTL value, must be >= 0"))?;
     let invalid = || error("DUMP payload version or checksum are wrong");
-    let body = payload.len().checked_sub(FOOT).ok_or_else(invalid)?;
-    let version = u16::from_le_bytes([payload[body], payload[body + 1]]);
-    let crc: [u8; 8] = payload[body + 2..].try_into().map_err(|_| invalid())?;
-    if version > VERSION_MAX || u64::from_le_bytes(crc) != checksum(&payload[..body + 2]) {
-        return Err(invalid());
-    }
-    let value = restored(context, &payload[..body]).ok_or_else(|| error("Bad data format"))?;
+    let body = body_of(payload).ok_or_else(invalid)?;
+    let value = restored(context, body).ok_or_else(|| error("Bad data format"))?;
     let asked_ms = match (ttl, is_absolute) {
         (0, _) => None,
         (at_ms, true) => Some(at_ms),

@@ -101,6 +101,9 @@ pub fn at_gateway(gateway: Gateway) -> &'static str {
         Gateway::Everywhere(Gather::Cursor) => "One node after the other answers for its own keys.",
         Gateway::Everywhere(Gather::Any) => "Every node is asked, and the answer of one is taken.",
         Gateway::Everywhere(_) => "Every node runs it for its own keys, not at one moment, and the answers become one.",
+        Gateway::Agreed => {
+            "The node asked has the cluster agree on it, at the cluster door too, and answers when it acts on what was agreed."
+        }
         Gateway::Told => "The node asked does it, together with the nodes that it concerns, at the cluster door too.",
         Gateway::Copies => "The owners of what the client wrote are asked, at the cluster door too.",
     }

@@ -15,6 +15,7 @@ pub mod debug;
 pub mod differences;
 pub mod docs;
 pub mod dump;
+pub mod function;
 pub mod geo;
 pub mod hash;
 pub mod hyperloglog;
@@ -123,6 +124,8 @@ pub enum Gateway {
     Told,
     /// Runs on a thread for scripts of the node that has all keys; of the node asked, when it names none.
     Script,
+    /// At both doors: the node asked has the cluster agree on it.
+    Agreed,
     /// At both doors: whoever serves what the client wrote tells which copies have it.
     Copies,
 }

@@ -48,7 +48,12 @@ pub fn script_flush(context: &mut Context<'_>) -> Result<(), WireError> {
 }
 
 pub fn script_kill(context: &mut Context<'_>) -> Result<(), WireError> {
-    match context.node.scripts.kill(context.node.now()) {
+    killed(context, false)
+}
+
+/// Ends what runs long: functions, or else scripts.
+pub(super) fn killed(context: &mut Context<'_>, functions: bool) -> Result<(), WireError> {
+    match context.node.scripts.kill(functions, context.node.now()) {
         Killed::Yes => {
             context.reply.ok();
             Ok(())
@@ -57,6 +62,7 @@ pub fn script_kill(context: &mut Context<'_>) -> Result<(), WireError> {
             "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script \
              termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.",
         )),
+        Killed::Other(text) => Err(other(text)),
         Killed::NoneRuns => Err(other("NOTBUSY No scripts in execution right now.")),
     }
 }

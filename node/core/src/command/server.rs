@@ -4,7 +4,7 @@
 //! here; a section of its own has the figures per namespace. All figures are this node's, on both doors. Memory's
 //! limit and policy are those of the namespace that the client's database is.
 
-use super::{COMMANDS, Context, Door};
+use super::{COMMANDS, Context, Door, function};
 use crate::number;
 use crate::pubsub::Kind;
 use crate::stats::{CommandTotals, Latencies};
@@ -158,10 +158,14 @@ fn memory_section(context: &Context<'_>, lines: &mut Lines) {
     lines.add("used_memory_lua_human", human(lua));
     lines.add("used_memory_scripts_eval", bytes);
     lines.add("number_of_cached_scripts", scripts);
-    lines.add("number_of_functions", 0);
-    lines.add("number_of_libraries", 0);
+    let libraries = &context.view.metadata.libraries;
+    let (functions, bytes) = (function::count(libraries), bytes + function::bytes(libraries));
+    lines.add("number_of_functions", functions);
+    lines.add("number_of_libraries", libraries.len());
+    lines.add("used_memory_vm_functions", 0);
     lines.add("used_memory_vm_total", lua);
     lines.add("used_memory_vm_total_human", human(lua));
+    lines.add("used_memory_functions", function::bytes(libraries));
     lines.add("used_memory_scripts", bytes);
     lines.add("used_memory_scripts_human", human(bytes));
     lines.add("maxmemory", limit);
@@ -609,6 +613,8 @@ pub fn memory_stats(context: &mut Context<'_>) -> Result<(), WireError> {
     let (used, resident) = (node.engine().used_bytes(), node.resident_bytes());
     let peak = node.note_peak(used);
     let keys = node.items();
+    let scripts = node.scripts.cache.lock().bytes() as u64;
+    let functions = function::bytes(&context.view.metadata.libraries);
     let integers = [
         ("peak.allocated", peak),
         ("total.allocated", used),
@@ -618,8 +624,8 @@ pub fn memory_stats(context: &mut Context<'_>) -> Result<(), WireError> {
         ("clients.normal", node.buffer_bytes()),
         ("cluster.links", 0),
         ("aof.buffer", 0),
-        ("lua.caches", 0),
-        ("functions.caches", 0),
+        ("lua.caches", scripts),
+        ("functions.caches", functions),
         ("overhead.total", node.buffer_bytes()),
         ("keys.count", keys),
         ("keys.bytes-per-key", used / keys.max(1)),

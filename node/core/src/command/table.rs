@@ -9,6 +9,7 @@ mod bitmaps;
 mod blocking;
 mod cluster;
 mod connection;
+mod function;
 mod geo;
 mod hashes;
 mod keys;
@@ -35,6 +36,7 @@ const GROUPS: &[&[Command]] = &[
     pubsub::ROWS,
     transactions::ROWS,
     scripting::ROWS,
+    function::ROWS,
     watch::ROWS,
     keys::ROWS,
     strings::ROWS,

@@ -123,7 +123,7 @@ impl Asked<'_> {
                 self.plan_anew(job.request().clone(), open).map(Some)
             }
             State::Refused(error) => Err(error),
-            State::Busy => Err(busy()),
+            State::Busy(text) => Err(busy(text)),
             State::Waiting | State::Granted => Err(WireError::NotServing),
         }
     }
@@ -318,7 +318,7 @@ impl Node {
                 Settled::Answered(DataStatus::NotOwner, Vec::new(), Vec::new())
             }
             State::Refused(error) => fails(error),
-            State::Busy => fails(busy()),
+            State::Busy(text) => fails(busy(text)),
         }
     }
 }

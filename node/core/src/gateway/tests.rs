@@ -221,6 +221,24 @@ fn a_pinned_database_is_as_one_server_behind_every_gateway() {
     assert_eq!(holders.len(), 2, "the work of several pinned databases is shared");
 }
 
+#[test]
+fn what_is_not_known_of_a_pinned_database_ends_the_connection() {
+    let cluster = Cluster::new(3);
+    cluster.publish(&pinning());
+    let owner = holder(&cluster, "3");
+    let mut client = cluster.client((owner + 1) % 3, Door::Gateway);
+    client.call(&["SELECT", "3"]);
+    for lost in [ForwardError::LinkLost, ForwardError::TimedOut] {
+        cluster.broken.borrow_mut().insert(id(owner), lost);
+        assert_eq!(client.call(&["SADD", "jobs", "a"]), "(hung up)");
+        assert!(client.call(&["GET", "jobs"]).starts_with("-CLUSTERDOWN"), "nothing was changed, so this is said");
+    }
+    cluster.broken.borrow_mut().insert(id(owner), ForwardError::LinkLost);
+    client.call(&["SELECT", "0"]);
+    let key = key_of(owner, 3, 0);
+    assert!(client.call(&["SADD", &key, "a"]).starts_with("-TIMEOUT the write is not confirmed"));
+}
+
 /// The node that has a pinned database's keys.
 fn holder(cluster: &Cluster, database: &str) -> usize {
     let mut client = cluster.client(0, Door::Gateway);
@@ -490,7 +508,7 @@ fn a_request_that_found_its_slot_moved_follows_it_once() {
                 assert_eq!(again.parts[0].to, id(2));
                 cluster.finish(&client.node, again, &mut out);
             }
-            Outcome::Wait(_) => panic!("a SET waits for nothing"),
+            Outcome::Wait(_) | Outcome::HangUp => panic!("a SET waits for nothing"),
         }
         assert_eq!(out, b"+OK\r\n");
         assert_eq!(client.call(&["GET", &key]), "$1\r\nv\r\n");
@@ -510,7 +528,7 @@ fn a_request_that_did_not_run_is_asked_again_for_as_long_as_a_failover_takes() {
         out,
     ) {
         Outcome::Again(again) => Some(again),
-        Outcome::Done(_) | Outcome::Wait(_) => None,
+        Outcome::Done(_) | Outcome::Wait(_) | Outcome::HangUp => None,
     };
     let fanout = open(&mut cluster.client(0, Door::Gateway), &["SET", &key, "v"]);
     let fanout = again(fanout, ForwardError::NotOwner, &mut out).expect("it certainly did not run");
@@ -599,7 +617,7 @@ fn a_split_request_asks_again_only_for_what_moved() {
                 assert_eq!(again.parts.len(), 1);
                 cluster.finish(&client.node, again, &mut out);
             }
-            Outcome::Wait(_) => panic!("a MSET waits for nothing"),
+            Outcome::Wait(_) | Outcome::HangUp => panic!("a MSET waits for nothing"),
         }
         assert_eq!(out, b"+OK\r\n");
         let mut request = vec!["MGET"];

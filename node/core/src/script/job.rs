@@ -5,11 +5,11 @@ use crate::clients::Wake;
 use dcache_protocol::error::WireError;
 use dcache_protocol::resp::reply::Version;
 use parking_lot::Mutex;
-use std::sync::Arc;
 use std::sync::atomic::{
     AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed,
     Ordering::Release,
 };
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// What a job does.
@@ -54,6 +54,8 @@ pub struct Job {
     is_overdue: AtomicBool,
     has_written: AtomicBool,
     end: AtomicU8,
+    /// The function that runs, if it is one.
+    function: OnceLock<Box<str>>,
 }
 
 const WAITING: u8 = 0;
@@ -80,8 +82,8 @@ pub(crate) enum State {
     Refused(WireError),
     /// It did nothing, and is to run again in its turn on keys that it did not declare.
     Again,
-    /// Nothing ran: a script has had its slot for too long.
-    Busy,
+    /// Nothing ran: a script has had its slot for too long. The reply's text.
+    Busy(&'static str),
 }
 
 #[derive(Debug, Default)]
@@ -105,8 +107,13 @@ impl Answer {
         std::mem::take(&mut *self.state.lock())
     }
 
-    pub(crate) fn is_refused(&self) -> bool {
-        self.is_settled() && !matches!(*self.state.lock(), State::Granted)
+    /// What is said to whoever has a ticket that is refused.
+    fn refusal(&self) -> Option<&'static str> {
+        match *self.state.lock() {
+            State::Granted => None,
+            State::Busy(text) => Some(text),
+            _ => Some(super::BUSY),
+        }
     }
 }
 
@@ -133,6 +140,7 @@ impl Job {
             is_overdue: AtomicBool::new(false),
             has_written: AtomicBool::new(false),
             end: AtomicU8::new(0),
+            function: OnceLock::new(),
         })
     }
 
@@ -203,7 +211,7 @@ impl Job {
         self.began.store(u64::try_from(now.as_nanos()).unwrap_or(u64::MAX), Relaxed);
     }
 
-    pub(super) fn began(&self) -> Duration {
+    pub(crate) fn began(&self) -> Duration {
         Duration::from_nanos(self.began.load(Relaxed))
     }
 
@@ -230,6 +238,15 @@ impl Job {
 
     pub(super) fn has_written(&self) -> bool {
         self.has_written.load(Relaxed)
+    }
+
+    /// In a transaction the first of several.
+    pub(super) fn set_function(&self, name: &str) {
+        let _ = self.function.set(name.into());
+    }
+
+    pub(crate) fn function(&self) -> Option<&str> {
+        self.function.get().map(|name| &**name)
     }
 
     pub(super) fn end_by(&self, end: End) {
@@ -268,8 +285,8 @@ impl std::fmt::Debug for Ticket {
 pub(crate) enum Standing {
     Waiting,
     Granted,
-    /// A script has had a slot for too long.
-    Busy,
+    /// A script has had a slot for too long. The reply's text.
+    Busy(&'static str),
 }
 
 impl Ticket {
@@ -283,8 +300,7 @@ impl Ticket {
     pub fn standing(&self) -> Standing {
         match self.job.answer.is_settled() {
             false => Standing::Waiting,
-            true if self.job.answer.is_refused() => Standing::Busy,
-            true => Standing::Granted,
+            true => self.job.answer.refusal().map_or(Standing::Granted, Standing::Busy),
         }
     }
 }

@@ -69,7 +69,7 @@ pub(super) fn revealed(lua: &Lua, error: &Error) -> Result<Value> {
     }
 }
 
-pub(super) fn raised_of(error: &Error) -> Option<&Raised> {
+fn raised_of(error: &Error) -> Option<&Raised> {
     match error {
         Error::ExternalError(inner) => inner.downcast_ref::<Raised>(),
         Error::CallbackError { cause, .. } | Error::WithContext { cause, .. } => raised_of(cause),
@@ -169,7 +169,7 @@ fn number_of(value: Option<&Value>) -> Option<f64> {
     }
 }
 
-fn text_of(value: &Value) -> Option<Vec<u8>> {
+pub(super) fn text_of(value: &Value) -> Option<Vec<u8>> {
     match value {
         Value::String(text) => Some(text.as_bytes().to_vec()),
         Value::Integer(number) => Some(number.to_string().into_bytes()),
@@ -203,7 +203,7 @@ fn coded(text: Vec<u8>) -> Vec<u8> {
     }
 }
 
-/// Makes the table `redis`. `is_loading`: of the state in which libraries of functions register theirs.
+/// Makes the table `redis`.
 pub(super) fn redis(lua: &Lua, host: &Rc<Host>) -> Result<Table> {
     let redis = lua.create_table()?;
     let set = |name: &str, run: fn(&Lua, &Host, &MultiValue) -> Result<Value>| {

@@ -7,6 +7,7 @@
 //! keeps the script alive. Memory of the state is bounded; a state that is left nearly full is thrown away.
 
 use super::cache::Sum;
+use super::functions::{self, Loaded, Loading};
 use super::job::{End, Job};
 use super::library::{self, reply_error};
 use super::queue::UNDECLARED;
@@ -97,6 +98,8 @@ pub(super) struct Host {
     pub worker: usize,
     outside: Outside,
     pub running: RefCell<Option<Running>>,
+    /// The library that loads now.
+    pub loading: RefCell<Option<Loading>>,
     pub abort: RefCell<Option<Abort>>,
     is_ending: Cell<bool>,
     version: Cell<Version>,
@@ -227,7 +230,9 @@ impl Host {
     fn refusal(&self, command: &Command, running: &Running) -> Option<String> {
         let is_cluster_wide = matches!(command.gateway, Gateway::Everywhere(_)) && !running.is_one_slot;
         let is_told = matches!(command.gateway, Gateway::Told) && !matches!(command.name, "publish" | "spublish");
-        if command.flags.has(Flags::NOSCRIPT) || is_told || matches!(command.gateway, Gateway::Copies | Gateway::Script)
+        if command.flags.has(Flags::NOSCRIPT)
+            || is_told
+            || matches!(command.gateway, Gateway::Copies | Gateway::Script | Gateway::Agreed)
         {
             return Some("ERR This Redis command is not allowed from script".into());
         }
@@ -356,18 +361,26 @@ impl Host {
     fn hook(&self, lua: &Lua) -> Result<VmState> {
         // This script takes longer than most.
         self.wake_answered();
-        let end = self.running.borrow().as_ref().map_or(End::Not, |running| running.job.end());
-        if end == End::Not && !self.is_ending.get() {
-            return Ok(VmState::Continue);
-        }
+        let is_late = self.loading.borrow().as_ref().is_some_and(|loading| self.node.now() > loading.until);
+        let why = match self.running.borrow().as_ref() {
+            Some(running) if running.job.end() != End::Not => stopped(&running.job),
+            _ if is_late => "ERR FUNCTION LOAD timeout",
+            _ if self.is_ending.get() => "ERR the script is to run again",
+            _ => return Ok(VmState::Continue),
+        };
         if !self.is_ending.replace(true) {
             tighten(lua);
         }
-        Err(reply_error(match end {
-            End::Killed => "ERR Script killed by user with SCRIPT KILL.",
-            End::TimeLimit => "ERR Script stopped: it ran longer than script-time-max",
-            End::Not => "ERR the script is to run again",
-        }))
+        Err(reply_error(why))
+    }
+}
+
+fn stopped(job: &Job) -> &'static str {
+    match job.end() {
+        End::Killed if job.function().is_some() => "ERR Script killed by user with FUNCTION KILL.",
+        End::Killed => "ERR Script killed by user with SCRIPT KILL.",
+        End::TimeLimit => "ERR Script stopped: it ran longer than script-time-max",
+        End::Not => "ERR the script is to run again",
     }
 }
 
@@ -421,10 +434,15 @@ fn compile_error(error: Error) -> String {
 }
 
 /// One Lua state with everything that scripts find in it.
-struct State {
-    lua: Lua,
+pub(super) struct State {
+    pub lua: Lua,
     environment: Table,
     run: Function,
+    pub library_environment: Table,
+    pub load: Function,
+    run_function: Function,
+    /// Those of which a function was called.
+    pub libraries: BTreeMap<String, Loaded>,
     compiled: BTreeMap<Sum, (Function, Rules)>,
     flushes: u64,
 }
@@ -435,6 +453,14 @@ pub struct Machine {
     pub(super) thread: usize,
     state: Option<State>,
     pub(super) has_met_workers: bool,
+}
+
+/// What is to run.
+pub(super) enum What {
+    /// A script that was compiled.
+    Script(Sum),
+    /// A function of a library.
+    Function(Function),
 }
 
 /// How a script ended.
@@ -452,6 +478,7 @@ impl Machine {
             worker: node.config().workers + thread,
             outside,
             running: RefCell::default(),
+            loading: RefCell::default(),
             abort: RefCell::default(),
             is_ending: Cell::new(false),
             version: Cell::new(Version::Resp2),
@@ -464,7 +491,11 @@ impl Machine {
         Machine { host: Rc::new(host), thread, state: None, has_met_workers: false }
     }
 
-    fn state(&mut self) -> Result<&mut State> {
+    pub(super) fn state_if_any(&mut self) -> Option<&mut State> {
+        self.state.as_mut()
+    }
+
+    pub(super) fn state(&mut self) -> Result<&mut State> {
         let state = match self.state.take() {
             Some(state) => state,
             None => State::new(&self.host)?,
@@ -490,10 +521,10 @@ impl Machine {
         Ok(rules)
     }
 
-    /// Runs a compiled script for `running`; its result is a reply in `version`.
+    /// Runs a compiled script, or a function, for `running`; its result is a reply in `version`.
     pub(super) fn run(
         &mut self,
-        sum: &Sum,
+        what: &What,
         name: &str,
         running: Running,
         keys: &[&[u8]],
@@ -504,7 +535,7 @@ impl Machine {
         *host.running.borrow_mut() = Some(running);
         host.version.set(Version::Resp2);
         host.is_ending.set(false);
-        let ended = self.run_in_state(sum, name, keys, arguments, version);
+        let ended = self.run_in_state(what, name, keys, arguments, version);
         let holds = host.running.borrow_mut().take().map(|running| running.holds).unwrap_or_default();
         self.tidy();
         match host.abort.borrow_mut().take() {
@@ -515,7 +546,7 @@ impl Machine {
 
     fn run_in_state(
         &mut self,
-        sum: &Sum,
+        what: &What,
         name: &str,
         keys: &[&[u8]],
         arguments: &[&[u8]],
@@ -524,7 +555,13 @@ impl Machine {
         let own = Rc::clone(&self.host);
         let mut out = Vec::new();
         let result = self.state().and_then(|state| {
-            let Some((function, _)) = state.compiled.get(sum) else { return Ok(None) };
+            let (run, function) = match what {
+                What::Function(function) => (&state.run_function, function),
+                What::Script(sum) => match state.compiled.get(sum) {
+                    Some((function, _)) => (&state.run, function),
+                    None => return Ok(()),
+                },
+            };
             let unbounded = Unbounded::new(&state.lua);
             let list = |words: &[&[u8]]| -> Result<Table> {
                 let table = state.lua.create_table_with_capacity(words.len(), 0)?;
@@ -535,32 +572,38 @@ impl Machine {
             };
             let (keys, arguments) = (list(keys)?, list(arguments)?);
             drop(unbounded);
-            let (is_ok, value): (bool, Value) = state.run.call((function.clone(), keys, arguments))?;
+            let (is_ok, value): (bool, Value) = run.call((function.clone(), keys, arguments))?;
             if is_ok {
                 super::convert::to_reply(&value, own.version.get(), &mut Reply::new(&mut out, version))?;
-                return Ok(Some(()));
+                return Ok(());
             }
-            write_failure(&value, name, &mut Reply::new(&mut out, version))?;
-            Ok(Some(()))
+            write_failure(&value, name, &mut Reply::new(&mut out, version))
         });
         if let Err(error) = result {
             out.clear();
-            let text = match library::raised_of(&error) {
+            let text = match own.running.borrow().as_ref() {
                 // It was stopped while it was being told how it ended.
-                Some(library::Raised::Reply { text, .. }) => text.clone(),
-                _ => format!("ERR Error running script {name}, {error}").into_bytes(),
+                Some(running) if running.job.end() != End::Not => stopped(&running.job).to_owned(),
+                _ => format!("ERR Error running script {name}, {error}"),
             };
-            super::convert::write_error(&text, &mut Reply::new(&mut out, version));
+            super::convert::write_error(text.as_bytes(), &mut Reply::new(&mut out, version));
         }
         out
     }
 
-    /// Makes the state fit for the next script.
-    fn tidy(&mut self) {
-        let Some(state) = &self.state else { return };
-        if self.host.is_ending.replace(false) {
+    /// Nothing is to end any more.
+    pub(super) fn calm(&self) {
+        if self.host.is_ending.replace(false)
+            && let Some(state) = &self.state
+        {
             install(&state.lua, HookTriggers::new().every_nth_instruction(HOOK_EVERY));
         }
+    }
+
+    /// Makes the state fit for the next script.
+    pub(super) fn tidy(&mut self) {
+        self.calm();
+        let Some(state) = &self.state else { return };
         json::reset(&state.lua);
         state.lua.gc_restart();
         let mut used = state.lua.used_memory();
@@ -584,7 +627,9 @@ impl State {
         let lua = Lua::new_with(libraries, LuaOptions::new())?;
         lua.set_app_data(Rc::clone(host));
         let ours = lua.create_table()?;
-        ours.raw_set("redis", library::redis(&lua, host)?)?;
+        let redis = library::redis(&lua, host)?;
+        let loading = functions::loading_table(&lua, host, &redis)?;
+        ours.raw_set("redis", redis)?;
         ours.raw_set("cjson", json::library(&lua)?)?;
         ours.raw_set("cmsgpack", msgpack::library(&lua)?)?;
         ours.raw_set("struct", structs::library(&lua)?)?;
@@ -610,10 +655,21 @@ impl State {
             Ok(Some(table))
         })?;
         let prelude = lua.load(include_str!("prelude.lua")).set_name("=dcache");
-        let (environment, run, _): (Table, Function, Function) = prelude.call((ours, revealed, is_compiled, place))?;
+        let (environment, run, library_environment, load, run_function) =
+            prelude.call((ours, revealed, is_compiled, place, loading))?;
         lua.set_memory_limit(STATE_BYTES_MAX)?;
         install(&lua, HookTriggers::new().every_nth_instruction(HOOK_EVERY));
-        Ok(State { lua, environment, run, compiled: BTreeMap::new(), flushes: 0 })
+        Ok(State {
+            lua,
+            environment,
+            run,
+            library_environment,
+            load,
+            run_function,
+            libraries: BTreeMap::new(),
+            compiled: BTreeMap::new(),
+            flushes: 0,
+        })
     }
 }
 

@@ -82,7 +82,7 @@ fn encode(lua: &Lua, value: &Value, level: usize, out: &mut Vec<u8>) -> Result<(
         Value::Number(number) => {
             // As C casts: what does not fit is the smallest integer, and then differs.
             let whole = *number as i64;
-            let fits = (-9.223_372_036_854_775_8e18..9.223_372_036_854_775_8e18).contains(number);
+            let fits = (-9.223_372_036_854_776e18..9.223_372_036_854_776e18).contains(number);
             match fits && whole as f64 == *number {
                 true => integer(whole, out),
                 false => float(*number, out),

@@ -1,9 +1,10 @@
 -- What a script finds around it, as Redis has it: nothing of the outside, and nothing that it can change for the next script.
 -- Run once for each Lua state, given: the libraries made outside, what turns their errors into values, what tells whether a text is
--- compiled code, what tells of a place in the stack.
+-- compiled code, what tells of a place in the stack,
 --
 -- A table that scripts may read only is an empty one in front of the real one.
-local libraries, revealed, is_compiled, getinfo = ...
+-- what `redis` is while a library of functions loads.
+local libraries, revealed, is_compiled, getinfo, loading_redis = ...
 
 local type, rawget, next, select, tostring = type, rawget, next, select, tostring
 local error = error
@@ -29,13 +30,14 @@ local function protected(real, missing)
   return front
 end
 
-local globals = {}
-local environment = protected(globals, function() end)
-real_setmetatable(globals, {
+local absent = {
   __index = function(_, name)
     error("Script attempted to access nonexistent global variable '" .. tostring(name) .. "'", 2)
   end,
-})
+}
+local globals = {}
+local environment = protected(globals, function() end)
+real_setmetatable(globals, absent)
 
 -- Errors of the libraries come as something that a script cannot look into.
 local function first_revealed(ok, value, ...)
@@ -186,10 +188,29 @@ local function run(script, keys, arguments)
   return ok, value
 end
 
-local function run_function(registered, keys, arguments)
-  local ok, value = real_xpcall(function() return registered(keys, arguments) end, handle)
+-- What functions see: the same as scripts, but while their library loads only what registers them.
+local loading_globals = real_setmetatable({ redis = protected(real_setmetatable(loading_redis, absent)) }, absent)
+local places = { __index = globals, __newindex = refuse, __metatable = protected({}) }
+local library_environment = real_setmetatable({}, places)
+behind[library_environment] = globals
+fronts[#fronts + 1] = library_environment
+fronts[#fronts + 1] = loading_globals.redis
+
+local function load_library(chunk)
+  places.__index = loading_globals
+  local ok, value = real_xpcall(chunk, handle)
+  places.__index = globals
   tidy()
   return ok, value
 end
 
-return environment, run, run_function
+local function run_function(registered, keys, arguments)
+  local ok, value = real_xpcall(function()
+    local value = registered(keys, arguments)
+    return value
+  end, handle)
+  tidy()
+  return ok, value
+end
+
+return environment, run, library_environment, load_library, run_function

@@ -3,11 +3,11 @@
 //! A job is one request as it was encoded: a script, a whole transaction that has scripts in it, or what another node sent for a slot
 //! that a script had.
 
+use super::Made;
 use super::cache::{self, Script, Sum};
 use super::job::{Job, Request, State, Work};
-use super::machine::{Abort, Ended, Machine, Running};
+use super::machine::{Abort, Ended, Machine, Rules, Running, What};
 use super::queue::UNDECLARED;
-use super::{BUSY, Made};
 use crate::command::{self, Command};
 use crate::gateway;
 use crate::number::parse_integer;
@@ -29,11 +29,24 @@ use std::sync::atomic::Ordering::Relaxed;
 pub(crate) const NOSCRIPT: &str = "NOSCRIPT No matching script. Please use EVAL.";
 
 /// What came of a job's request.
-enum Came {
+pub(super) enum Came {
     Replied(Vec<u8>, Vec<Hold>),
     Refused(WireError),
     /// To be run again in its turn on all keys.
     Undeclared,
+    /// To be agreed on, and what is said then.
+    Proposed(Box<dcache_cluster::metadata::Command>, Vec<u8>),
+}
+
+/// What a request has run.
+pub(super) struct Ready {
+    pub what: What,
+    pub rules: Rules,
+    /// In errors.
+    pub name: String,
+    /// How many keys there are.
+    pub keys: usize,
+    pub script: Option<Arc<Script>>,
 }
 
 /// The job for a request, with the slots of its keys.
@@ -103,6 +116,11 @@ impl Machine {
             Came::Replied(bytes, holds) => State::Made(Made { bytes, holds }),
             Came::Refused(error) => State::Refused(error),
             Came::Undeclared => State::Again,
+            Came::Proposed(change, reply) => {
+                scripts.finish(&job);
+                scripts.propose(&job, *change, reply, node.now());
+                return true;
+            }
         };
         scripts.finish(&job);
         let ready = self.host.ready.take();
@@ -131,6 +149,7 @@ impl Machine {
                 self.count(node, command, request, args, started, &came);
                 came
             }
+            Ok(command) if command.gateway == command::Gateway::Agreed => self.run_change(node, request, command, args),
             Ok(_) => self.serve(node, request),
             Err(error) => Came::Refused(error),
         }
@@ -215,7 +234,7 @@ impl Machine {
                     let text = "ERR the script uses a key that it did not declare and that others use at this moment: name it in KEYS";
                     Reply::new(&mut out, request.version).error(&text);
                 }
-                None => Reply::new(&mut out, request.version).error(&"ERR unknown command"),
+                Some(Came::Proposed(..)) | None => Reply::new(&mut out, request.version).error(&"ERR unknown command"),
             }
         }
         Came::Replied(out, holds)
@@ -234,27 +253,13 @@ impl Machine {
             Reply::new(&mut out, request.version).error(&text);
             Came::Replied(out, Vec::new())
         };
-        let keys = match count_of_keys(args) {
-            Ok(keys) => keys,
-            Err(text) => return fails(text),
+        let is_function = matches!(command.name, "fcall" | "fcall_ro");
+        let ready = match is_function {
+            true => self.ready_function(node, args),
+            false => self.ready_script(node, command, args),
         };
-        let is_by_sum = matches!(command.name, "evalsha" | "evalsha_ro");
-        let named = args.get(1).unwrap_or_default();
-        let script = match is_by_sum {
-            true => {
-                let found = cache::parse_sum(named).and_then(|sum| node.scripts.cache.lock().find(&sum));
-                match found {
-                    Some(script) => script,
-                    None => return fails(NOSCRIPT),
-                }
-            }
-            false => match self.known(node, named) {
-                Ok(script) => script,
-                Err(text) => return fails(&text),
-            },
-        };
-        let mut rules = match self.compile(&script.sum, &script.text) {
-            Ok(rules) => rules,
+        let Ready { what, mut rules, name, keys, script } = match ready {
+            Ok(ready) => ready,
             Err(text) => return fails(&text),
         };
         if rules.is_not_for_clusters && request.is_one_slot {
@@ -289,15 +294,34 @@ impl Machine {
         };
         let words: Vec<&[u8]> = args.iter().skip(3).collect();
         let (keys, arguments) = words.split_at(keys.min(words.len()));
-        let name = text_of(&script.sum);
-        match self.run(&script.sum, &name, running, keys, arguments, request.version) {
+        if is_function {
+            job.set_function(&name);
+        }
+        match self.run(&what, &name, running, keys, arguments, request.version) {
             (Ended::Replied(reply), holds) => Came::Replied(reply, holds),
             (Ended::Aborted(Abort::Refused(error)), _) => Came::Refused(error),
             (Ended::Aborted(Abort::Undeclared), _) => {
-                script.is_undeclared.store(true, Relaxed);
+                if let Some(script) = script {
+                    script.is_undeclared.store(true, Relaxed);
+                }
                 Came::Undeclared
             }
         }
+    }
+
+    fn ready_script(&mut self, node: &Node, command: &Command, args: Args<'_>) -> Result<Ready, String> {
+        let keys = count_of_keys(args, "ERR value is not an integer or out of range")?;
+        let named = args.get(1).unwrap_or_default();
+        let script = match command.name {
+            "evalsha" | "evalsha_ro" => {
+                let found = cache::parse_sum(named).and_then(|sum| node.scripts.cache.lock().find(&sum));
+                found.ok_or(NOSCRIPT)?
+            }
+            _ => self.known(node, named)?,
+        };
+        let rules = self.compile(&script.sum, &script.text)?;
+        let name = text_of(&script.sum);
+        Ok(Ready { what: What::Script(script.sum), rules, name, keys, script: Some(script) })
     }
 
     /// The script of a text, which is known from now on if it compiles.
@@ -319,8 +343,8 @@ fn text_of(sum: &Sum) -> String {
     String::from_utf8_lossy(sum).into_owned()
 }
 
-fn count_of_keys(args: Args<'_>) -> Result<usize, &'static str> {
-    let count = args.get(2).and_then(parse_integer).ok_or("ERR value is not an integer or out of range")?;
+pub(super) fn count_of_keys(args: Args<'_>, otherwise: &'static str) -> Result<usize, &'static str> {
+    let count = args.get(2).and_then(parse_integer).ok_or(otherwise)?;
     if count > (args.len() as i64).saturating_sub(3) {
         return Err("ERR Number of keys can't be greater than number of args");
     }
@@ -328,6 +352,6 @@ fn count_of_keys(args: Args<'_>) -> Result<usize, &'static str> {
 }
 
 /// The reply to a job that did not run since its slots are a long script's.
-pub(crate) fn busy() -> WireError {
-    WireError::Other(BUSY.into())
+pub(crate) fn busy(text: &'static str) -> WireError {
+    WireError::Other(text.into())
 }

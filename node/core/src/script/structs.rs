@@ -144,7 +144,7 @@ fn pack(lua: &Lua, args: MultiValue) -> Result<mlua::LuaString> {
                 // As C casts: what does not fit is the smallest integer.
                 const TOO_MUCH: f64 = 9_223_372_036_854_775_808.0;
                 let bits = match number {
-                    number if number >= TOO_MUCH && number < 2.0 * TOO_MUCH => number as u64,
+                    number if (TOO_MUCH..2.0 * TOO_MUCH).contains(&number) => number as u64,
                     number if (-TOO_MUCH..TOO_MUCH).contains(&number) => number as i64 as u64,
                     _ if number > 0.0 => 0,
                     _ => 1 << 63,

@@ -1,5 +1,7 @@
 //! Scripts on one node and over several: values, errors, limits, and what they keep waiting.
 
+mod functions;
+
 use super::{Machine, Outside};
 use crate::Door;
 use crate::fixture::{self, Caller, Cluster, key_of, pass};

@@ -206,7 +206,7 @@ impl Session {
             false => Vec::new(),
         };
         if !scripts.enter(self.worker, &slots) {
-            return Ran::NotServing(crate::script::run::busy());
+            return Ran::NotServing(crate::script::run::busy(node.scripts.busy_text()));
         }
         let mark = out.len();
         let strung = Fanout::strung(node, view, origin, &requests, tail, out);

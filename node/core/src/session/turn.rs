@@ -42,16 +42,19 @@ impl Request<'_> {
                     state.ticket = None;
                     return executed;
                 }
-                Standing::Busy => {
+                Standing::Busy(text) => {
                     state.ticket = None;
-                    return self.refuse_as_busy(state, out);
+                    return self.refuse_as_busy(text, state, out);
                 }
             }
         }
         let slots = match self.needs(state) {
             Needs::Nothing => return self.execute_now(state, out, holds),
             Needs::OwnScripts if state.open_scripts.load(Relaxed) > 0 => return Executed::Behind,
-            Needs::NoScripts if self.node.scripts.running_count() > 0 => return Executed::NotServing(busy()),
+            Needs::NoScripts if self.node.scripts.running_count() > 0 => {
+                let text = self.node.scripts.busy_text();
+                return Executed::NotServing(busy(text));
+            }
             Needs::OwnScripts | Needs::NoScripts => return self.execute_now(state, out, holds),
             Needs::Slots(slots) => slots,
         };
@@ -66,14 +69,14 @@ impl Request<'_> {
         state.ticket = Some(Ticket::new(&self.node.scripts, slots, self.node.now(), wake));
         // It may have been granted, or refused, at once.
         match state.ticket.as_ref().map(Ticket::standing) {
-            Some(Standing::Granted | Standing::Busy) => self.execute_in_turn(state, out, holds),
+            Some(Standing::Granted | Standing::Busy(_)) => self.execute_in_turn(state, out, holds),
             _ => Executed::Behind,
         }
     }
 
-    fn refuse_as_busy(&self, state: &ClientState, out: &mut Vec<u8>) -> Executed {
+    fn refuse_as_busy(&self, text: &'static str, state: &ClientState, out: &mut Vec<u8>) -> Executed {
         match self.ahead.command {
-            Some(command) => self.reject(command, &busy(), state, out),
+            Some(command) => self.reject(command, &busy(text), state, out),
             None => Executed::Refused,
         }
     }

@@ -3,10 +3,10 @@
 use super::row::{command, counted_keys, docs, integer, key_arg, oneof, pure_token, string_arg};
 use crate::command::{Arg, Categories, Command, Flags, Gateway, Gather, KeySpec, scripting};
 
-const RUN: Flags =
+pub(super) const RUN: Flags =
     Flags::NOSCRIPT.or(Flags::STALE).or(Flags::SKIP_MONITOR).or(Flags::NO_MANDATORY_KEYS).or(Flags::MOVABLE_KEYS);
-const READ: Flags = RUN.or(Flags::READONLY);
-const ARGS: [Arg; 3] =
+pub(super) const READ: Flags = RUN.or(Flags::READONLY);
+pub(super) const ARGS: [Arg; 3] =
     [integer("numkeys"), key_arg("key").at(0).optional().multiple(), string_arg("arg").optional().multiple()];
 const WITH_TEXT: &[Arg] = &[string_arg("script"), ARGS[0], ARGS[1], ARGS[2]];
 const WITH_SUM: &[Arg] = &[string_arg("sha1"), ARGS[0], ARGS[1], ARGS[2]];
@@ -18,7 +18,7 @@ const fn any_key(flags: &'static [&'static str]) -> KeySpec {
     }
 }
 
-const fn run(
+pub(super) const fn run(
     name: &'static str,
     flags: Flags,
     keys: &'static [KeySpec],
@@ -34,8 +34,8 @@ const fn run(
     }
 }
 
-const CHANGED: &[KeySpec] = &[any_key(&["RW", "access", "update"])];
-const READ_ONLY: &[KeySpec] = &[KeySpec {
+pub(super) const CHANGED: &[KeySpec] = &[any_key(&["RW", "access", "update"])];
+pub(super) const READ_ONLY: &[KeySpec] = &[KeySpec {
     notes: Some("We cannot tell how the keys will be used so we assume the worst, RO and ACCESS"),
     ..counted_keys(2, &["RO", "access"])
 }];
