@@ -185,7 +185,7 @@ impl Machine {
 
     fn change_to_restore(&mut self, args: Args<'_>) -> Result<Change, String> {
         if args.len() > 4 {
-            return Err(misfit("restore"));
+            return Err(misfit(args));
         }
         let policy = match args.get(3).map(<[u8]>::to_ascii_lowercase).as_deref() {
             None | Some(b"append") => Restore::Append,
@@ -214,7 +214,7 @@ fn change_to_delete(node: &Node, args: Args<'_>) -> Result<Change, String> {
 
 fn change_to_flush(args: Args<'_>) -> Result<Change, String> {
     if args.len() > 3 {
-        return Err(misfit("flush"));
+        return Err(misfit(args));
     }
     let is_mode = |word: &[u8]| word.eq_ignore_ascii_case(b"sync") || word.eq_ignore_ascii_case(b"async");
     match args.get(2).is_none_or(is_mode) {
@@ -223,6 +223,7 @@ fn change_to_flush(args: Args<'_>) -> Result<Change, String> {
     }
 }
 
-fn misfit(name: &str) -> String {
+fn misfit(args: Args<'_>) -> String {
+    let name = String::from_utf8_lossy(args.get(1).unwrap_or_default());
     format!("unknown subcommand or wrong number of arguments for '{name}'. Try FUNCTION HELP.")
 }
