@@ -173,14 +173,14 @@ impl Machine {
         }
         let code = std::str::from_utf8(code).map_err(|_| "the code of a library has to be UTF-8")?;
         let (name, _) = head_of(code)?;
-        if is_known(name) {
-            return Err(exists(name));
+        if is_known(&name) {
+            return Err(exists(&name));
         }
         let registered = self.load(code, LOADS_WITHIN);
         // It may have taken much memory.
         self.tidy();
         let functions = registered?.into_iter().map(|(name, (function, _))| (name, function)).collect();
-        Ok((name.into(), Library { code: code.into(), functions }))
+        Ok((name, Library { code: code.into(), functions }))
     }
 
     fn change_to_restore(&mut self, args: Args<'_>) -> Result<Change, String> {
