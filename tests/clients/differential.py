@@ -82,6 +82,7 @@ class Writer:
 
     def __init__(self, dice, types, has_newer):
         self.dice, self.types, self.has_newer = dice, types, has_newer
+        self.later, self.clock = [], 0
         self.makers = [getattr(self, name) for name in types]
 
     def pick(self, *choices):
@@ -92,7 +93,7 @@ class Writer:
 
     def key(self, prefix=None):
         if prefix is None or self.chance(0.02):
-            prefix = self.pick("h", "l", "s", "z", "g")
+            prefix = self.pick("h", "l", "s", "z", "g", *("x" for _ in self.types if _ == "stream"))
         return f"{{t}}{prefix}{self.dice.randrange(4)}"
 
     def element(self):
@@ -288,8 +289,72 @@ class Writer:
             ["lcs"] + keys + ["idx"] + self.maybe("minmatchlen", self.index()) + self.maybe("withmatchlen"),
         ][f]
 
+    def stream_id(self):
+        if self.chance(0.05):
+            return self.pick("x", "", "5-", "-", "+", "0", "0-0", "18446744073709551615-18446744073709551615", "1-x", "-5", "05-3")
+        return f"{self.dice.randrange(1, 40 + self.clock)}" + self.pick("", "-0", "-1", "-2", f"-{self.dice.randrange(6)}")
+
+    def stream_bound(self):
+        return self.pick("-", "+", "(" + self.stream_id(), self.stream_id(), self.stream_id())
+
+    def stream_trim(self):
+        words = [self.pick("maxlen", "maxlen", "minid", "MAXLEN")] + self.pick([], [], ["="], ["~"], ["~"])
+        words.append(self.pick(str(self.dice.randrange(250)), "0", self.number()) if words[0] != "minid" else self.stream_id())
+        return words + (["limit", self.pick("0", "100", "150", self.number())] if self.chance(0.1) else [])
+
+    def stream(self):
+        key = self.key("x") if self.chance(0.97) else self.key()
+        group, consumer = self.pick("g1", "g2", "g3"), self.pick("c1", "c2", "c3")
+        count = self.maybe("count", self.pick("1", "2", "5", "0", self.number()))
+        ids = [self.stream_id() for _ in range(self.dice.randint(1, 4))]
+        fields = [word for _ in range(self.pick(1, 1, 1, 2, 3)) for word in (self.pick("f1", "f2", "name"), self.element())]
+        if self.chance(0.02):
+            fields.append("y" * self.dice.randrange(5000))
+        self.clock += self.chance(0.1)
+        new_id = f"{40 + self.clock}" + self.pick("-*", "-*", "-*", "-1", "", "-5")
+        if self.chance(0.03):
+            new_id = self.stream_id()
+        more = self.pick(1, 1, 1, 1, 2)
+        keys, behind = [key] + [self.key("x") for _ in range(more - 1)], [self.pick("0", "$", self.stream_id(), self.stream_id()) for _ in range(more)]
+        given = [self.pick(">", ">", ">", "0", self.stream_id()) for _ in range(more)]
+        if self.chance(0.07):
+            # Redis 7.0 makes the consumer only when it is given something.
+            options = self.maybe(self.pick("force", "justid")) + self.maybe(self.pick("idle", "time"), self.pick("5", "0", "-1", "x")) + self.maybe("retrycount", self.pick("3", "0", "x", "-2")) + self.maybe("lastid", self.stream_id())
+            self.later = [
+                ["xautoclaim", key, group, consumer, self.pick("0", "0", "100000000", "x"), self.pick("0", "-", self.stream_id())] + self.maybe("count", self.pick("1", "2", "0", "x")) + self.maybe("justid")
+                if self.chance(0.4) else ["xclaim", key, group, consumer, self.pick("0", "0", "100000000", "-1")] + ids + options
+            ]
+            return ["xgroup", "createconsumer", key, group, consumer]
+        if self.chance(0.12):
+            # So does it here.
+            self.later = [self.pick(
+                ["xreadgroup", "group", group, consumer] + count + self.maybe("noack") + ["streams"] + keys + given,
+                ["xreadgroup", "group", group, consumer] + count + ["streams", key, ">"], ["xreadgroup", "group", group, consumer, "streams", key, "0"],
+            )] + [["xgroup", "createconsumer", other, group, consumer] for other in keys]
+            return ["xlen", key]
+        if self.chance(0.03):
+            return self.pick(["copy", key, self.key("x"), "replace"], ["rename", key, self.key("x")], ["del", key], ["object", "encoding", key], ["type", key], ["xlen", key])
+        return self.dice.choice([["xadd", key] + self.maybe("nomkstream") + (self.stream_trim() if self.chance(0.15) else []) + [new_id] + fields] * 12 + [
+            ["xlen", key], ["xrange", key, self.stream_bound(), self.stream_bound()] + count, ["xrevrange", key, self.stream_bound(), self.stream_bound()] + count,
+            ["xdel", key] + ids, ["xdel", key] + ids, ["xtrim", key] + self.stream_trim(),
+            ["xsetid", key, self.pick("x", f"{40 + self.clock}-9", f"{41 + self.clock}")] + self.maybe("entriesadded", self.number()) + self.maybe("maxdeletedid", self.stream_id()),
+            ["xread"] + count + ["streams"] + keys + behind, ["xinfo", "stream", key], ["xinfo", "groups", key], ["xinfo", "consumers", key, group],
+            ["xinfo", "stream", key, "full"] + count,
+            ["xgroup", "create", key, group, self.pick("$", "0", self.stream_id())] + self.maybe("mkstream") + self.maybe("entriesread", self.number()),
+            ["xgroup", "create", key, group, self.pick("$", "0", self.stream_id()), "mkstream"],
+            ["xgroup", "setid", key, group, self.pick("$", "0", self.stream_id())] + self.maybe("entriesread", self.number()),
+            ["xgroup", self.pick("destroy", "x", "help"), key, group] if self.chance(0.3) else ["xlen", key],
+            ["xgroup", "delconsumer", key, group, consumer],
+            ["xack", key, group] + ids, ["xack", key, group] + ids, ["xpending", key, group],
+            ["xpending", key, group] + self.maybe("idle", self.pick("0", "100000000", "x")) + [self.stream_bound(), self.stream_bound(), self.number()] + self.maybe(consumer),
+            ["xpending", key, group, "-", "+", "10"],
+        ])
+
     def next(self):
-        return [str(word) for word in self.noise(self.dice.choice(self.makers)())]
+        if self.later:
+            return [str(word) for word in self.later.pop()]
+        command = self.dice.choice(self.makers)()
+        return [str(word) for word in (command if self.later else self.noise(command))]
 
 
 def unordered(tree, pairs):
@@ -307,6 +372,11 @@ def newer_than_the_server(name, command, one, other):
         return True
     if name in ("zrank", "zrevrank") and len(command) == 4:
         return True
+    if name == "xsetid" and one[0] == other[0] == b"-":
+        # Against the highest ID that was deleted, too.
+        return other[1].endswith(b"current max_deleted_entry_id")
+    if name in ("xread", "xreadgroup") and one[1][:14] == other[1][:14] == b"ERR Unbalanced":
+        return True
     # Arguments are read before it is looked whether there is a key.
     return name in ("bitcount", "bitpos") and other[0] == b"-" and one in ((b":", b"0"), (b":", b"-1"))
 
@@ -319,8 +389,34 @@ def without_negative_zeros(tree):
     return (kind, b"0" if value == b"-0" else value)
 
 
+HIDDEN = {b"radix-tree-nodes", b"idle", b"inactive", b"seen-time", b"active-time"}
+
+
+def without_times(tree, name):
+    """What a stream's command says without when that was, and without what a Redis 7.0 does not say."""
+    kind, items = tree
+    if not isinstance(items, list):
+        return (b"$" if kind == b"+" else kind, items)
+    kind = b"*"
+    if name == "xpending" and len(items) == 4 and items[2][0] == b":" and items[0][0] == b"$":
+        return (kind, [items[0], items[1], items[3]])
+    if name == "full" and items and all(item[0] in b"$:" for item in items) and len(items) in (3, 4) and items[-1][0] == b":" == items[-2][0]:
+        return (kind, items[:-2] + items[-1:])
+    kept, at = [], 0
+    while at < len(items):
+        if items[at][0] == b"$" and items[at][1] in HIDDEN and len(items) > 3:
+            at += 2
+            continue
+        kept.append(without_times(items[at], name))
+        at += 1
+    return (kind, kept)
+
+
 def alike(command, one, other):
     """Whether both say the same, as far as Redis says it in an order of its own."""
+    if command[0].lower() in ("xinfo", "xpending"):
+        name = "full" if any(word.lower() == "full" for word in command) else command[0].lower()
+        one, other = without_times(one, name), without_times(other, name)
     if one == other or without_negative_zeros(one) == without_negative_zeros(other):
         return True
     name = command[0].lower()
@@ -426,6 +522,9 @@ def exchange(redis, dcache):
     found = 0
     for _, key in redis.call("KEYS", "*")[1]:
         kind = redis.call("TYPE", key)[1]
+        if kind == b"stream":
+            found += returned(redis, dcache, key)
+            continue
         for one, other in ((redis, dcache), (dcache, redis)):
             restored = other.call("RESTORE", b"{t}restored", 0, one.call("DUMP", key)[1], "REPLACE")
             command = read[kind]
@@ -436,6 +535,18 @@ def exchange(redis, dcache):
         for server in (redis, dcache):
             server.call("DEL", b"{t}restored")
     return found
+
+
+def returned(redis, dcache, key):
+    """A stream's dump is dcache's own: what it restores from it is what it was, and what Redis has."""
+    restored = dcache.call("RESTORE", b"{t}restored", 0, dcache.call("DUMP", key)[1], "REPLACE")
+    command = ["xinfo", "stream", "", "full", "count", "0"]
+    one, other = redis.call(*command[:2], key, *command[3:]), dcache.call(*command[:2], b"{t}restored", *command[3:])
+    dcache.call("DEL", b"{t}restored")
+    if restored == (b"+", b"OK") and alike(command, one, other):
+        return 0
+    print(f"{key} is not the same when it is restored: {restored} {one!r:.300} {other!r:.300}")
+    return 1
 
 
 def same(redis, dcache, key, one, other):

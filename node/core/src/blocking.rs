@@ -422,6 +422,11 @@ impl fmt::Debug for Blocked {
 }
 
 impl Blocked {
+    /// Ends the client's connection.
+    pub(crate) fn hang_up(&self) {
+        self.waiter.client.kill();
+    }
+
     pub(crate) fn token(&self) -> u64 {
         self.waiter.token
     }

@@ -339,6 +339,7 @@ impl<'a> Guard<'a> {
         }
         let heap_before = if let Body::Large(large) = &body { large.heap_bytes() as u64 } else { 0 };
         let mut edit = Edit::new(body, self.engine.hasher(), now_ms, is_journaled);
+        edit.is_new = found.is_none();
         let result = change(&mut edit);
         self.close((database, key, hash), found, handle, edit, heap_before, expires_at_ms, namespace, now_ms)?;
         Ok(result)

@@ -66,7 +66,10 @@ pub use scan::{Part, Visit};
 pub use staged::{Staged, StagedCollection};
 pub use stats::NamespaceFigures;
 pub use value::packed::{is_block, limits};
-pub use value::{Edit, HashRef, Kind, Large, ListRef, Met, Op, SetRef, SortedSetRef, Value, ValueRef, ops_in};
+pub use value::{
+    Consumer, Edit, Entry, Group, HashRef, Keep, Kind, Large, ListRef, Met, Op, Pending, Precision, SetRef,
+    SortedSetRef, Stream, StreamId, Value, ValueRef, ops_in,
+};
 
 use budget::Budget;
 use foldhash::SharedSeed;
@@ -324,6 +327,7 @@ impl Engine {
     /// A collection that is nobody's yet; none if it is left empty.
     pub fn build(&self, kind: Kind, now_ms: u64, change: impl FnOnce(&mut Edit)) -> Option<Value> {
         let mut edit = Edit::new(value::Body::empty(kind), &self.hasher, now_ms, false);
+        edit.is_new = true;
         change(&mut edit);
         if edit.is_empty() {
             return None;

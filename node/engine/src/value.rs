@@ -7,7 +7,7 @@
 //!   large collection   │ 0x80 and its kind │ handle u32 │ ─► the stripe ─► `large` on the heap, charged to the same budget
 //! ```
 //!
-//! A collection is read through [`HashRef`], [`ListRef`], [`SetRef`] and [`SortedSetRef`], which hide which of both it is, and
+//! A stream is always large. A collection is read through [`HashRef`], [`ListRef`], [`SetRef`] and [`SortedSetRef`], which hide which of both it is, and
 //! changed through an [`Edit`]. Left out: where the lock comes from (`guard.rs`), and what clients call it all.
 
 mod buckets;
@@ -17,6 +17,7 @@ mod op;
 pub(crate) mod packed;
 mod read;
 mod sequence;
+mod stream;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +27,7 @@ pub use large::Large;
 pub(crate) use large::PLACE_BITS;
 pub use op::{Op, ops_in};
 pub use read::{HashRef, ListRef, Met, SetRef, SortedSetRef};
+pub use stream::{Consumer, Entry, Group, Keep, Pending, Precision, Stream, StreamId};
 
 /// A value of its own.
 #[derive(Clone, Debug)]
@@ -45,6 +47,7 @@ pub enum Kind {
     List,
     Set,
     SortedSet,
+    Stream,
 }
 
 impl Kind {
@@ -56,6 +59,7 @@ impl Kind {
             Kind::List => "list",
             Kind::Set => "set",
             Kind::SortedSet => "zset",
+            Kind::Stream => "stream",
         }
     }
 
@@ -67,6 +71,7 @@ impl Kind {
             Kind::List => packed::LIST,
             Kind::Set => packed::SET,
             Kind::SortedSet => packed::SORTED_SET,
+            Kind::Stream => STREAM,
         }
     }
 
@@ -77,6 +82,7 @@ impl Kind {
             packed::LIST => Kind::List,
             packed::SET | packed::INTEGERS => Kind::Set,
             packed::SORTED_SET => Kind::SortedSet,
+            STREAM => Kind::Stream,
             _ => return None,
         })
     }
@@ -91,6 +97,9 @@ impl Kind {
         Kind::of_tag(number).filter(|kind| kind.tag() == number)
     }
 }
+
+/// No block begins with it: a stream is always large.
+const STREAM: u8 = 7;
 
 /// Set in the first byte of a value whose bytes are elsewhere.
 pub(crate) const IS_LARGE: u8 = 0x80;
@@ -194,6 +203,13 @@ impl<'a> ValueRef<'a> {
         (self.kind() == Kind::SortedSet).then(|| SortedSetRef::new(self))
     }
 
+    pub fn as_stream(self) -> Option<&'a Stream> {
+        match self {
+            ValueRef::Large(large) => large.as_stream(),
+            _ => None,
+        }
+    }
+
     /// Redis's name for how a collection is kept; none for a string, of which that depends on what is in it.
     pub fn encoding(self) -> Option<&'static str> {
         match self {
@@ -204,6 +220,7 @@ impl<'a> ValueRef<'a> {
             ValueRef::Large(large) => Some(match large.kind() {
                 Kind::List => "quicklist",
                 Kind::SortedSet => "skiplist",
+                Kind::Stream => "stream",
                 _ => "hashtable",
             }),
         }

@@ -54,6 +54,7 @@ fn class_of(kind: Kind) -> Class {
         Kind::List => Class::LIST,
         Kind::Set => Class::SET,
         Kind::SortedSet => Class::SORTED_SET,
+        Kind::Stream => Class::STREAM,
         _ => Class::STRING,
     }
 }

@@ -128,7 +128,11 @@ pub const DIFFERENCES: &[(&str, &str)] = &[
     ("debug|jmap", "Refused: there is nothing to map."),
     ("debug|object", "The address is 0 and the encoding raw, whatever the value is."),
     ("delifeq", "From Valkey 9."),
-    ("dump", "Writes what every Redis from 4.0 on reads; hashes with fields that expire as Redis 7.4."),
+    (
+        "dump",
+        "Writes what every Redis from 4.0 on reads; hashes with fields that expire as Redis 7.4; a stream in a form of its own, which \
+         only dcache reads.",
+    ),
     (
         "eval",
         "Atomic on the slots of its keys, and others go on meanwhile. Over several nodes its keys have one slot, as those of one \
@@ -223,7 +227,10 @@ pub const DIFFERENCES: &[(&str, &str)] = &[
     ),
     ("readwrite", "At the cluster door only, as in Redis Cluster."),
     ("replicaof", COPIES),
-    ("restore", "Reads what Redis up to 7.4 writes. IDLETIME and FREQ are checked and change nothing."),
+    (
+        "restore",
+        "Reads what Redis up to 7.4 writes, but no streams of it. IDLETIME and FREQ are checked and change nothing.",
+    ),
     ("role", "Always a master without replicas."),
     ("save", NOT_ON_DISK),
     ("scan", "The gateway goes from node to node, and the cursor names the node. A step visits 10,000 keys at most."),
@@ -250,6 +257,11 @@ pub const DIFFERENCES: &[(&str, &str)] = &[
         "watch",
         "Keys of one database, 65,536 at most. What was changed and came back the same counts as unchanged, unless it is a large \
          collection.",
+    ),
+    ("xinfo|stream", "radix-tree-nodes is one more than radix-tree-keys: there is no radix tree."),
+    (
+        "xreadgroup",
+        "When a consumer last asked, and was given nothing, is not told to copies: after a failover its idle time may be longer.",
     ),
 ];
 

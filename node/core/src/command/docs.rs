@@ -238,11 +238,23 @@ fn key_spec(reply: &mut Reply<'_>, spec: &KeySpec) {
             reply.bulk("startfrom");
             reply.integer(first);
         }
+        Find::Streams => {
+            reply.map(2);
+            reply.bulk("type");
+            reply.bulk("keyword");
+            reply.bulk("spec");
+            reply.map(2);
+            reply.bulk("keyword");
+            reply.bulk("STREAMS");
+            reply.bulk("startfrom");
+            reply.integer(first);
+        }
         Find::Range | Find::Count => search(reply, "index", &[("index", first)]),
     }
     reply.bulk("find_keys");
     match spec.find {
         Find::Count => search(reply, "keynum", &[("keynumidx", 0), ("firstkey", 1), ("keystep", step)]),
+        Find::Streams => search(reply, "range", &[("lastkey", last), ("keystep", step), ("limit", 2)]),
         Find::Range | Find::Word(_) => search(reply, "range", &[("lastkey", last), ("keystep", step), ("limit", 0)]),
     }
 }

@@ -6,8 +6,9 @@
 //! ```
 //!
 //! Written are the plain forms that every Redis reads since 4.0, and its 7.4's where fields of a hash expire; read are these and
-//! the packed ones that Redis 7 writes. What is read may be anything: every length is checked against what is there. Left out:
-//! types that dcache does not have.
+//! the packed ones that Redis 7 writes. What is read may be anything: every length is checked against what is there. A stream alone is
+//! written as dcache's own operations (`dcache_engine::Op`), in a type that no Redis has, and read from them: it goes from one dcache
+//! to another.
 
 use super::Context;
 use super::collection::{error, is};
@@ -35,6 +36,8 @@ const SORTED_SET_PACKED: u8 = 17;
 const LIST_PACKED: u8 = 18;
 const SET_PACKED: u8 = 20;
 const HASH_WITH_EXPIRIES: u8 = 24;
+/// Of dcache alone.
+const STREAM: u8 = 0xd5;
 /// Before the code of a library.
 const LIBRARY: u8 = 245;
 
@@ -86,6 +89,9 @@ fn dumped(value: ValueRef<'_>) -> Vec<u8> {
     if let Some(text) = value.as_string() {
         out.push(STRING);
         put_text(text, &mut out);
+    } else if value.kind() == Kind::Stream {
+        out.push(STREAM);
+        value.each_op(&mut |op| op.encode(&mut out));
     } else {
         // Expired or not: whoever reads it judges by its own clock.
         let hash = value.as_hash(0);
@@ -116,7 +122,7 @@ fn dumped(value: ValueRef<'_>) -> Vec<u8> {
                 put_text(member, &mut out);
                 out.extend_from_slice(&score.to_bits().to_le_bytes());
             }
-            Op::Drop { .. } | Op::From { .. } | Op::Until { .. } => {}
+            _ => {}
         });
     }
     out.extend_from_slice(&version.to_le_bytes());
@@ -271,6 +277,7 @@ fn restored(context: &Context<'_>, payload: &[u8]) -> Option<Option<Value>> {
         SET | INTEGERS | SET_PACKED => Kind::Set,
         HASH | HASH_PACKED | HASH_WITH_EXPIRIES => Kind::Hash,
         SORTED_SET | SORTED_SET_PACKED => Kind::SortedSet,
+        STREAM => Kind::Stream,
         _ => return None,
     };
     let value = context.build(of, |edit| {
@@ -355,6 +362,12 @@ fn fill(edit: &mut Edit, kind: u8, rest: &mut Rest<'_>) -> Option<()> {
                     _ => return None,
                 }
             }
+        }
+        STREAM => {
+            while !rest.0.is_empty() {
+                edit.fill(&Op::take(&mut rest.0)?).then_some(())?;
+            }
+            edit.is_sound().then_some(())?;
         }
         _ => return None,
     }

@@ -30,6 +30,7 @@ pub mod server;
 pub mod set;
 pub mod sort;
 pub mod sorted_set;
+pub mod stream;
 pub mod string;
 pub mod table;
 #[cfg(test)]
@@ -231,18 +232,19 @@ impl Categories {
     pub const BITMAP: Categories = Categories(1 << 8);
     pub const HYPERLOGLOG: Categories = Categories(1 << 9);
     pub const GEO: Categories = Categories(1 << 10);
-    pub const PUBSUB: Categories = Categories(1 << 11);
-    pub const ADMIN: Categories = Categories(1 << 12);
-    pub const FAST: Categories = Categories(1 << 13);
-    pub const SLOW: Categories = Categories(1 << 14);
-    pub const BLOCKING: Categories = Categories(1 << 15);
-    pub const DANGEROUS: Categories = Categories(1 << 16);
-    pub const CONNECTION: Categories = Categories(1 << 17);
-    pub const TRANSACTION: Categories = Categories(1 << 18);
-    pub const SCRIPTING: Categories = Categories(1 << 19);
-    pub const ALL: Categories = Categories((1 << 20) - 1);
+    pub const STREAM: Categories = Categories(1 << 11);
+    pub const PUBSUB: Categories = Categories(1 << 12);
+    pub const ADMIN: Categories = Categories(1 << 13);
+    pub const FAST: Categories = Categories(1 << 14);
+    pub const SLOW: Categories = Categories(1 << 15);
+    pub const BLOCKING: Categories = Categories(1 << 16);
+    pub const DANGEROUS: Categories = Categories(1 << 17);
+    pub const CONNECTION: Categories = Categories(1 << 18);
+    pub const TRANSACTION: Categories = Categories(1 << 19);
+    pub const SCRIPTING: Categories = Categories(1 << 20);
+    pub const ALL: Categories = Categories((1 << 21) - 1);
 
-    const NAMES: [&'static str; 20] = [
+    const NAMES: [&'static str; 21] = [
         "keyspace",
         "read",
         "write",
@@ -254,6 +256,7 @@ impl Categories {
         "bitmap",
         "hyperloglog",
         "geo",
+        "stream",
         "pubsub",
         "admin",
         "fast",
@@ -293,6 +296,8 @@ pub enum Find {
     Count,
     /// Behind this word, from a place on.
     Word(&'static str),
+    /// The first half of what is behind STREAMS, which is looked for among options.
+    Streams,
 }
 
 /// Where the keys of a request are, and what happens to them.
@@ -406,7 +411,7 @@ impl Command {
     /// keys of the request have changed, once it has run.
     pub fn says_what_it_did(&self) -> bool {
         match self.docs.group {
-            "string" | "bitmap" | "hyperloglog" | "hash" | "list" | "set" | "sorted-set" | "geo" => true,
+            "string" | "bitmap" | "hyperloglog" | "hash" | "list" | "set" | "sorted-set" | "geo" | "stream" => true,
             group => matches!(group, "generic" | "server" | "connection" | "transactions" | "pubsub"),
         }
     }
@@ -548,6 +553,14 @@ fn text(arg: &[u8], bytes_max: usize) -> String {
     String::from_utf8_lossy(&arg[..arg.len().min(bytes_max)]).into_owned()
 }
 
+/// Where the keys of XREAD and XREADGROUP are; nowhere if there is no ID for each, or anything else before them.
+fn streams(args: Args<'_>) -> Range<usize> {
+    match stream::read::streams_at(args) {
+        Some(at) if at < args.len() && (args.len() - at).is_multiple_of(2) => at..(at + args.len()) / 2,
+        _ => 0..0,
+    }
+}
+
 impl KeySpec {
     /// Between which indexes its keys are in a request.
     #[inline]
@@ -582,6 +595,7 @@ impl KeySpec {
                     None => 0..0,
                 }
             }
+            Find::Streams => streams(args),
             Find::Range => 0..0,
         }
     }

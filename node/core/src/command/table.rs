@@ -21,6 +21,7 @@ mod scripting;
 mod server;
 mod sets;
 mod sorted_sets;
+mod streams;
 mod strings;
 mod transactions;
 mod watch;
@@ -44,6 +45,7 @@ const GROUPS: &[&[Command]] = &[
     sets::ROWS,
     sorted_sets::ROWS,
     blocking::ROWS,
+    streams::ROWS,
     bitmaps::ROWS,
     geo::ROWS,
     others::ROWS,
@@ -239,7 +241,7 @@ mod tests {
             let has_keys = !command.keys.is_empty() && command.gateway != Gateway::Told;
             assert_eq!(by_key, has_keys, "{name}: the gateway routes by keys that there are");
             assert!(!command.flags.has(Flags::DENYOOM) || command.is_write(), "{name}");
-            let is_placed = |spec: &&KeySpec| !matches!(spec.find, Find::Word(_));
+            let is_placed = |spec: &&KeySpec| !matches!(spec.find, Find::Word(_) | Find::Streams);
             for spec in command.keys.iter().filter(is_placed) {
                 // Keys to the end of the request may be none, behind the first one.
                 let needed = i16::from(spec.first) + i16::from(spec.last >= 0 || spec.first == 1);
@@ -275,6 +277,11 @@ mod tests {
         assert_eq!(keys("SORT a BY w_* STORE x STORE t"), ["a", "t"]);
         assert_eq!(keys("GEORADIUS a 1 2 3 km STOREDIST t"), ["a", "t"]);
         assert_eq!(keys("PFMERGE t"), ["t"]);
+        assert_eq!(keys("XREAD COUNT 5 BLOCK streams STREAMS a b $ 0"), ["a", "b"]);
+        assert_eq!(keys("XREADGROUP GROUP streams c NOACK STREAMS a >"), ["a"]);
+        assert_eq!(keys("XREAD STREAMS a b 0"), [""; 0]);
+        assert_eq!(keys("XREAD FOO STREAMS a 0"), [""; 0]);
+        assert_eq!(keys("XGROUP CREATE a g $"), ["a"]);
         assert_eq!(keys("PING a"), [""; 0]);
         assert_eq!(keys("COMMAND GETKEYS GET a"), [""; 0]);
     }

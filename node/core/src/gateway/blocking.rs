@@ -332,7 +332,11 @@ impl Trying {
                 return Ok(Next::Done);
             }
             Some(Err(error @ (ForwardError::LinkLost | ForwardError::TimedOut))) if origin.command.is_write() => {
-                return Err(explain(error));
+                let Some(blocked) = &self.blocked else { return Err(explain(error)) };
+                // As when a server goes while its client waits. Whoever waits in a loop takes an error reply for a mistake of its own,
+                // and a lost connection for what this is.
+                blocked.hang_up();
+                return Ok(Next::Done);
             }
             Some(Err(error)) => return self.not_now(node, origin, explain(error)),
         }

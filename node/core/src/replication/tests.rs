@@ -8,7 +8,9 @@ use super::{Partition, walk};
 use crate::Node;
 use crate::fixture::{metadata, node};
 use crate::view::View;
-use dcache_engine::{Change, Config, Edit, Engine, Journal, Kind, NamespaceId, Op, SlotRole, ValueRef, charge};
+use dcache_engine::{
+    Change, Config, Edit, Engine, Journal, Keep, Kind, NamespaceId, Op, Precision, SlotRole, StreamId, ValueRef, charge,
+};
 use dcache_protocol::{Slot, SlotRange};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -47,7 +49,12 @@ fn content(value: ValueRef<'_>) -> Vec<u8> {
     value.each_op(&mut |op| {
         let mut bytes = Vec::new();
         // What number an item has is nobody's business, as long as they follow each other.
-        let op = if let Op::At { item, .. } = op { Op::Add { member: item } } else { op };
+        let op = match op {
+            Op::At { item, .. } => Op::Add { member: item },
+            // Nor in which node of a stream an entry is.
+            Op::Entry { id, fields, .. } => Op::Entry { id, begins: false, added: None, fields },
+            op => op,
+        };
         op.encode(&mut bytes);
         elements.push(bytes);
     });
@@ -301,8 +308,8 @@ impl Source {
     /// Changes of a collection: of few elements or of many, now and then at once.
     fn change(&mut self) {
         let Source { engine, random, now_ms, .. } = self;
-        let (database, key) = (random.below(2) as u16, vec![random.below(8) as u8, 100 + random.below(6) as u8]);
-        let kind = [Kind::Hash, Kind::List, Kind::Set, Kind::SortedSet][usize::from(key[1] % 4)];
+        let (database, key) = (random.below(2) as u16, vec![random.below(8) as u8, 100 + random.below(10) as u8]);
+        let kind = [Kind::Hash, Kind::List, Kind::Set, Kind::SortedSet, Kind::Stream][usize::from(key[1] % 5)];
         let (count, seed) = ([1, 3, 40, 300][random.below(4) as usize], random.below(1 << 20));
         let expires_at_ms = (random.below(6) == 0).then(|| *now_ms + random.below(500));
         let room = count as usize * 100;
@@ -370,6 +377,7 @@ fn change_one(edit: &mut Edit, kind: Kind, random: &mut Random) {
         Kind::Set => _ = edit.remove_member(&member),
         Kind::SortedSet if adds => _ = edit.put_score(&member, random.below(50) as f64 / 4.0),
         Kind::SortedSet => _ = edit.remove_scored(&member),
+        Kind::Stream => change_stream(edit, random),
         _ if length() == 0 => edit.push_back(&member),
         _ => {
             let length = length();
@@ -385,6 +393,33 @@ fn change_one(edit: &mut Edit, kind: Kind, random: &mut Random) {
                 _ => edit.remove_each(&(at..length).step_by(7).take(5).collect::<Vec<usize>>()),
             }
         }
+    }
+}
+
+fn change_stream(edit: &mut Edit, random: &mut Random) {
+    let name = |random: &mut Random| format!("name{}", random.below(3)).into_bytes();
+    let (group, consumer) = (name(random), name(random));
+    let last = edit.stream().last_id();
+    let id = StreamId::new(1, random.below(last.sequence + 1));
+    let has_group = edit.stream().group(&group).is_some();
+    match random.below(24) {
+        0..12 => {
+            let value = value(random.below(60) as usize, random.below(99));
+            edit.append_entry(StreamId::new(1, last.sequence + 1), &[(&consumer, &value), (b"f", &group)]);
+        }
+        12 => _ = edit.delete_entry(id),
+        13 => {
+            let keep = Keep::Length(edit.stream().len().saturating_sub(random.below(60)));
+            let precision = if random.below(2) == 0 { Precision::Exact } else { Precision::Nodes { limit: None } };
+            edit.trim_entries(keep, precision);
+        }
+        14 => edit.set_stream(last, edit.stream().entries_added() + 1, id),
+        15 | 16 => edit.put_group(&group, id, Some(random.below(5)).filter(|read| *read > 0)),
+        17 if random.below(6) == 0 => _ = edit.remove_group(&group),
+        18 if has_group => edit.put_consumer(&group, &consumer, random.below(9), None),
+        19 if random.below(4) == 0 => _ = edit.remove_consumer(&group, &consumer),
+        20..23 if has_group => edit.put_pending(&group, id, &consumer, 7, random.below(9)),
+        _ => _ = edit.remove_pending(&group, id),
     }
 }
 

@@ -181,6 +181,10 @@ impl Host {
         if let Some(why) = self.refusal(command, running) {
             return Ok(Some(why));
         }
+        if matches!(command.name, "xread" | "xreadgroup") && command::stream::read::may_block(args) {
+            let name = String::from_utf8_lossy(args.get(0).unwrap_or_default()).into_owned();
+            return Ok(Some(format!("ERR {name} command is not allowed with BLOCK option from scripts")));
+        }
         if let Err(why) = self.reach(command, args, running) {
             return match why {
                 Reach::Refused(text) => Ok(Some(text)),

@@ -7,6 +7,7 @@
 use super::large::{Shape, Window};
 use super::packed::{self, Digits, item_at, limits, put_item, put_score, score_at, splice};
 use super::read::scored_before;
+use super::stream::Node;
 use super::{Kind, Large, Op, ValueRef};
 use crate::Hasher;
 use std::ops::Range;
@@ -20,6 +21,9 @@ pub(crate) enum Body {
 
 impl Body {
     pub fn empty(kind: Kind) -> Body {
+        if kind == Kind::Stream {
+            return Body::Large(Box::new(Large::of_nothing()));
+        }
         // Sets begin as numbers, as long as they are some.
         Body::Packed(packed::empty(if kind == Kind::Set { packed::INTEGERS } else { kind.tag() }))
     }
@@ -39,10 +43,13 @@ impl Body {
     }
 }
 
-/// What brings a change of a list back.
+/// What brings a change back.
 #[derive(Debug)]
-enum Undo {
+pub(super) enum Undo {
+    /// Operations, in their order.
     Op(Vec<u8>),
+    /// Nodes of a stream that went from its front.
+    Front(Vec<Node>),
     Insert(usize, Vec<u8>),
     Remove(usize),
     First(i64),
@@ -65,11 +72,13 @@ pub struct Edit {
     now_ms: u64,
     was_large: bool,
     /// Whether anybody is told of what happens.
-    notes: bool,
-    is_changed: bool,
+    pub(super) notes: bool,
+    pub(super) is_changed: bool,
     is_repeat: bool,
-    ops: Vec<u8>,
-    undo: Vec<Undo>,
+    /// It was not there before.
+    pub(crate) is_new: bool,
+    pub(super) ops: Vec<u8>,
+    pub(super) undo: Vec<Undo>,
 }
 
 impl Edit {
@@ -85,6 +94,7 @@ impl Edit {
             notes: was_large && is_journaled,
             is_changed: false,
             is_repeat: false,
+            is_new: false,
             ops,
             undo,
         }
@@ -100,9 +110,12 @@ impl Edit {
         self.now_ms
     }
 
-    /// Whether nothing is left in it.
+    /// Whether nothing is left in it that is worth a key. A stream that is there stays until it is deleted.
     pub fn is_empty(&self) -> bool {
-        self.body.is_empty()
+        match self.value().kind() {
+            Kind::Stream => self.is_new && !self.is_changed,
+            _ => self.body.is_empty(),
+        }
     }
 
     pub(crate) fn is_changed(&self) -> bool {
@@ -131,6 +144,7 @@ impl Edit {
                 (Undo::Insert(index, item), Shape::List(window)) => window.items.insert(index, &item),
                 (Undo::Remove(index), Shape::List(window)) => window.items.remove(index..index + 1, &mut |_| {}),
                 (Undo::First(first), Shape::List(window)) => window.first = first,
+                (Undo::Front(nodes), Shape::Stream(stream)) => stream.put_back(nodes),
                 _ => {}
             }
         }
@@ -158,7 +172,7 @@ impl Edit {
         self.is_repeat
     }
 
-    fn grow(&mut self) -> &mut Large {
+    pub(super) fn grow(&mut self) -> &mut Large {
         if let Body::Packed(block) = &self.body {
             self.body = Body::Large(Box::new(Large::of_block(block, &self.hasher)));
         }

@@ -1,4 +1,5 @@
-//! Large collections, on the heap: hashes and sets in buckets, lists in a sequence, sorted sets in both.
+//! Large collections, on the heap: hashes and sets in buckets, lists in a sequence, sorted sets in both, streams in nodes of their own
+//! (`stream`).
 //!
 //! ```text
 //!   hash         field ─► │ 1 if it expires │ expires at ms u64, if so │ value │
@@ -12,6 +13,7 @@
 use super::buckets::Buckets;
 use super::packed::word;
 use super::sequence::Sequence;
+use super::stream::Stream;
 use super::{Kind, Op, Value, ValueRef, allocated, packed};
 use crate::Hasher;
 use std::cmp::Ordering;
@@ -32,6 +34,7 @@ pub(super) enum Shape {
     Set(Buckets),
     SortedSet(Scored),
     List(Window),
+    Stream(Stream),
 }
 
 #[derive(Clone, Debug)]
@@ -138,9 +141,15 @@ impl Large {
                 Shape::SortedSet(Scored { scores: Buckets::new(hasher, true), order: Sequence::default() })
             }
             Kind::List => Shape::List(Window { first: 0, items: Sequence::default() }),
+            Kind::Stream => Shape::Stream(Stream::default()),
             Kind::Set | Kind::String => Shape::Set(Buckets::new(hasher, false)),
         };
         Large(shape, 0)
+    }
+
+    /// A stream without entries.
+    pub(super) fn of_nothing() -> Large {
+        Large(Shape::Stream(Stream::default()), 0)
     }
 
     /// What a block holds.
@@ -156,7 +165,12 @@ impl Large {
             Shape::Set(_) => Kind::Set,
             Shape::SortedSet(_) => Kind::SortedSet,
             Shape::List(_) => Kind::List,
+            Shape::Stream(_) => Kind::Stream,
         }
+    }
+
+    pub fn as_stream(&self) -> Option<&Stream> {
+        if let Shape::Stream(stream) = &self.0 { Some(stream) } else { None }
     }
 
     /// Elements.
@@ -166,6 +180,7 @@ impl Large {
             Shape::Set(members) => members.len(),
             Shape::SortedSet(scored) => scored.order.len(),
             Shape::List(window) => window.items.len(),
+            Shape::Stream(stream) => stream.len() as usize,
         }
     }
 
@@ -181,6 +196,7 @@ impl Large {
                 Shape::Set(members) => members.heap_bytes(),
                 Shape::SortedSet(scored) => scored.scores.heap_bytes() + scored.order.heap_bytes(),
                 Shape::List(window) => window.items.heap_bytes(),
+                Shape::Stream(stream) => stream.heap_bytes(),
             }
     }
 
@@ -196,6 +212,7 @@ impl Large {
             (Shape::SortedSet(scored), Op::Score { member, score }) => _ = scored.put(member, *score),
             (Shape::SortedSet(scored), Op::Drop { key }) => _ = scored.remove(key),
             (Shape::List(window), op) => window.apply(op),
+            (Shape::Stream(stream), op) => stream.apply(op),
             _ => {}
         }
     }
@@ -210,6 +227,7 @@ impl Large {
                 None => scored.order.free_step(BLOCKS),
             },
             Shape::List(window) => window.items.free_step(BLOCKS),
+            Shape::Stream(stream) => stream.free_step(BLOCKS),
         }
     }
 
@@ -240,6 +258,7 @@ impl Large {
                 visit(Op::Score { member, score: f64::from_bits(word(stored)) });
             }),
             Shape::List(window) => window.walk(place, bytes, visit),
+            Shape::Stream(stream) => stream.walk(place, bytes, visit),
         }
     }
 }

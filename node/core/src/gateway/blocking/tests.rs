@@ -66,6 +66,30 @@ fn a_client_waits_at_any_node_for_keys_of_any() {
 }
 
 #[test]
+fn streams_of_other_nodes_are_waited_for_from_what_is_there_now() {
+    let cluster = Cluster::new(3);
+    cluster.talk();
+    let key = key_of(1, 3, 0);
+    let mut writer = cluster.client(2, Door::Gateway);
+    writer.say(&format!("XADD {key} 1-1 f old"));
+    writer.say(&format!("XGROUP CREATE {key} g $"));
+    let mut reader = waiting(&cluster, 0, &format!("XREAD BLOCK 0 STREAMS {key} $"));
+    let mut consumer = waiting(&cluster, 2, &format!("XREADGROUP GROUP g c BLOCK 0 STREAMS {key} >"));
+    writer.say(&format!("XADD {key} 1-2 f new"));
+    cluster.talk();
+    let heard = format!("*1|*2|${}|{key}|*1|*2|$3|1-2|*2|$1|f|$3|new|", key.len());
+    assert_eq!((reader.heard(), consumer.heard()), (heard.clone(), heard));
+    assert!(writer.ask(&format!("XPENDING {key} g")).starts_with("*4|:1|$3|1-2|$3|1-2|"));
+    let mut consumer = waiting(&cluster, 0, &format!("XREADGROUP GROUP g c BLOCK 0 STREAMS {key} >"));
+    writer.say(&format!("DEL {key}"));
+    cluster.talk();
+    assert!(consumer.heard().starts_with("-NOGROUP No such key"));
+    assert!(nobody_waits(&cluster));
+    let other = key_of(2, 3, 0);
+    assert!(writer.ask(&format!("XREAD STREAMS {key} {other} 0 0")).starts_with("-CROSSSLOT"));
+}
+
+#[test]
 fn clients_wait_for_keys_of_a_pinned_database_as_on_one_server() {
     let cluster = Cluster::new(3);
     cluster.publish(&crate::gateway::tests::pinning());
@@ -322,15 +346,16 @@ fn a_client_waits_on_while_nobody_serves_its_key() {
 }
 
 #[test]
-fn an_answer_that_is_lost_is_said_to_be() {
+fn a_client_whose_answer_is_lost_is_hung_up_on() {
     let cluster = Cluster::new(2);
     cluster.talk();
     let key = key_of(1, 2, 0);
     let mut client = cluster.client(0, Door::Gateway);
     cluster.broken.borrow_mut().insert(id(1), ForwardError::LinkLost);
-    let heard = client.ask(&format!("BLPOP {key} 0"));
-    assert!(heard.starts_with("-TIMEOUT the write is not confirmed"), "{heard}");
+    assert_eq!(client.ask(&format!("BLPOP {key} 0")), "");
     assert!(client.blocked.is_none());
+    client.ask("PING");
+    assert!(client.closed, "as by a server that goes");
 }
 
 #[test]
