@@ -173,19 +173,19 @@ impl Machine {
         }
         let code = std::str::from_utf8(code).map_err(|_| "the code of a library has to be UTF-8")?;
         let (name, _) = head_of(code)?;
-        if is_known(name) {
-            return Err(exists(name));
+        if is_known(&name) {
+            return Err(exists(&name));
         }
         let registered = self.load(code, LOADS_WITHIN);
         // It may have taken much memory.
         self.tidy();
         let functions = registered?.into_iter().map(|(name, (function, _))| (name, function)).collect();
-        Ok((name.into(), Library { code: code.into(), functions }))
+        Ok((name, Library { code: code.into(), functions }))
     }
 
     fn change_to_restore(&mut self, args: Args<'_>) -> Result<Change, String> {
         if args.len() > 4 {
-            return Err(misfit("restore"));
+            return Err(misfit(args));
         }
         let policy = match args.get(3).map(<[u8]>::to_ascii_lowercase).as_deref() {
             None | Some(b"append") => Restore::Append,
@@ -214,7 +214,7 @@ fn change_to_delete(node: &Node, args: Args<'_>) -> Result<Change, String> {
 
 fn change_to_flush(args: Args<'_>) -> Result<Change, String> {
     if args.len() > 3 {
-        return Err(misfit("flush"));
+        return Err(misfit(args));
     }
     let is_mode = |word: &[u8]| word.eq_ignore_ascii_case(b"sync") || word.eq_ignore_ascii_case(b"async");
     match args.get(2).is_none_or(is_mode) {
@@ -223,6 +223,7 @@ fn change_to_flush(args: Args<'_>) -> Result<Change, String> {
     }
 }
 
-fn misfit(name: &str) -> String {
+fn misfit(args: Args<'_>) -> String {
+    let name = String::from_utf8_lossy(args.get(1).unwrap_or_default());
     format!("unknown subcommand or wrong number of arguments for '{name}'. Try FUNCTION HELP.")
 }

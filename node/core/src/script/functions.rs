@@ -8,7 +8,7 @@ use super::machine::{Host, Machine, Rules, State, What};
 use super::run::{Ready, count_of_keys};
 use crate::Node;
 use dcache_cluster::metadata::libraries::{self, FUNCTIONS_MAX, Function, FunctionFlag, Libraries, Library, is_name};
-use dcache_protocol::resp::parse::Args;
+use dcache_protocol::resp::parse::{Args, Limits, Parser, Progress};
 use mlua::{Lua, MultiValue, Result, Table, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -37,18 +37,27 @@ pub(super) struct Loaded {
 }
 
 /// The name in a library's first line, and the code behind it, which begins with the end of that line.
-pub(super) fn head_of(text: &str) -> std::result::Result<(&str, &str), String> {
-    let Some(text) = text.strip_prefix("#!") else { return Err("Missing library metadata".into()) };
-    let Some(end) = text.find('\n') else { return Err("Invalid library metadata".into()) };
+pub(super) fn head_of(text: &str) -> std::result::Result<(String, &str), String> {
+    const INVALID: &str = "Invalid library metadata";
+    if !text.starts_with("#!") {
+        return Err("Missing library metadata".into());
+    }
+    let end = text.find('\n').ok_or(INVALID)?;
     let (line, code) = text.split_at(end);
-    // The engine stands without a space behind the mark.
-    let engine_end = line.find(|one: char| one.is_ascii_whitespace()).unwrap_or(line.len());
-    let (engine, rest) = line.split_at(engine_end);
+    // Words may be quoted, as those of a request on a line.
+    let (line, mut parser) = (format!("{line}\r\n"), Parser::new(Limits::default()));
+    if !matches!(parser.parse(line.as_bytes()), Ok(Progress::Request { .. })) {
+        return Err(INVALID.into());
+    }
+    let args = parser.args(line.as_bytes());
+    let mut words = args.iter().map(String::from_utf8_lossy);
+    let engine = words.next().unwrap_or_default();
+    let engine = engine.get(2..).unwrap_or_default();
     let mut name = None;
-    for part in rest.split_ascii_whitespace() {
+    for part in words {
         match part.split_at_checked(5) {
             Some((key, value)) if key.eq_ignore_ascii_case("name=") => {
-                if name.replace(value).is_some() {
+                if name.replace(value.to_owned()).is_some() {
                     return Err("Invalid metadata value, name argument was given multiple times".into());
                 }
             }
@@ -56,7 +65,7 @@ pub(super) fn head_of(text: &str) -> std::result::Result<(&str, &str), String> {
         }
     }
     let Some(name) = name else { return Err("Library name was not given".into()) };
-    if !is_name(name) {
+    if !is_name(&name) {
         return Err(libraries::NAMES.into());
     }
     if !engine.eq_ignore_ascii_case("lua") {

@@ -208,6 +208,11 @@ pub(super) fn redis(lua: &Lua, host: &Rc<Host>) -> Result<Table> {
     let redis = lua.create_table()?;
     let set = |name: &str, run: fn(&Lua, &Host, &MultiValue) -> Result<Value>| {
         let host = Rc::clone(host);
+        // These answer nothing, which is not the same as nil.
+        if matches!(name, "log" | "setresp" | "set_repl" | "debug") {
+            let silent = move |lua: &Lua, args: MultiValue| run(lua, &host, &args).map(|_| ());
+            return redis.raw_set(name, lua.create_function(silent)?);
+        }
         redis.raw_set(name, lua.create_function(move |lua, args: MultiValue| run(lua, &host, &args))?)
     };
     set("call", |lua, host, args| call(lua, host, args, false))?;

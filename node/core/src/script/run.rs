@@ -54,6 +54,7 @@ pub(crate) fn job_of(node: &Node, request: Request, command: &'static Command, a
     let database = request.database;
     let mut slots: Vec<u16> = match args.get(0) {
         Some(transaction::WORD) => transaction_slots(database, args),
+        _ if command.gateway == command::Gateway::Agreed => Vec::new(),
         // Whatever its keys, declared or not.
         _ if database & PINNED != 0 => vec![slot_in(database, b"").number()],
         _ => command::keys_of(command, args).map(|key| slot_in(database, key).number()).collect(),

@@ -98,6 +98,8 @@ fn code_that_is_no_library_is_refused_before_anything_is_agreed_on() {
         ("#!lua\n", "Library name was not given".into()),
         ("#!lua foo=1\n", "Invalid metadata value given: foo=1".into()),
         ("#!lua name=a name=b\n", "Invalid metadata value, name argument was given multiple times".into()),
+        ("#!lua name='a\n", "Invalid library metadata".into()),
+        ("#!lua name=\"a\"\n", "No functions registered".into()),
         ("#!lues name=a\n", "Engine 'lues' not found".into()),
         ("#!lua name=a\nx x", "Error compiling function: user_function:2: '=' expected near 'x'".into()),
         ("#!lua name=a\nreturn 1", "No functions registered".into()),
