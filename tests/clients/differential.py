@@ -9,67 +9,12 @@ the order of elements that Redis keeps in none, and what dice decide, of which o
 same on both by taking out there what went here.
 """
 
-import argparse
-import os
 import random
-import socket
-import subprocess
 import sys
-import tempfile
 import time
 
-
-class Server:
-    def __init__(self, address):
-        host, port = address.rsplit(":", 1)
-        self.socket = socket.create_connection((host, int(port)))
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.buffer = b""
-
-    def send(self, commands):
-        out = bytearray()
-        for command in commands:
-            out += b"*%d\r\n" % len(command)
-            for word in command:
-                out += b"$%d\r\n%s\r\n" % (len(word), word)
-        self.socket.sendall(out)
-
-    def more(self):
-        data = self.socket.recv(1 << 16)
-        if not data:
-            raise EOFError("the server closed the connection")
-        self.buffer += data
-
-    def line(self):
-        while True:
-            end = self.buffer.find(b"\r\n")
-            if end >= 0:
-                line, self.buffer = self.buffer[:end], self.buffer[end + 2:]
-                return line
-            self.more()
-
-    def value(self):
-        """A reply as a tree: (kind, value)."""
-        line = self.line()
-        kind, rest = line[:1], line[1:]
-        if kind in b"+-:_,#(":
-            return (kind, rest)
-        if kind in b"$=":
-            length = int(rest)
-            if length < 0:
-                return (b"_", b"2$")
-            while len(self.buffer) < length + 2:
-                self.more()
-            text, self.buffer = self.buffer[:length], self.buffer[length + 2:]
-            return (kind, text)
-        count = int(rest)
-        if count < 0:
-            return (b"_", b"2*")
-        return (kind, [self.value() for _ in range(count * (2 if kind == b"%" else 1))])
-
-    def call(self, *command):
-        self.send([[word if isinstance(word, bytes) else str(word).encode() for word in command]])
-        return self.value()
+import sides
+from sides import Server
 
 
 SMALL = ["a", "b", "c", "1", "2", "3", "-7", "12345678901", "x" * 64, "x" * 65, "", "f1", "f2", "f3", "10", "010"]
@@ -437,37 +382,16 @@ def alike(command, one, other):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--dcache", required=True)
-    parser.add_argument("--redis")
-    parser.add_argument("--seed", type=int, default=1)
+    parser = sides.options(__doc__)
     parser.add_argument("--commands", type=int, default=100_000)
-    parser.add_argument("--types", default="hash,list,set,zset,lexset,generic")
+    parser.add_argument("--types", default="hash,list,set,zset,lexset,stream,generic")
     parser.add_argument("--resp", default="2,3")
     parser.add_argument("--differences", type=int, default=20)
     parser.add_argument("--newer", action="store_true", help="the server is newer than 7.0")
     parser.add_argument("--sort", action="store_true", help="SORT among the generic ones")
     options = parser.parse_args()
-    process = None
-    if not options.redis:
-        home = tempfile.mkdtemp()
-        port = 20_000 + os.getpid() % 20_000
-        process = subprocess.Popen(["redis-server", "--port", str(port), "--save", "", "--dir", home, "--hash-max-listpack-entries", "128"], stdout=subprocess.DEVNULL)
-        options.redis = f"127.0.0.1:{port}"
-        for _ in range(100):
-            try:
-                socket.create_connection(("127.0.0.1", port)).close()
-                break
-            except OSError:
-                time.sleep(0.05)
-    found = 0
-    try:
-        for version in options.resp.split(","):
-            found += compare(options, version)
-    finally:
-        if process:
-            process.terminate()
-            process.wait()
+    with sides.redis_server(options.redis) as options.redis:
+        found = sum(compare(options, version) for version in options.resp.split(","))
     sys.exit(1 if found else 0)
 
 

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 """Random libraries and calls of functions to a dcache node and to a Redis server: every reply equal.
 
-    tests/clients/differential_functions.py --dcache HOST:PORT --redis HOST:PORT [--seed N] [--rounds N]
+    tests/clients/differential_functions.py --dcache HOST:PORT [--redis HOST:PORT] [--seed N] [--rounds N]
 
 Libraries are loaded right and wrong, replaced, deleted, listed, dumped and restored, and their functions called. A dump is restored at
 the other server too. Not compared: help, which 7.0 words otherwise, the order of libraries and functions, and the bytes of a dump.
 """
 
-import argparse
 import random
 
+import sides
 from wire import Error, Wire
 
 NAMES = ["a", "b", "c", "lib_1", "Long_Name"]
@@ -102,13 +102,16 @@ def dump_of(server):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--dcache", required=True)
-    parser.add_argument("--redis", required=True)
-    parser.add_argument("--seed", type=int, default=1)
+    parser = sides.options(__doc__)
     parser.add_argument("--rounds", type=int, default=5000)
     options = parser.parse_args()
-    dcache, redis = Wire(options.dcache), Wire(options.redis)
+    with sides.redis_server(options.redis) as redis:
+        differ = compare(options, Wire(options.dcache), Wire(redis))
+    print(f"{options.rounds} requests, {differ} differ")
+    raise SystemExit(1 if differ else 0)
+
+
+def compare(options, dcache, redis):
     dice = random.Random(options.seed)
     differ = 0
     for server in (dcache, redis):
@@ -133,8 +136,7 @@ def main():
             differ += 1
             if differ <= 20:
                 print(f"{number}: {words}\n  dcache {ours!r}\n  redis  {theirs!r}")
-    print(f"{options.rounds} requests, {differ} differ")
-    raise SystemExit(1 if differ else 0)
+    return differ
 
 
 if __name__ == "__main__":

@@ -1,41 +1,16 @@
 #!/usr/bin/env python3
 """Random scripts to a dcache node and to a Redis server: every reply equal.
 
-    tests/clients/differential_scripts.py --dcache HOST:PORT --redis HOST:PORT [--seed N] [--rounds N]
+    tests/clients/differential_scripts.py --dcache HOST:PORT [--redis HOST:PORT] [--seed N] [--rounds N]
 
 Values go in and out, through cjson, cmsgpack, struct and bit, and are broken on the way. Not compared: the order of a table's keys,
 and how numbers that are not whole become arguments of commands (Redis 7.0 writes 17 digits, 7.2 and dcache the shortest).
 """
 
-import argparse
 import random
-import socket
 
-
-class Server:
-    def __init__(self, address):
-        host, _, port = address.rpartition(":")
-        self.stream = socket.create_connection((host, int(port)))
-        self.file = self.stream.makefile("rb")
-
-    def ask(self, *words):
-        out = b"*%d\r\n" % len(words)
-        for word in words:
-            word = word if isinstance(word, bytes) else str(word).encode()
-            out += b"$%d\r\n%s\r\n" % (len(word), word)
-        self.stream.sendall(out)
-        return self.reply()
-
-    def reply(self):
-        line = self.file.readline()
-        kind, rest = line[:1], line[1:-2]
-        if kind in b"$=" and rest != b"-1":
-            return line + self.file.read(int(rest) + 2)
-        if kind in b"*~>" and rest != b"-1":
-            return line + b"".join(self.reply() for _ in range(int(rest)))
-        if kind == b"%":
-            return line + b"".join(self.reply() for _ in range(2 * int(rest)))
-        return line
+import sides
+from sides import Server
 
 
 def number(dice):
@@ -110,24 +85,26 @@ def script(dice):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--dcache", required=True)
-    parser.add_argument("--redis", required=True)
-    parser.add_argument("--seed", type=int, default=1)
+    parser = sides.options(__doc__)
     parser.add_argument("--rounds", type=int, default=5000)
     options = parser.parse_args()
-    dcache, redis = Server(options.dcache), Server(options.redis)
+    with sides.redis_server(options.redis) as redis:
+        differ = compare(options, Server(options.dcache), Server(redis))
+    print(f"{options.rounds} scripts, {differ} differ")
+    raise SystemExit(1 if differ else 0)
+
+
+def compare(options, dcache, redis):
     dice = random.Random(options.seed)
     differ = 0
     for _ in range(options.rounds):
         one = script(dice)
-        ours, theirs = dcache.ask("EVAL", one, 0), redis.ask("EVAL", one, 0)
+        ours, theirs = dcache.call("EVAL", one, 0), redis.call("EVAL", one, 0)
         if ours != theirs:
             differ += 1
             if differ <= 20:
                 print(f"{one}\n  dcache {ours!r}\n  redis  {theirs!r}")
-    print(f"{options.rounds} scripts, {differ} differ")
-    raise SystemExit(1 if differ else 0)
+    return differ
 
 
 if __name__ == "__main__":

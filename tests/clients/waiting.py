@@ -13,16 +13,13 @@ runs a whole request again, as dcache does, so the first of its keys that has so
 takes from the key that it looks at.
 """
 
-import argparse
-import os
 import random
-import subprocess
-import sys
-import tempfile
-import time
 import socket
+import sys
+import time
 
-from differential import Server
+import sides
+from sides import Server
 
 CLIENTS = 8
 DEADLINE = 5.0
@@ -187,31 +184,13 @@ def differ(options, version, step, history, text):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--dcache", required=True)
-    parser.add_argument("--redis")
-    parser.add_argument("--seed", type=int, default=1)
+    parser = sides.options(__doc__)
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--resp", default="2,3")
     parser.add_argument("--singles", action="store_true")
     options = parser.parse_args()
-    process = None
-    if not options.redis:
-        port = 20_000 + os.getpid() % 20_000
-        process = subprocess.Popen(["redis-server", "--port", str(port), "--save", "", "--dir", tempfile.mkdtemp()], stdout=subprocess.DEVNULL)
-        options.redis = f"127.0.0.1:{port}"
-        for _ in range(100):
-            try:
-                socket.create_connection(("127.0.0.1", port)).close()
-                break
-            except OSError:
-                time.sleep(0.05)
-    try:
+    with sides.redis_server(options.redis) as options.redis:
         found = sum(play(options, version) for version in options.resp.split(","))
-    finally:
-        if process:
-            process.terminate()
-            process.wait()
     sys.exit(1 if found else 0)
 
 

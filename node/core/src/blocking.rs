@@ -343,15 +343,7 @@ impl Registry {
 
     /// Slots have other owners: clients at the cluster door are sent there, and those at the gateway ask there.
     pub fn follow(&self, before: &View, next: &View) {
-        let holder = |view: &View, slot: Slot| {
-            let id = match view.owner(slot) {
-                Owner::Me => view.me,
-                Owner::Other(node) | Owner::Down(node) => node.id,
-                Owner::Nobody => return None,
-            };
-            Some((id, view.process_of(id)))
-        };
-        let has_moved = |slot: Slot| holder(before, slot) != holder(next, slot);
+        let has_moved = |slot: Slot| before.holder(slot) != next.holder(slot);
         let waiters: Vec<Arc<Waiter>> = self.queues.lock().own.values().cloned().collect();
         for waiter in waiters.iter().filter(|waiter| waiter.slots().any(has_moved)) {
             waiter.moved(next);

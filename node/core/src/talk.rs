@@ -542,15 +542,7 @@ impl Node {
     pub(crate) fn talk_of_view(&self, before: &View, next: &View) {
         self.talk.peers.lock().retain(|id, _| next.node(*id).is_some());
         if self.talk.tracking.lock().count() > 0 {
-            let holder = |view: &View, slot: Slot| {
-                let id = match view.owner(slot) {
-                    Owner::Me => view.me,
-                    Owner::Other(node) | Owner::Down(node) => node.id,
-                    Owner::Nobody => return None,
-                };
-                Some((id, view.process_of(id)))
-            };
-            let is_other = |slot: Slot| holder(before, slot) != holder(next, slot);
+            let is_other = |slot: Slot| before.holder(slot) != next.holder(slot);
             // Of a key that is tracked it is not known in which database.
             let is_any_other = next.pinned_slots().any(is_other);
             let has_moved = |key: &[u8]| is_any_other || is_other(slot_of(key));

@@ -205,6 +205,16 @@ impl View {
         }
     }
 
+    /// The process that answers for a slot, or will when it is up.
+    pub(crate) fn holder(&self, slot: Slot) -> Option<(NodeId, Option<Incarnation>)> {
+        let id = match self.owner(slot) {
+            Owner::Me => self.me,
+            Owner::Other(node) | Owner::Down(node) => node.id,
+            Owner::Nobody => return None,
+        };
+        Some((id, self.process_of(id)))
+    }
+
     /// Whether this node answers for a slot.
     pub fn is_mine(&self, slot: Slot) -> bool {
         let owner = self.owners[slot.index() >> self.slot_shift];

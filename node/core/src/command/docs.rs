@@ -227,25 +227,14 @@ fn key_spec(reply: &mut Reply<'_>, spec: &KeySpec) {
     let (first, last, step) = (i64::from(spec.first), i64::from(spec.last), i64::from(spec.step));
     reply.bulk("begin_search");
     match spec.find {
-        Find::Word(word) => {
+        Find::Word(_) | Find::Streams => {
             reply.map(2);
             reply.bulk("type");
             reply.bulk("keyword");
             reply.bulk("spec");
             reply.map(2);
             reply.bulk("keyword");
-            reply.bulk(word);
-            reply.bulk("startfrom");
-            reply.integer(first);
-        }
-        Find::Streams => {
-            reply.map(2);
-            reply.bulk("type");
-            reply.bulk("keyword");
-            reply.bulk("spec");
-            reply.map(2);
-            reply.bulk("keyword");
-            reply.bulk("STREAMS");
+            reply.bulk(if let Find::Word(word) = spec.find { word } else { "STREAMS" });
             reply.bulk("startfrom");
             reply.integer(first);
         }
