@@ -147,28 +147,6 @@ pub fn acl_cat(context: &mut Context<'_>) -> Result<(), WireError> {
     Ok(())
 }
 
-pub fn acl_help(context: &mut Context<'_>) -> Result<(), WireError> {
-    super::server::help(
-        context,
-        "ACL",
-        &[
-            ("CAT [<category>]", "List the categories, or the commands of <category>."),
-            ("DELUSER <username> [...]", "Refused: there are no users to set yet."),
-            ("DRYRUN <username> <command> [...]", "Refused: there are no users to set yet."),
-            ("GENPASS [<bits>]", "Refused: there are no users to set yet."),
-            ("GETUSER <username>", "Describe a user."),
-            ("LIST", "List the users and their rules."),
-            ("LOAD", "Refused: there are no users to set yet."),
-            ("LOG [<count>|RESET]", "List what users were refused: nothing."),
-            ("SAVE", "Refused: there are no users to set yet."),
-            ("SETUSER <username> <attribute> [...]", "Refused: there are no users to set yet."),
-            ("USERS", "List the names of the users."),
-            ("WHOAMI", "Answer the user of this connection."),
-        ],
-    );
-    Ok(())
-}
-
 fn commands() -> impl Iterator<Item = &'static Command> {
     COMMANDS.iter().filter(|command| command.container().is_none())
 }

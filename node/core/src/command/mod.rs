@@ -4,6 +4,7 @@
 //! its rows. The functions are in one file per group and named after the command (`string::get`), subcommands
 //! `container_subcommand` (`key::object_encoding`). Where a request may run is decided before, in `route`.
 
+pub mod acl;
 pub mod bitmap;
 pub mod blocking;
 pub mod client;
@@ -19,11 +20,13 @@ pub mod function;
 pub mod geo;
 pub mod hash;
 pub mod hyperloglog;
+pub mod info;
 pub mod key;
 pub mod latency;
 pub mod lcs;
 pub mod list;
 pub mod manual;
+pub mod memory;
 pub mod pubsub;
 pub mod scripting;
 pub mod server;
