@@ -61,7 +61,7 @@ pub fn acl_log(context: &mut Context<'_>) -> Result<(), WireError> {
 }
 
 pub fn acl_help(context: &mut Context<'_>) -> Result<(), WireError> {
-    super::server::help(
+    super::help::of(
         context,
         "ACL",
         &[

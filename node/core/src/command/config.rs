@@ -349,7 +349,7 @@ pub fn config_resetstat(context: &mut Context<'_>) -> Result<(), WireError> {
 }
 
 pub fn config_help(context: &mut Context<'_>) -> Result<(), WireError> {
-    super::server::help(
+    super::help::of(
         context,
         "CONFIG",
         &[

@@ -66,7 +66,7 @@ pub fn debug_refused(context: &mut Context<'_>) -> Result<(), WireError> {
 }
 
 pub fn debug_help(context: &mut Context<'_>) -> Result<(), WireError> {
-    super::server::help(
+    super::help::of(
         context,
         "DEBUG",
         &[

@@ -114,7 +114,7 @@ pub fn command_list(context: &mut Context<'_>) -> Result<(), WireError> {
 }
 
 pub fn command_help(context: &mut Context<'_>) -> Result<(), WireError> {
-    super::server::help(
+    super::help::of(
         context,
         "COMMAND",
         &[

@@ -560,7 +560,7 @@ pub fn object_refcount(context: &mut Context<'_>) -> Result<(), WireError> {
 }
 
 pub fn object_help(context: &mut Context<'_>) -> Result<(), WireError> {
-    super::server::help(
+    super::help::of(
         context,
         "OBJECT",
         &[

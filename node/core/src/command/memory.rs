@@ -99,7 +99,7 @@ pub fn memory_malloc_stats(context: &mut Context<'_>) -> Result<(), WireError> {
 
 pub fn memory_help(context: &mut Context<'_>) -> Result<(), WireError> {
     let usage = ("USAGE <key> [SAMPLES <count>]", "Answer the bytes <key> is charged; <count> changes nothing.");
-    super::server::help(
+    super::help::of(
         context,
         "MEMORY",
         &[

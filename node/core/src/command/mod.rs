@@ -19,6 +19,7 @@ pub mod dump;
 pub mod function;
 pub mod geo;
 pub mod hash;
+pub mod help;
 pub mod hyperloglog;
 pub mod info;
 pub mod key;

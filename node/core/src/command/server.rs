@@ -9,17 +9,6 @@ use dcache_protocol::error::WireError;
 use dcache_protocol::namespace::DATABASES;
 use dcache_protocol::{REDIS_VERSION, Slot, VERSION};
 
-/// What `<CONTAINER> HELP` answers, laid out as Redis does.
-pub(super) fn help(context: &mut Context<'_>, container: &str, subcommands: &[(&str, &str)]) {
-    let reply = &mut context.reply;
-    reply.array(1 + (subcommands.len() + 1) * 2);
-    reply.simple(&format!("{container} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"));
-    for (usage, meaning) in subcommands.iter().chain(&[("HELP", "Print this help.")]) {
-        reply.simple(usage);
-        reply.simple(&format!("    {meaning}"));
-    }
-}
-
 pub fn dbsize(context: &mut Context<'_>) -> Result<(), WireError> {
     let count = served_keys(context, context.database);
     context.reply.integer(i64::try_from(count).unwrap_or(i64::MAX));
@@ -128,7 +117,7 @@ pub fn module_list(context: &mut Context<'_>) -> Result<(), WireError> {
 }
 
 pub fn module_help(context: &mut Context<'_>) -> Result<(), WireError> {
-    help(context, "MODULE", &[("LIST", "Return a list of loaded modules, which is empty.")]);
+    super::help::of(context, "MODULE", &[("LIST", "Return a list of loaded modules, which is empty.")]);
     Ok(())
 }
 

@@ -4,7 +4,7 @@
 
 use super::{parse_bound, parse_count, parse_end, parse_id, parse_start, put_all, put_entry};
 use crate::command::collection::{Names, error, is, when};
-use crate::command::{Context, text, unknown_subcommand_or_arity};
+use crate::command::{Context, help, text, unknown_subcommand_or_arity};
 use crate::number::parse_integer;
 use dcache_engine::{Edit, Group, Kind, Stream, StreamId};
 use dcache_protocol::error::WireError;
@@ -170,13 +170,8 @@ pub fn xgroup_help(context: &mut Context<'_>) -> Result<(), WireError> {
         "HELP",
         "    Print this help.",
     ];
-    help(context, &HELP);
+    help::lines(context, &HELP);
     Ok(())
-}
-
-pub(super) fn help(context: &mut Context<'_>, lines: &[&str]) {
-    context.reply.array(lines.len());
-    lines.iter().for_each(|line| context.reply.simple(line));
 }
 
 pub fn xack(context: &mut Context<'_>) -> Result<(), WireError> {
