@@ -39,6 +39,14 @@ pub(super) fn when(is_changed: bool, names: Names) -> Names {
     if is_changed { names } else { &[] }
 }
 
+/// How several sets, or several sorted sets, become one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    Union,
+    Intersection,
+    Difference,
+}
+
 /// What a change made of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Left {

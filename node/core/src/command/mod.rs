@@ -2,7 +2,8 @@
 //!
 //! [`table`] is the one list; COMMAND, arity checks, key extraction, ACL categories and the gateway's fan-out come from
 //! its rows. The functions are in one file per group and named after the command (`string::get`), subcommands
-//! `container_subcommand` (`key::object_encoding`). Where a request may run is decided before, in `route`.
+//! `container_subcommand` (`key::object_encoding`); those that differ in one word only share one (`set::joined`), which their
+//! rows tell it. Where a request may run is decided before, in `route`.
 
 pub mod acl;
 pub mod bitmap;

@@ -3,18 +3,11 @@
 
 use super::{element, elements_header, store};
 use crate::command::Context;
-use crate::command::collection::{Kept, error, is, parse_double};
+use crate::command::collection::{Kept, Operation, error, is, parse_double};
 use crate::number::parse_integer;
 use dcache_engine::{Kind, ValueRef};
 use dcache_protocol::error::WireError;
 use std::collections::BTreeMap;
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Operation {
-    Union,
-    Intersection,
-    Difference,
-}
 
 #[derive(Clone, Copy)]
 enum Aggregate {
@@ -170,7 +163,8 @@ fn each_scored(value: ValueRef<'_>, visit: &mut dyn FnMut(&[u8], f64)) -> Result
     Ok(())
 }
 
-fn join(context: &mut Context<'_>, operation: Operation) -> Result<(), WireError> {
+/// ZUNION, ZINTER and ZDIFF.
+pub fn joined(context: &mut Context<'_>, operation: Operation) -> Result<(), WireError> {
     let joining = Joining::parse(context, 1, operation, false, false)?;
     let elements = joining.run(context, operation)?;
     elements_header(&mut context.reply, elements.len(), joining.has_scores);
@@ -178,7 +172,8 @@ fn join(context: &mut Context<'_>, operation: Operation) -> Result<(), WireError
     Ok(())
 }
 
-fn join_and_store(context: &mut Context<'_>, operation: Operation) -> Result<(), WireError> {
+/// ZUNIONSTORE, ZINTERSTORE and ZDIFFSTORE.
+pub fn joined_and_stored(context: &mut Context<'_>, operation: Operation) -> Result<(), WireError> {
     let joining = Joining::parse(context, 2, operation, true, false)?;
     let elements = joining.run(context, operation)?;
     let count = elements.len();
@@ -190,30 +185,6 @@ fn join_and_store(context: &mut Context<'_>, operation: Operation) -> Result<(),
     store(context, context.arg(1), elements.into_iter().map(|(score, member)| (member, score)), event)?;
     context.reply.integer(count as i64);
     Ok(())
-}
-
-pub fn zunion(context: &mut Context<'_>) -> Result<(), WireError> {
-    join(context, Operation::Union)
-}
-
-pub fn zinter(context: &mut Context<'_>) -> Result<(), WireError> {
-    join(context, Operation::Intersection)
-}
-
-pub fn zdiff(context: &mut Context<'_>) -> Result<(), WireError> {
-    join(context, Operation::Difference)
-}
-
-pub fn zunionstore(context: &mut Context<'_>) -> Result<(), WireError> {
-    join_and_store(context, Operation::Union)
-}
-
-pub fn zinterstore(context: &mut Context<'_>) -> Result<(), WireError> {
-    join_and_store(context, Operation::Intersection)
-}
-
-pub fn zdiffstore(context: &mut Context<'_>) -> Result<(), WireError> {
-    join_and_store(context, Operation::Difference)
 }
 
 pub fn zintercard(context: &mut Context<'_>) -> Result<(), WireError> {
