@@ -178,6 +178,24 @@ impl<'a> Context<'a> {
         self.edit_in(&mut self.lock(key), key, kind, 0, tells, change)
     }
 
+    /// Takes out each element that the arguments behind the key name, and answers how many there were.
+    pub fn remove_each(
+        &mut self,
+        kind: Kind,
+        names: Names,
+        remove: impl Fn(&mut Edit, &[u8]) -> bool,
+    ) -> Result<(), WireError> {
+        let elements = self.args.from(2);
+        let removed = self.shrink(
+            self.arg(1),
+            kind,
+            |removed| when(*removed > 0, names),
+            |edit| Ok(elements.iter().filter(|element| remove(edit, element)).count()),
+        )?;
+        self.reply.integer(removed as i64);
+        Ok(())
+    }
+
     /// The same as [`Context::edit`] under a lock that is held.
     pub fn edit_in<R>(
         &self,

@@ -26,15 +26,7 @@ pub fn sadd(context: &mut Context<'_>) -> Result<(), WireError> {
 }
 
 pub fn srem(context: &mut Context<'_>) -> Result<(), WireError> {
-    let members = context.args.from(2);
-    let removed = context.shrink(
-        context.arg(1),
-        Kind::Set,
-        |removed| when(*removed > 0, &["srem"]),
-        |set| Ok(members.iter().filter(|member| set.remove_member(member)).count()),
-    )?;
-    context.reply.integer(removed as i64);
-    Ok(())
+    context.remove_each(Kind::Set, &["srem"], Edit::remove_member)
 }
 
 pub fn scard(context: &mut Context<'_>) -> Result<(), WireError> {

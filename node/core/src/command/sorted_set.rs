@@ -149,15 +149,7 @@ pub fn zincrby(context: &mut Context<'_>) -> Result<(), WireError> {
 }
 
 pub fn zrem(context: &mut Context<'_>) -> Result<(), WireError> {
-    let members = context.args.from(2);
-    let removed = context.shrink(
-        context.arg(1),
-        Kind::SortedSet,
-        |removed| when(*removed > 0, &["zrem"]),
-        |set| Ok(members.iter().filter(|member| set.remove_scored(member)).count()),
-    )?;
-    context.reply.integer(removed as i64);
-    Ok(())
+    context.remove_each(Kind::SortedSet, &["zrem"], Edit::remove_scored)
 }
 
 pub fn zcard(context: &mut Context<'_>) -> Result<(), WireError> {
