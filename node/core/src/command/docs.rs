@@ -205,28 +205,8 @@ fn key_spec(reply: &mut Reply<'_>, spec: &KeySpec) {
     let (first, last, step) = (i64::from(spec.first), i64::from(spec.last), i64::from(spec.step));
     reply.bulk("begin_search");
     match spec.find {
-        Find::Word(word) => {
-            reply.map(2);
-            reply.bulk("type");
-            reply.bulk("keyword");
-            reply.bulk("spec");
-            reply.map(2);
-            reply.bulk("keyword");
-            reply.bulk(word);
-            reply.bulk("startfrom");
-            reply.integer(first);
-        }
-        Find::Streams => {
-            reply.map(2);
-            reply.bulk("type");
-            reply.bulk("keyword");
-            reply.bulk("spec");
-            reply.map(2);
-            reply.bulk("keyword");
-            reply.bulk("STREAMS");
-            reply.bulk("startfrom");
-            reply.integer(first);
-        }
+        Find::Word(word) => search_word(reply, word, first),
+        Find::Streams => search_word(reply, "STREAMS", first),
         Find::Range | Find::Count => search(reply, "index", &[("index", first)]),
     }
     reply.bulk("find_keys");
@@ -235,6 +215,18 @@ fn key_spec(reply: &mut Reply<'_>, spec: &KeySpec) {
         Find::Streams => search(reply, "range", &[("lastkey", last), ("keystep", step), ("limit", 2)]),
         Find::Range | Find::Word(_) => search(reply, "range", &[("lastkey", last), ("keystep", step), ("limit", 0)]),
     }
+}
+
+fn search_word(reply: &mut Reply<'_>, word: &str, first: i64) {
+    reply.map(2);
+    reply.bulk("type");
+    reply.bulk("keyword");
+    reply.bulk("spec");
+    reply.map(2);
+    reply.bulk("keyword");
+    reply.bulk(word);
+    reply.bulk("startfrom");
+    reply.integer(first);
 }
 
 fn search(reply: &mut Reply<'_>, kind: &str, spec: &[(&str, i64)]) {
