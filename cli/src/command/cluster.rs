@@ -2,7 +2,8 @@
 //! who is of the cluster in `membership.rs`.
 
 use super::{App, is_describing, node};
-use crate::args::{ClusterFailover, ClusterStatusArgs, Format};
+use crate::args::Format;
+use crate::args::cluster::{ClusterFailover, ClusterStatusArgs};
 use crate::confirm::Danger;
 use crate::error::{CliError, Result};
 use crate::exit::Exit;

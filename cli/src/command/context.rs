@@ -1,7 +1,8 @@
 //! `dcache context`: named clusters in the config file. Only `test` talks to a node.
 
 use super::{App, is_describing};
-use crate::args::{Context as Verb, ContextAdd, Format};
+use crate::args::Format;
+use crate::args::context::{Context as Verb, ContextAdd};
 use crate::error::{CliError, Result};
 use crate::exit::Exit;
 use crate::output::{Column, Style, Table, clean, paint};

@@ -1,7 +1,7 @@
 //! `dcache events`: what happened to the cluster, as it agreed on it, oldest first.
 
 use super::{App, is_describing};
-use crate::args::{EventLevel, Events as Args};
+use crate::args::figures::{EventLevel, Events as Args};
 use crate::encoding::rfc3339;
 use crate::error::Result;
 use crate::exit::Exit;

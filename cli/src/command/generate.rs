@@ -2,7 +2,7 @@
 //! sees to it that they are fresh.
 
 use super::{App, commands};
-use crate::args::{Completions, Man};
+use crate::args::manual::{Completions, Man};
 use crate::complete;
 use crate::error::{CliError, Result, nearest};
 use crate::exit::Exit;

@@ -1,7 +1,7 @@
 //! `dcache cluster init`: either starts a local cluster (`local.rs`), or forms one of nodes that run already, from a file.
 
 use super::{App, is_describing, local};
-use crate::args::ClusterInit;
+use crate::args::cluster::ClusterInit;
 use crate::confirm::Danger;
 use crate::error::{CliError, Result};
 use crate::exit::Exit;

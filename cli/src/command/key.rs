@@ -4,7 +4,7 @@
 
 use super::door::{BATCH, Door, checked};
 use super::{App, is_describing};
-use crate::args::{Del, Exists, Get, Incr, KeyOptions, Mget, Set, Ttl};
+use crate::args::data::{Del, Exists, Get, Incr, KeyOptions, Mget, Set, Ttl};
 use crate::confirm::Danger;
 use crate::encoding::{Encoded, rfc3339};
 use crate::error::{CliError, Result};

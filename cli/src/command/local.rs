@@ -13,7 +13,7 @@ pub use record::names;
 
 use super::App;
 use super::signals::Signals;
-use crate::args::{ClusterDestroy, ClusterInit};
+use crate::args::cluster::{ClusterDestroy, ClusterInit};
 use crate::confirm::Danger;
 use crate::error::{CliError, Result};
 use crate::exit::Exit;

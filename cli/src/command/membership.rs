@@ -4,10 +4,10 @@
 //! of the cluster (`operation.rs`); the others are changed at once.
 
 use super::{App, is_describing, node, operation, plan};
-use crate::args::{
-    Check, ClusterAdd, ClusterDrain, ClusterForget, ClusterMaintenance, ClusterRemove, ClusterUndrain, OnOff,
-    StartFlags,
+use crate::args::cluster::{
+    ClusterAdd, ClusterDrain, ClusterForget, ClusterMaintenance, ClusterRemove, ClusterUndrain, OnOff,
 };
+use crate::args::operation::{Check, StartFlags};
 use crate::confirm::Danger;
 use crate::encoding::rfc3339_seconds;
 use crate::error::{CliError, Result};

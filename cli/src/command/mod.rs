@@ -23,7 +23,9 @@ mod top;
 mod upgrade;
 mod version;
 
-use crate::args::{Cli, Cluster, Format, Global, Node, Verb};
+use crate::args::cluster::Cluster;
+use crate::args::node::Node;
+use crate::args::{Cli, Format, Global, Verb};
 use crate::confirm::{Danger, confirm};
 use crate::error::{CliError, Result};
 use crate::exit::Exit;

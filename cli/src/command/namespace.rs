@@ -2,7 +2,8 @@
 
 use super::door::Door;
 use super::{App, is_describing};
-use crate::args::{Format, Namespace, NamespaceSet};
+use crate::args::Format;
+use crate::args::namespace::{Namespace, NamespaceSet};
 use crate::confirm::Danger;
 use crate::encoding::rfc3339;
 use crate::error::{CliError, Result};

@@ -1,7 +1,7 @@
 //! `dcache node`: start one on this machine, list and show those of the cluster.
 
 use super::{App, is_describing};
-use crate::args::NodeStart;
+use crate::args::node::NodeStart;
 use crate::encoding::rfc3339_seconds;
 use crate::error::{CliError, Result};
 use crate::exit::Exit;

@@ -6,7 +6,7 @@ pub mod watch;
 
 use super::signals::Signals;
 use super::{App, is_describing, upgrade};
-use crate::args::{Op, OpCancel, OpName, OpShow, OpThrottle, OpWatch, WaitFlags, WatchFlags};
+use crate::args::operation::{Op, OpCancel, OpName, OpShow, OpThrottle, OpWatch, WaitFlags, WatchFlags};
 use crate::encoding::rfc3339_seconds;
 use crate::error::{CliError, Result};
 use crate::exit::Exit;

@@ -1,7 +1,8 @@
 //! `dcache rebalance`: plan, look, apply. Watching and steering what is under way is `operation.rs`'s, which knows every kind.
 
 use super::{App, is_describing, operation, plan};
-use crate::args::{PaceFlags, PlanFlags, Rebalance, RebalanceApply, RebalanceVerb, StartFlags, WaitFlags};
+use crate::args::operation::{PaceFlags, StartFlags, WaitFlags};
+use crate::args::rebalance::{PlanFlags, Rebalance, RebalanceApply, RebalanceVerb};
 use crate::confirm::Danger;
 use crate::error::{CliError, Result};
 use crate::exit::Exit;

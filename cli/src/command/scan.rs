@@ -2,7 +2,8 @@
 
 use super::door::{BATCH, Door};
 use super::{App, is_describing};
-use crate::args::{Format, Scan, With};
+use crate::args::Format;
+use crate::args::data::{Scan, With};
 use crate::encoding::Encoded;
 use crate::error::{CliError, Result};
 use crate::exit::Exit;

@@ -4,7 +4,8 @@
 //! is called so. A node that did not answer is named and the exit code is 9: a sum without it is not the cluster's.
 
 use super::{App, is_describing, node};
-use crate::args::{Format, Section, Stats as Args};
+use crate::args::Format;
+use crate::args::figures::{Section, Stats as Args};
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::output::{Column, Output, Style, Table, clean, paint};

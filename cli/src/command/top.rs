@@ -1,7 +1,7 @@
 //! `dcache top`: opens the dashboard, or prints one look at the cluster.
 
 use super::{App, cluster, is_describing};
-use crate::args::{Top, TopScreen};
+use crate::args::figures::{Top, TopScreen};
 use crate::error::{CliError, Result};
 use crate::exit::Exit;
 use dcache_tui::{Options, Screen};

@@ -4,7 +4,8 @@
 //! An upgrade is an operation: watching and steering it is `operation.rs`'s.
 
 use super::{App, is_describing, operation, plan};
-use crate::args::{ClusterUpgrade, Format, UpgradePlan, UpgradeStart};
+use crate::args::Format;
+use crate::args::cluster::{ClusterUpgrade, UpgradePlan, UpgradeStart};
 use crate::confirm::Danger;
 use crate::error::{CliError, Result};
 use crate::exit::Exit;

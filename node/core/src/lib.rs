@@ -152,7 +152,7 @@ pub struct Node {
     /// One a worker, for requests of other nodes, so that a warm one allocates nothing.
     parsers: Box<[Mutex<Parser>]>,
     /// What `CONFIG RESETSTAT` subtracts from what `INFO` shows.
-    pub(crate) info_base: Mutex<command::server::InfoBase>,
+    pub(crate) info_base: Mutex<command::info::InfoBase>,
 }
 
 /// What became of another node's request.

@@ -2,50 +2,13 @@
 //! Input is taken as words; half of them become commands of the table, so that arguments are reached.
 #![no_main]
 
-use dcache_cluster::metadata::Metadata;
-use dcache_core::{Clock, Config, Door, Node, Session, Step};
+mod node;
+
+use dcache_core::{Door, Session, Step};
 use dcache_protocol::resp::value::skip_value;
-use dcache_protocol::{Addresses, Incarnation, NodeId, NodeRecord, NodeState};
 use libfuzzer_sys::fuzz_target;
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
-
-const MEMORY_BYTES: u64 = 4 << 20;
-
-fn node() -> &'static Arc<Node> {
-    static NODE: OnceLock<Arc<Node>> = OnceLock::new();
-    NODE.get_or_init(|| {
-        let id = NodeId(1);
-        let record = NodeRecord {
-            id,
-            name: "n1".into(),
-            zone: String::new(),
-            weight: 100,
-            addresses: Addresses::default(),
-            incarnation: Incarnation(1),
-            state: NodeState::Up,
-            version: dcache_protocol::VERSION.into(),
-            level: dcache_protocol::LEVEL,
-            memory_bytes: MEMORY_BYTES,
-            share: Default::default(),
-            maintenance_until_unix_ms: 0,
-            is_stopping: false,
-        };
-        let clock = Clock { monotonic: || Duration::from_secs(1), unix_ms: || 1_700_000_000_000 };
-        let incarnation = Incarnation(1);
-        let config = Config {
-            id,
-            incarnation,
-            workers: 1,
-            memory_bytes: MEMORY_BYTES,
-            clock,
-            clients_max: 16,
-            seed: 7,
-            process_id: 1,
-        };
-        Arc::new(Node::new(config, Arc::new(Metadata::standalone(record))))
-    })
-}
+use node::{MEMORY_BYTES, node};
+use std::sync::Arc;
 
 fn requests(input: &[u8]) -> Vec<u8> {
     let names: Vec<&str> = dcache_core::command::COMMANDS.iter().map(|command| command.name).collect();

@@ -5,7 +5,7 @@
 //! then the result. `--progress json` writes each change as a line of JSON instead.
 
 use super::{how_far, named, steps};
-use crate::args::{ProgressForm, WatchFlags};
+use crate::args::operation::{ProgressForm, WatchFlags};
 use crate::command::signals::Signals;
 use crate::command::{App, upgrade};
 use crate::encoding::rfc3339_seconds;

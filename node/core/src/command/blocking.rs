@@ -44,27 +44,34 @@ impl Context<'_> {
     }
 }
 
-/// The keys between a command's name and its timeout.
-fn keys_before_timeout<'a>(context: &Context<'a>) -> Vec<&'a [u8]> {
-    context.args.iter().take(context.args.len() - 1).skip(1).collect()
-}
-
-fn pop(context: &mut Context<'_>, end: End) -> Result<(), WireError> {
+/// `key [key ...] timeout`: pops from the first key that has anything, or waits for them. `pop` says whether it answered.
+fn pop_first(
+    context: &mut Context<'_>,
+    kind: Kind,
+    pop: impl Fn(&mut Context<'_>, &[u8]) -> Result<bool, WireError>,
+) -> Result<(), WireError> {
     let until = context.until(context.arg(context.args.len() - 1))?;
-    let keys = keys_before_timeout(context);
+    let keys: Vec<&[u8]> = context.args.iter().take(context.args.len() - 1).skip(1).collect();
     for key in &keys {
-        let tells = |popped: &Vec<Vec<u8>>| when(!popped.is_empty(), end.popped());
-        let popped = context.shrink(key, Kind::List, tells, |list| Ok(end.pop(list, 1)))?;
-        if let Some(item) = popped.first() {
-            context.reply.array(2);
-            context.reply.bulk(key);
-            context.reply.bulk(item);
+        if pop(context, key)? {
             return Ok(());
         }
     }
     context.reply.null_array();
-    context.wait_for(Kind::List, &keys, until);
+    context.wait_for(kind, &keys, until);
     Ok(())
+}
+
+fn pop(context: &mut Context<'_>, end: End) -> Result<(), WireError> {
+    pop_first(context, Kind::List, |context, key| {
+        let tells = |popped: &Vec<Vec<u8>>| when(!popped.is_empty(), end.popped());
+        let popped = context.shrink(key, Kind::List, tells, |list| Ok(end.pop(list, 1)))?;
+        let Some(item) = popped.first() else { return Ok(false) };
+        context.reply.array(2);
+        context.reply.bulk(key);
+        context.reply.bulk(item);
+        Ok(true)
+    })
 }
 
 pub fn blpop(context: &mut Context<'_>) -> Result<(), WireError> {
@@ -102,20 +109,15 @@ pub fn blmpop(context: &mut Context<'_>) -> Result<(), WireError> {
 }
 
 fn pop_scored(context: &mut Context<'_>, is_highest: bool) -> Result<(), WireError> {
-    let until = context.until(context.arg(context.args.len() - 1))?;
-    let keys = keys_before_timeout(context);
-    for key in &keys {
-        if let Some((member, score)) = sorted_set::take_ends(context, key, 1, is_highest)?.pop() {
-            context.reply.array(3);
-            context.reply.bulk(key);
-            context.reply.bulk(member);
-            context.reply.double(score);
-            return Ok(());
-        }
-    }
-    context.reply.null_array();
-    context.wait_for(Kind::SortedSet, &keys, until);
-    Ok(())
+    pop_first(context, Kind::SortedSet, |context, key| {
+        let popped = sorted_set::take_ends(context, key, 1, is_highest)?.pop();
+        let Some((member, score)) = popped else { return Ok(false) };
+        context.reply.array(3);
+        context.reply.bulk(key);
+        context.reply.bulk(member);
+        context.reply.double(score);
+        Ok(true)
+    })
 }
 
 pub fn bzpopmin(context: &mut Context<'_>) -> Result<(), WireError> {

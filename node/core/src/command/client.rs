@@ -386,7 +386,7 @@ pub fn client_trackinginfo(context: &mut Context<'_>) -> Result<(), WireError> {
 }
 
 pub fn client_help(context: &mut Context<'_>) -> Result<(), WireError> {
-    super::server::help(
+    super::help::of(
         context,
         "CLIENT",
         &[

@@ -296,7 +296,7 @@ const OPERATOR_VERBS: &[(&str, &str)] = &[
 
 pub fn cluster_help(context: &mut Context<'_>) -> Result<(), WireError> {
     require_cluster(context)?;
-    super::server::help(
+    super::help::of(
         context,
         "CLUSTER",
         &[

@@ -39,6 +39,14 @@ pub(super) fn when(is_changed: bool, names: Names) -> Names {
     if is_changed { names } else { &[] }
 }
 
+/// How several sets, or several sorted sets, become one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    Union,
+    Intersection,
+    Difference,
+}
+
 /// What a change made of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Left {
@@ -168,6 +176,24 @@ impl<'a> Context<'a> {
         change: impl FnOnce(&mut Edit) -> Result<R, WireError>,
     ) -> Result<R, WireError> {
         self.edit_in(&mut self.lock(key), key, kind, 0, tells, change)
+    }
+
+    /// Takes out each element that the arguments behind the key name, and answers how many there were.
+    pub fn remove_each(
+        &mut self,
+        kind: Kind,
+        names: Names,
+        remove: impl Fn(&mut Edit, &[u8]) -> bool,
+    ) -> Result<(), WireError> {
+        let elements = self.args.from(2);
+        let removed = self.shrink(
+            self.arg(1),
+            kind,
+            |removed| when(*removed > 0, names),
+            |edit| Ok(elements.iter().filter(|element| remove(edit, element)).count()),
+        )?;
+        self.reply.integer(removed as i64);
+        Ok(())
     }
 
     /// The same as [`Context::edit`] under a lock that is held.

@@ -54,7 +54,7 @@ const ALWAYS: &str = "dcache node start (values are always freed in the backgrou
 /// Every setting `CONFIG GET` knows, by name.
 fn settings(context: &Context<'_>) -> Vec<Setting> {
     use Change::{Client, Operator};
-    let (host, port) = super::server::my_address(context);
+    let (host, port) = super::info::my_address(context);
     let (node, slow) = (context.node, &context.node.slow);
     let is_cluster = is_cluster(context);
     let setting = |name, value: String, change| Setting { name, value, change };
@@ -126,12 +126,12 @@ fn settings(context: &Context<'_>) -> Vec<Setting> {
         setting("maxclients", node.clients().limit().to_string(), Operator(NODE_START)),
         setting(
             "maxmemory",
-            super::server::memory_limit(context).to_string(),
+            super::info::memory_limit(context).to_string(),
             Operator("dcache node start --memory SIZE"),
         ),
         setting(
             "maxmemory-policy",
-            super::server::policy(context).into(),
+            super::info::policy(context).into(),
             Operator("dcache namespace set default --eviction POLICY"),
         ),
         setting("notify-keyspace-events", node.events.wanted().letters(), Client(parse_events)),
@@ -336,7 +336,7 @@ pub fn config_resetstat(context: &mut Context<'_>) -> Result<(), WireError> {
         let id = usize::from(command.id);
         (command.id, (node.stats().command(id), node.stats().latencies(id)))
     });
-    let base = super::server::InfoBase {
+    let base = super::info::InfoBase {
         traffic: node.traffic(),
         connections: node.clients().total(),
         rejected: node.clients().rejected(),
@@ -349,7 +349,7 @@ pub fn config_resetstat(context: &mut Context<'_>) -> Result<(), WireError> {
 }
 
 pub fn config_help(context: &mut Context<'_>) -> Result<(), WireError> {
-    super::server::help(
+    super::help::of(
         context,
         "CONFIG",
         &[
@@ -363,4 +363,111 @@ pub fn config_help(context: &mut Context<'_>) -> Result<(), WireError> {
         ],
     );
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::Door;
+    use crate::fixture::{self, Cluster};
+    use std::time::Duration;
+
+    #[test]
+    fn idle_clients_are_ended_after_the_time_that_is_set_and_subscribers_are_not() {
+        let cluster = Cluster::new(1);
+        let mut client = cluster.client(0, Door::Gateway);
+        let mut idle = cluster.client(0, Door::Gateway);
+        let mut subscriber = cluster.client(0, Door::Gateway);
+        subscriber.say("SUBSCRIBE a");
+        idle.say("PING");
+        assert_eq!(client.ask("CONFIG SET timeout 10 slowlog-max-len 5"), "+OK|");
+        fixture::pass(Duration::from_secs(9));
+        client.say("PING");
+        fixture::pass(Duration::from_secs(3));
+        client.node.sample();
+        assert!(idle.session.is_killed() && !client.session.is_killed() && !subscriber.session.is_killed());
+    }
+
+    #[test]
+    fn settings_change_together_or_not_at_all() {
+        let cluster = Cluster::new(1);
+        let mut client = cluster.client(0, Door::Gateway);
+        for (line, reply) in [
+            ("CONFIG SET timeout 10 nosuch 1", "-ERR Unknown option or number of arguments for CONFIG SET - 'nosuch'|"),
+            (
+                "CONFIG SET timeout 10 slowlog-max-len x",
+                "-ERR CONFIG SET failed (possibly related to argument 'slowlog-max-len') - argument couldn't be parsed into an integer|",
+            ),
+            (
+                "CONFIG SET timeout 10 maxmemory 5",
+                "-ERR CONFIG SET maxmemory is not a client's business in dcache; use: dcache node start --memory SIZE|",
+            ),
+            (
+                "CONFIG SET timeout 10 timeout 20",
+                "-ERR CONFIG SET failed (possibly related to argument 'timeout') - duplicate parameter|",
+            ),
+            ("CONFIG GET timeout", "*2|$7|timeout|$1|0|"),
+            ("CONFIG REWRITE", "-ERR The server is running without a config file|"),
+        ] {
+            assert_eq!(client.ask(line), reply, "{line}");
+        }
+        let unbounded = client.call(&["CONFIG", "SET", "client-output-buffer-limit", "pubsub 0 0 0"]);
+        assert!(unbounded.contains("no client may have memory without bound"), "{unbounded}");
+        assert_eq!(client.call(&["CONFIG", "SET", "client-output-buffer-limit", "pubsub 1mb 512kb 5"]), "+OK\r\n");
+        assert!(client.say("CONFIG GET client-output-buffer-limit").contains("pubsub 1048576 524288 5"));
+    }
+
+    #[test]
+    fn settings_are_read_by_pattern() {
+        let cluster = Cluster::new(1);
+        let mut client = cluster.client(0, Door::Gateway);
+        assert_eq!(client.say("CONFIG GET databases"), "*2\r\n$9\r\ndatabases\r\n$2\r\n16\r\n");
+        assert_eq!(client.say("CONFIG GET timeout"), "*2\r\n$7\r\ntimeout\r\n$1\r\n0\r\n");
+        assert_eq!(client.say("CONFIG GET Slave-Read-Only"), "*2\r\n$15\r\nslave-read-only\r\n$3\r\nyes\r\n");
+        assert_eq!(client.say("CONFIG GET nosuch"), "*0\r\n");
+        assert_eq!(
+            client.say("CONFIG GET maxmemory* save"),
+            "*6\r\n$9\r\nmaxmemory\r\n$8\r\n67108864\r\n$16\r\nmaxmemory-policy\r\n$11\r\nallkeys-lru\r\n$4\r\nsave\r\n$0\r\n\r\n"
+        );
+        client.say("HELLO 3");
+        assert_eq!(client.say("CONFIG GET port"), "%1\r\n$4\r\nport\r\n$4\r\n6379\r\n");
+        assert!(client.say("CONFIG GET *").starts_with("%4"));
+        assert_eq!(client.ask("CONFIG GET *max-*-entries* maxmem*y").matches("-entries|").count(), 6);
+        assert_eq!(client.ask("CONFIG GET hash-max-listpack-entries"), "%1|$25|hash-max-listpack-entries|$3|128|");
+        assert_eq!(client.ask("CONFIG SET hash-max-listpack-entries 128"), "+OK|");
+        let refused = client.ask("CONFIG SET hash-max-listpack-entries 64");
+        assert!(
+            refused.starts_with("-ERR CONFIG SET hash-max-listpack-entries is not a client's business"),
+            "{refused}"
+        );
+        let mut client = cluster.client(0, Door::Cluster);
+        assert_eq!(client.say("CONFIG GET port"), "*2\r\n$4\r\nport\r\n$4\r\n7400\r\n");
+        assert_eq!(client.say("CONFIG GET bind"), "*2\r\n$4\r\nbind\r\n$8\r\n10.0.0.1\r\n");
+        assert_eq!(client.say("CONFIG GET cluster-e*"), "*2\r\n$15\r\ncluster-enabled\r\n$3\r\nyes\r\n");
+    }
+
+    #[test]
+    fn settings_change_only_to_what_they_are() {
+        let cluster = Cluster::new(1);
+        let mut client = cluster.client(0, Door::Gateway);
+        for (line, reply) in [
+            ("CONFIG SET maxmemory 64mib", "+OK"),
+            ("CONFIG SET appendonly NO timeout 0", "+OK"),
+            ("CONFIG SET save \"\"", "+OK"),
+            (
+                "CONFIG SET maxmemory 1gb",
+                "-ERR CONFIG SET maxmemory is not a client's business in dcache; use: dcache node start --memory SIZE",
+            ),
+            (
+                "CONFIG SET timeout 0 MaxMemory-Policy noeviction",
+                "-ERR CONFIG SET maxmemory-policy is not a client's business in dcache; \
+                 use: dcache namespace set default --eviction POLICY",
+            ),
+            ("CONFIG SET nosuch 1", "-ERR Unknown option or number of arguments for CONFIG SET - 'nosuch'"),
+            ("CONFIG SET timeout 0 save", "-ERR syntax error"),
+            ("CONFIG SET timeout", "-ERR wrong number of arguments for 'config|set' command"),
+        ] {
+            assert_eq!(client.say(line), format!("{reply}\r\n"), "{line}");
+        }
+        assert!(client.say("CONFIG HELP").starts_with("*11\r\n+CONFIG <subcommand>"));
+    }
 }

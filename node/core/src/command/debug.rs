@@ -66,7 +66,7 @@ pub fn debug_refused(context: &mut Context<'_>) -> Result<(), WireError> {
 }
 
 pub fn debug_help(context: &mut Context<'_>) -> Result<(), WireError> {
-    super::server::help(
+    super::help::of(
         context,
         "DEBUG",
         &[
@@ -80,4 +80,36 @@ pub fn debug_help(context: &mut Context<'_>) -> Result<(), WireError> {
         ],
     );
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::Door;
+    use crate::fixture::{self, Cluster};
+    use std::time::Duration;
+
+    #[test]
+    fn debug_is_for_nodes_that_allow_it() {
+        let cluster = Cluster::new(1);
+        let mut client = cluster.client(0, Door::Gateway);
+        let refused = "-ERR DEBUG command not allowed: start the node with --debug-commands to allow it|";
+        for line in ["DEBUG SLEEP 1", "DEBUG OBJECT k", "DEBUG SET-ACTIVE-EXPIRE 0", "DEBUG JMAP"] {
+            assert_eq!(client.ask(line), refused);
+        }
+        client.node.allow_debug();
+        let begun = client.node.now();
+        assert_eq!(client.ask("DEBUG SLEEP 0.5"), "+OK|");
+        assert!(client.node.now() - begun >= Duration::from_millis(500));
+        client.say("SET k v PX 10");
+        assert!(client.ask("DEBUG OBJECT k").starts_with("+Value at:"));
+        assert_eq!(client.ask("DEBUG SET-ACTIVE-EXPIRE 0"), "+OK|");
+        fixture::pass(Duration::from_secs(5));
+        client.node.maintain(0, 1);
+        assert_eq!(client.node.items(), 1);
+        client.say("DEBUG SET-ACTIVE-EXPIRE 1");
+        client.node.maintain(0, 1);
+        assert_eq!(client.node.items(), 0);
+        assert!(client.ask("DEBUG JMAP").starts_with("-ERR DEBUG JMAP is not there"));
+        assert_eq!(client.ask("DEBUG SLEEP x"), "-ERR value is not a valid float|");
+    }
 }

@@ -114,7 +114,7 @@ pub fn command_list(context: &mut Context<'_>) -> Result<(), WireError> {
 }
 
 pub fn command_help(context: &mut Context<'_>) -> Result<(), WireError> {
-    super::server::help(
+    super::help::of(
         context,
         "COMMAND",
         &[
@@ -144,28 +144,6 @@ pub fn acl_cat(context: &mut Context<'_>) -> Result<(), WireError> {
     };
     context.reply.array(names.len());
     names.iter().for_each(|name| context.reply.bulk(name));
-    Ok(())
-}
-
-pub fn acl_help(context: &mut Context<'_>) -> Result<(), WireError> {
-    super::server::help(
-        context,
-        "ACL",
-        &[
-            ("CAT [<category>]", "List the categories, or the commands of <category>."),
-            ("DELUSER <username> [...]", "Refused: there are no users to set yet."),
-            ("DRYRUN <username> <command> [...]", "Refused: there are no users to set yet."),
-            ("GENPASS [<bits>]", "Refused: there are no users to set yet."),
-            ("GETUSER <username>", "Describe a user."),
-            ("LIST", "List the users and their rules."),
-            ("LOAD", "Refused: there are no users to set yet."),
-            ("LOG [<count>|RESET]", "List what users were refused: nothing."),
-            ("SAVE", "Refused: there are no users to set yet."),
-            ("SETUSER <username> <attribute> [...]", "Refused: there are no users to set yet."),
-            ("USERS", "List the names of the users."),
-            ("WHOAMI", "Answer the user of this connection."),
-        ],
-    );
     Ok(())
 }
 
@@ -227,17 +205,8 @@ fn key_spec(reply: &mut Reply<'_>, spec: &KeySpec) {
     let (first, last, step) = (i64::from(spec.first), i64::from(spec.last), i64::from(spec.step));
     reply.bulk("begin_search");
     match spec.find {
-        Find::Word(_) | Find::Streams => {
-            reply.map(2);
-            reply.bulk("type");
-            reply.bulk("keyword");
-            reply.bulk("spec");
-            reply.map(2);
-            reply.bulk("keyword");
-            reply.bulk(if let Find::Word(word) = spec.find { word } else { "STREAMS" });
-            reply.bulk("startfrom");
-            reply.integer(first);
-        }
+        Find::Word(word) => search_word(reply, word, first),
+        Find::Streams => search_word(reply, "STREAMS", first),
         Find::Range | Find::Count => search(reply, "index", &[("index", first)]),
     }
     reply.bulk("find_keys");
@@ -246,6 +215,18 @@ fn key_spec(reply: &mut Reply<'_>, spec: &KeySpec) {
         Find::Streams => search(reply, "range", &[("lastkey", last), ("keystep", step), ("limit", 2)]),
         Find::Range | Find::Word(_) => search(reply, "range", &[("lastkey", last), ("keystep", step), ("limit", 0)]),
     }
+}
+
+fn search_word(reply: &mut Reply<'_>, word: &str, first: i64) {
+    reply.map(2);
+    reply.bulk("type");
+    reply.bulk("keyword");
+    reply.bulk("spec");
+    reply.map(2);
+    reply.bulk("keyword");
+    reply.bulk(word);
+    reply.bulk("startfrom");
+    reply.integer(first);
 }
 
 fn search(reply: &mut Reply<'_>, kind: &str, spec: &[(&str, i64)]) {

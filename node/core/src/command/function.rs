@@ -169,7 +169,6 @@ pub fn help(context: &mut Context<'_>) -> Result<(), WireError> {
         "HELP",
         "    Print this help.",
     ];
-    context.reply.array(LINES.len());
-    LINES.iter().for_each(|line| context.reply.simple(line));
+    super::help::lines(context, LINES);
     Ok(())
 }

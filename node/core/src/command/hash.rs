@@ -148,15 +148,7 @@ pub fn hstrlen(context: &mut Context<'_>) -> Result<(), WireError> {
 }
 
 pub fn hdel(context: &mut Context<'_>) -> Result<(), WireError> {
-    let fields = context.args.from(2);
-    let removed = context.shrink(
-        context.arg(1),
-        Kind::Hash,
-        |removed| when(*removed > 0, &["hdel"]),
-        |hash| Ok(fields.iter().filter(|field| hash.remove_field(field)).count()),
-    )?;
-    context.reply.integer(removed as i64);
-    Ok(())
+    context.remove_each(Kind::Hash, &["hdel"], Edit::remove_field)
 }
 
 pub fn hincrby(context: &mut Context<'_>) -> Result<(), WireError> {

@@ -560,7 +560,7 @@ pub fn object_refcount(context: &mut Context<'_>) -> Result<(), WireError> {
 }
 
 pub fn object_help(context: &mut Context<'_>) -> Result<(), WireError> {
-    super::server::help(
+    super::help::of(
         context,
         "OBJECT",
         &[
@@ -568,39 +568,6 @@ pub fn object_help(context: &mut Context<'_>) -> Result<(), WireError> {
             ("FREQ <key>", "Answer how often <key> was used, where eviction goes by frequency."),
             ("IDLETIME <key>", "Answer for how many seconds <key> was not used."),
             ("REFCOUNT <key>", "Answer how many references the value of <key> has: 1."),
-        ],
-    );
-    Ok(())
-}
-
-/// Strings are not sampled, so SAMPLES changes nothing; it is checked as Redis does.
-pub fn memory_usage(context: &mut Context<'_>) -> Result<(), WireError> {
-    let key = context.arg(2);
-    let mut words = context.args.iter().skip(3);
-    while let Some(word) = words.next() {
-        let samples = words.next().filter(|_| word.eq_ignore_ascii_case(b"samples")).ok_or(WireError::Syntax)?;
-        if parse_integer(samples).ok_or(WireError::NotInteger)? < 0 {
-            return Err(WireError::Syntax);
-        }
-    }
-    match context.lock(key).peek(context.database, key, context.now_ms) {
-        Some(entry) => context.reply.integer(i64::try_from(entry.charged_bytes()).unwrap_or(i64::MAX)),
-        None => context.reply.null(),
-    }
-    Ok(())
-}
-
-pub fn memory_help(context: &mut Context<'_>) -> Result<(), WireError> {
-    let usage = ("USAGE <key> [SAMPLES <count>]", "Answer the bytes <key> is charged; <count> changes nothing.");
-    super::server::help(
-        context,
-        "MEMORY",
-        &[
-            ("DOCTOR", "Return memory problems reports."),
-            ("MALLOC-STATS", "Say where entries are kept."),
-            ("PURGE", "Does nothing: memory is given back as it falls free."),
-            ("STATS", "Return information about the memory usage of the node."),
-            usage,
         ],
     );
     Ok(())

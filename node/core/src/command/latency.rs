@@ -54,7 +54,7 @@ pub fn slowlog_reset(context: &mut Context<'_>) -> Result<(), WireError> {
 }
 
 pub fn slowlog_help(context: &mut Context<'_>) -> Result<(), WireError> {
-    super::server::help(
+    super::help::of(
         context,
         "SLOWLOG",
         &[
@@ -93,7 +93,7 @@ pub fn commandlog_reset(context: &mut Context<'_>) -> Result<(), WireError> {
 }
 
 pub fn commandlog_help(context: &mut Context<'_>) -> Result<(), WireError> {
-    super::server::help(
+    super::help::of(
         context,
         "COMMANDLOG",
         &[
@@ -228,7 +228,7 @@ pub fn latency_histogram(context: &mut Context<'_>) -> Result<(), WireError> {
 }
 
 pub fn latency_help(context: &mut Context<'_>) -> Result<(), WireError> {
-    super::server::help(
+    super::help::of(
         context,
         "LATENCY",
         &[

@@ -2,8 +2,10 @@
 //!
 //! [`table`] is the one list; COMMAND, arity checks, key extraction, ACL categories and the gateway's fan-out come from
 //! its rows. The functions are in one file per group and named after the command (`string::get`), subcommands
-//! `container_subcommand` (`key::object_encoding`). Where a request may run is decided before, in `route`.
+//! `container_subcommand` (`key::object_encoding`); those that differ in one word only share one (`set::joined`), which their
+//! rows tell it. Where a request may run is decided before, in `route`.
 
+pub mod acl;
 pub mod bitmap;
 pub mod blocking;
 pub mod client;
@@ -18,12 +20,15 @@ pub mod dump;
 pub mod function;
 pub mod geo;
 pub mod hash;
+pub mod help;
 pub mod hyperloglog;
+pub mod info;
 pub mod key;
 pub mod latency;
 pub mod lcs;
 pub mod list;
 pub mod manual;
+pub mod memory;
 pub mod pubsub;
 pub mod scripting;
 pub mod server;

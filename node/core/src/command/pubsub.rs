@@ -162,7 +162,7 @@ pub fn pubsub_numpat(context: &mut Context<'_>) -> Result<(), WireError> {
 }
 
 pub fn pubsub_help(context: &mut Context<'_>) -> Result<(), WireError> {
-    super::server::help(
+    super::help::of(
         context,
         "PUBSUB",
         &[

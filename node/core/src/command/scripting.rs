@@ -89,7 +89,6 @@ pub fn script_help(context: &mut Context<'_>) -> Result<(), WireError> {
         "HELP",
         "    Print this help.",
     ];
-    context.reply.array(LINES.len());
-    LINES.iter().for_each(|line| context.reply.simple(line));
+    super::help::lines(context, LINES);
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Commands on sets.
 
 use super::Context;
-use super::collection::{Kept, Walk, distinct, error, is, room, when};
+use super::collection::{Kept, Operation, Walk, distinct, error, is, room, when};
 use super::sorted_set::positive;
 use crate::number::parse_integer;
 use dcache_engine::{Edit, Guard, Kind, SetRef};
@@ -26,15 +26,7 @@ pub fn sadd(context: &mut Context<'_>) -> Result<(), WireError> {
 }
 
 pub fn srem(context: &mut Context<'_>) -> Result<(), WireError> {
-    let members = context.args.from(2);
-    let removed = context.shrink(
-        context.arg(1),
-        Kind::Set,
-        |removed| when(*removed > 0, &["srem"]),
-        |set| Ok(members.iter().filter(|member| set.remove_member(member)).count()),
-    )?;
-    context.reply.integer(removed as i64);
-    Ok(())
+    context.remove_each(Kind::Set, &["srem"], Edit::remove_member)
 }
 
 pub fn scard(context: &mut Context<'_>) -> Result<(), WireError> {
@@ -213,13 +205,6 @@ pub fn smove(context: &mut Context<'_>) -> Result<(), WireError> {
     Ok(())
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Operation {
-    Union,
-    Intersection,
-    Difference,
-}
-
 /// A set that was looked at before, or is only written: that is no read of it any more.
 fn peeked<'g>(context: &Context<'_>, guard: &'g mut Guard<'_>, key: &[u8]) -> Result<Option<SetRef<'g>>, WireError> {
     context.value_unread(guard, key).map(|value| value.as_set().ok_or(WireError::WrongType)).transpose()
@@ -281,14 +266,16 @@ fn join<'a>(
     }
 }
 
-fn joined(context: &mut Context<'_>, operation: Operation) -> Result<(), WireError> {
+/// SUNION, SINTER and SDIFF.
+pub fn joined(context: &mut Context<'_>, operation: Operation) -> Result<(), WireError> {
     let members = join(context, context.args.iter().skip(1), operation, usize::MAX)?;
     context.reply.set(members.len());
     members.iter().for_each(|member| context.reply.bulk(member));
     Ok(())
 }
 
-fn joined_and_stored(context: &mut Context<'_>, operation: Operation) -> Result<(), WireError> {
+/// SUNIONSTORE, SINTERSTORE and SDIFFSTORE.
+pub fn joined_and_stored(context: &mut Context<'_>, operation: Operation) -> Result<(), WireError> {
     let members = join(context, context.args.iter().skip(2), operation, usize::MAX)?;
     let value = context.build(Kind::Set, |set| members.iter().for_each(|member| _ = set.add(member)));
     let event = match operation {
@@ -299,30 +286,6 @@ fn joined_and_stored(context: &mut Context<'_>, operation: Operation) -> Result<
     context.store_collection(context.arg(1), value, event)?;
     context.reply.integer(members.len() as i64);
     Ok(())
-}
-
-pub fn sunion(context: &mut Context<'_>) -> Result<(), WireError> {
-    joined(context, Operation::Union)
-}
-
-pub fn sinter(context: &mut Context<'_>) -> Result<(), WireError> {
-    joined(context, Operation::Intersection)
-}
-
-pub fn sdiff(context: &mut Context<'_>) -> Result<(), WireError> {
-    joined(context, Operation::Difference)
-}
-
-pub fn sunionstore(context: &mut Context<'_>) -> Result<(), WireError> {
-    joined_and_stored(context, Operation::Union)
-}
-
-pub fn sinterstore(context: &mut Context<'_>) -> Result<(), WireError> {
-    joined_and_stored(context, Operation::Intersection)
-}
-
-pub fn sdiffstore(context: &mut Context<'_>) -> Result<(), WireError> {
-    joined_and_stored(context, Operation::Difference)
 }
 
 pub fn sintercard(context: &mut Context<'_>) -> Result<(), WireError> {

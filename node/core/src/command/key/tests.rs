@@ -172,17 +172,6 @@ fn how_a_value_is_kept_depends_on_the_policy_of_its_namespace() {
 }
 
 #[test]
-fn memory_usage_is_what_the_key_is_charged() {
-    let cluster = Cluster::new(1);
-    let client = &mut cluster.client(0, Door::Gateway);
-    // A header of 7 bytes, one more for a length above 255, and 10 of a table.
-    client.say("SET a 1");
-    assert_eq!(client.say("MEMORY USAGE a"), ":19\r\n");
-    client.say(&format!("SET a {}", "x".repeat(1000)));
-    assert_eq!(client.say("memory usage a samples 5"), ":1019\r\n");
-}
-
-#[test]
 fn renames_keep_the_value_or_refuse() {
     let cluster = Cluster::new(1);
     let client = &mut cluster.client(0, Door::Gateway);

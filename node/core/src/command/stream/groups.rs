@@ -4,9 +4,9 @@
 
 use super::{parse_bound, parse_count, parse_end, parse_id, parse_start, put_all, put_entry};
 use crate::command::collection::{Names, error, is, when};
-use crate::command::{Context, text, unknown_subcommand_or_arity};
+use crate::command::{Context, help, text, unknown_subcommand_or_arity};
 use crate::number::parse_integer;
-use dcache_engine::{Edit, Group, Kind, Stream, StreamId};
+use dcache_engine::{Edit, Group, Guard, Kind, Stream, StreamId};
 use dcache_protocol::error::WireError;
 use dcache_protocol::resp::reply::{Reply, Version};
 use std::ops::RangeInclusive;
@@ -170,13 +170,8 @@ pub fn xgroup_help(context: &mut Context<'_>) -> Result<(), WireError> {
         "HELP",
         "    Print this help.",
     ];
-    help(context, &HELP);
+    help::lines(context, &HELP);
     Ok(())
-}
-
-pub(super) fn help(context: &mut Context<'_>, lines: &[&str]) {
-    context.reply.array(lines.len());
-    lines.iter().for_each(|line| context.reply.simple(line));
 }
 
 pub fn xack(context: &mut Context<'_>) -> Result<(), WireError> {
@@ -299,6 +294,23 @@ struct Claim<'a> {
     version: Version,
 }
 
+impl<'a> Claim<'a> {
+    /// As a request without options has it: `name key group consumer …`.
+    fn new(context: &Context<'a>, min_idle_ms: u64) -> Claim<'a> {
+        Claim {
+            group: context.arg(2),
+            consumer: context.arg(3),
+            min_idle_ms,
+            delivered_ms: context.now_ms,
+            retry_count: None,
+            forces: false,
+            only_ids: false,
+            now_ms: context.now_ms,
+            version: context.reply.version(),
+        }
+    }
+}
+
 /// What became of one entry.
 enum Claimed {
     Taken,
@@ -360,11 +372,17 @@ fn claim_room(count: usize, consumer: &[u8]) -> usize {
     GROUP_ROOM + count * (128 + consumer.len())
 }
 
-pub fn xclaim(context: &mut Context<'_>) -> Result<(), WireError> {
-    let (key, group, consumer, now_ms) = (context.arg(1), context.arg(2), context.arg(3), context.now_ms);
+/// The lock of a stream that has this group.
+fn lock_of_group<'a>(context: &Context<'a>, key: &[u8], group: &[u8]) -> Result<Guard<'a>, WireError> {
     let mut guard = context.lock_for(key, context.namespace_of(key), GROUP_ROOM)?;
     let stream = context.stream_unread(&mut guard, key)?;
     stream.and_then(|stream| stream.group(group)).ok_or_else(|| no_group(key, group, ""))?;
+    Ok(guard)
+}
+
+pub fn xclaim(context: &mut Context<'_>) -> Result<(), WireError> {
+    let (key, group, consumer, now_ms) = (context.arg(1), context.arg(2), context.arg(3), context.now_ms);
+    let mut guard = lock_of_group(context, key, group)?;
     let min_idle_ms = min_idle(context.arg(4), "XCLAIM")?;
     let mut words = context.args.iter().skip(5).peekable();
     let mut ids = Vec::new();
@@ -372,18 +390,7 @@ pub fn xclaim(context: &mut Context<'_>) -> Result<(), WireError> {
         ids.push(id);
         words.next();
     }
-    let version = context.reply.version();
-    let mut claim = Claim {
-        group,
-        consumer,
-        min_idle_ms,
-        delivered_ms: now_ms,
-        retry_count: None,
-        forces: false,
-        only_ids: false,
-        now_ms,
-        version,
-    };
+    let mut claim = Claim::new(context, min_idle_ms);
     let mut last_id = StreamId::MIN;
     while let Some(word) = words.next() {
         let number = |text: &[u8], option: &str| {
@@ -430,7 +437,7 @@ pub fn xclaim(context: &mut Context<'_>) -> Result<(), WireError> {
 }
 
 pub fn xautoclaim(context: &mut Context<'_>) -> Result<(), WireError> {
-    let (key, group, consumer, now_ms) = (context.arg(1), context.arg(2), context.arg(3), context.now_ms);
+    let (key, group, consumer) = (context.arg(1), context.arg(2), context.arg(3));
     let min_idle_ms = min_idle(context.arg(4), "XAUTOCLAIM")?;
     let start = parse_start(context.arg(5))?;
     let (mut count, mut only_ids) = (100, false);
@@ -445,21 +452,8 @@ pub fn xautoclaim(context: &mut Context<'_>) -> Result<(), WireError> {
             return Err(WireError::Syntax);
         }
     }
-    let mut guard = context.lock_for(key, context.namespace_of(key), GROUP_ROOM)?;
-    let stream = context.stream_unread(&mut guard, key)?;
-    stream.and_then(|stream| stream.group(group)).ok_or_else(|| no_group(key, group, ""))?;
-    let version = context.reply.version();
-    let claim = Claim {
-        group,
-        consumer,
-        min_idle_ms,
-        delivered_ms: now_ms,
-        retry_count: None,
-        forces: false,
-        only_ids,
-        now_ms,
-        version,
-    };
+    let mut guard = lock_of_group(context, key, group)?;
+    let claim = Claim { only_ids, ..Claim::new(context, min_idle_ms) };
     let (mut bytes, mut taken, mut gone, mut next) = (Vec::new(), 0, Vec::new(), StreamId::MIN);
     let room = claim_room(0, consumer);
     context.edit_in(
@@ -470,7 +464,7 @@ pub fn xautoclaim(context: &mut Context<'_>) -> Result<(), WireError> {
         |is_new| when(*is_new, &["xgroup-createconsumer"]),
         |edit| {
             let is_new = claim.begin(edit);
-            let mut reply = Reply::new(&mut bytes, version);
+            let mut reply = Reply::new(&mut bytes, claim.version);
             let of = |stream: &Stream, from: StreamId| {
                 let ids = stream.group(group).map(|group| group.pending(from..).map(|(id, _)| id));
                 ids.into_iter().flatten().take(count.saturating_mul(LOOKS).saturating_add(1)).collect::<Vec<StreamId>>()

@@ -2,7 +2,7 @@
 //!
 //! The nodes of a radix tree, which Redis tells, are those that it would need about.
 
-use super::groups::{help, no_group_of};
+use super::groups::no_group_of;
 use super::{put_all, put_entries, put_entry};
 use crate::command::collection::is;
 use crate::command::{Context, unknown_subcommand_or_arity};
@@ -188,6 +188,6 @@ pub fn xinfo_help(context: &mut Context<'_>) -> Result<(), WireError> {
         "HELP",
         "    Print this help.",
     ];
-    help(context, &HELP);
+    crate::command::help::lines(context, &HELP);
     Ok(())
 }

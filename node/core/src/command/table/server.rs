@@ -1,7 +1,7 @@
 //! Rows of commands about the node.
 
 use super::row::{KEY, block, command, docs, integer, keys, oneof, pattern, pure_token, string_arg};
-use crate::command::{Categories, Command, Flags, Gateway, Gather, config, docs, key, server};
+use crate::command::{Categories, Command, Flags, Gateway, Gather, acl, config, docs, info, memory, server};
 
 pub(super) const ROWS: &[Command] = &[
     Command {
@@ -13,7 +13,7 @@ pub(super) const ROWS: &[Command] = &[
             "Tells facts and figures of this node.",
             &[string_arg("section").optional().multiple()],
         ),
-        ..command("info", -1, Flags::LOADING.or(Flags::STALE), Categories::DANGEROUS, server::info)
+        ..command("info", -1, Flags::LOADING.or(Flags::STALE), Categories::DANGEROUS, info::info)
     },
     Command {
         docs: docs("server", "2.0.0", "Depends on the subcommand.", "Holds the commands about settings.", &[]),
@@ -145,27 +145,27 @@ pub(super) const ROWS: &[Command] = &[
             "Answers the bytes a key is charged, its value and overhead included.",
             &[KEY, integer("count").token("SAMPLES").optional()],
         ),
-        ..command("memory|usage", -3, Flags::READONLY, Categories::NONE, key::memory_usage)
+        ..command("memory|usage", -3, Flags::READONLY, Categories::NONE, memory::memory_usage)
     },
     Command {
         docs: docs("server", "4.0.0", "O(1)", "Tells what memory is taken by.", &[]),
-        ..command("memory|stats", 2, Flags::NONE, Categories::NONE, server::memory_stats)
+        ..command("memory|stats", 2, Flags::NONE, Categories::NONE, memory::memory_stats)
     },
     Command {
         docs: docs("server", "4.0.0", "O(1)", "Says in words how memory stands.", &[]),
-        ..command("memory|doctor", 2, Flags::NONE, Categories::NONE, server::memory_doctor)
+        ..command("memory|doctor", 2, Flags::NONE, Categories::NONE, memory::memory_doctor)
     },
     Command {
         docs: docs("server", "4.0.0", "O(1)", "Does nothing: memory is given back as it falls free.", &[]),
-        ..command("memory|purge", 2, Flags::NONE, Categories::NONE, server::memory_purge)
+        ..command("memory|purge", 2, Flags::NONE, Categories::NONE, memory::memory_purge)
     },
     Command {
         docs: docs("server", "4.0.0", "O(1)", "Says where entries are kept.", &[]),
-        ..command("memory|malloc-stats", 2, Flags::NONE, Categories::NONE, server::memory_malloc_stats)
+        ..command("memory|malloc-stats", 2, Flags::NONE, Categories::NONE, memory::memory_malloc_stats)
     },
     Command {
         docs: docs("server", "4.0.0", "O(1)", "Describes the MEMORY subcommands.", &[]),
-        ..command("memory|help", 2, Flags::LOADING.or(Flags::STALE), Categories::NONE, key::memory_help)
+        ..command("memory|help", 2, Flags::LOADING.or(Flags::STALE), Categories::NONE, memory::memory_help)
     },
     Command {
         tips: &["nondeterministic_output_order"],
@@ -275,7 +275,7 @@ pub(super) const ROWS: &[Command] = &[
             2,
             Flags::NOSCRIPT.or(Flags::LOADING).or(Flags::STALE),
             Categories::NONE,
-            server::acl_whoami,
+            acl::acl_whoami,
         )
     },
     Command {
@@ -285,7 +285,7 @@ pub(super) const ROWS: &[Command] = &[
             2,
             Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE),
             Categories::NONE,
-            server::acl_list,
+            acl::acl_list,
         )
     },
     Command {
@@ -295,7 +295,7 @@ pub(super) const ROWS: &[Command] = &[
             2,
             Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE),
             Categories::NONE,
-            server::acl_users,
+            acl::acl_users,
         )
     },
     Command {
@@ -305,7 +305,7 @@ pub(super) const ROWS: &[Command] = &[
             3,
             Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE),
             Categories::NONE,
-            server::acl_getuser,
+            acl::acl_getuser,
         )
     },
     Command {
@@ -315,7 +315,7 @@ pub(super) const ROWS: &[Command] = &[
             -2,
             Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE),
             Categories::NONE,
-            server::acl_log,
+            acl::acl_log,
         )
     },
     Command {
@@ -325,7 +325,7 @@ pub(super) const ROWS: &[Command] = &[
             -3,
             Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE),
             Categories::NONE,
-            server::acl_refused,
+            acl::acl_refused,
         )
     },
     Command {
@@ -335,7 +335,7 @@ pub(super) const ROWS: &[Command] = &[
             -3,
             Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE),
             Categories::NONE,
-            server::acl_refused,
+            acl::acl_refused,
         )
     },
     Command {
@@ -345,7 +345,7 @@ pub(super) const ROWS: &[Command] = &[
             -2,
             Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE),
             Categories::NONE,
-            server::acl_refused,
+            acl::acl_refused,
         )
     },
     Command {
@@ -355,7 +355,7 @@ pub(super) const ROWS: &[Command] = &[
             2,
             Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE),
             Categories::NONE,
-            server::acl_refused,
+            acl::acl_refused,
         )
     },
     Command {
@@ -365,7 +365,7 @@ pub(super) const ROWS: &[Command] = &[
             2,
             Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE),
             Categories::NONE,
-            server::acl_refused,
+            acl::acl_refused,
         )
     },
     Command {
@@ -375,12 +375,12 @@ pub(super) const ROWS: &[Command] = &[
             -4,
             Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE),
             Categories::NONE,
-            server::acl_refused,
+            acl::acl_refused,
         )
     },
     Command {
         docs: docs("server", "6.0.0", "O(1)", "Describes the ACL subcommands.", &[]),
-        ..command("acl|help", 2, Flags::LOADING.or(Flags::STALE), Categories::NONE, docs::acl_help)
+        ..command("acl|help", 2, Flags::LOADING.or(Flags::STALE), Categories::NONE, acl::acl_help)
     },
     Command {
         docs: docs("server", "5.0.0", "O(1)", "Names the version.", &[integer("version").token("VERSION").optional()]),

@@ -1,6 +1,7 @@
 //! Rows of commands of sets.
 
 use super::row::{KEY, counted_keys, docs, integer, key_arg, keys, pattern, row, string_arg};
+use crate::command::collection::Operation;
 use crate::command::{Arg, Categories, Command, Docs, Flags, Gateway, KeySpec, Run, set};
 
 const ADD_FAST: Flags = Flags::WRITE.or(Flags::DENYOOM).or(Flags::FAST);
@@ -173,7 +174,7 @@ pub(super) const ROWS: &[Command] = &[
                 "Answers the members of any of some sets.",
                 &[KEY.multiple()],
             ),
-            set::sunion,
+            |context| set::joined(context, Operation::Union),
         )
     },
     Command {
@@ -190,7 +191,7 @@ pub(super) const ROWS: &[Command] = &[
                 "Answers the members of all of some sets.",
                 &[KEY.multiple()],
             ),
-            set::sinter,
+            |context| set::joined(context, Operation::Intersection),
         )
     },
     Command {
@@ -207,7 +208,7 @@ pub(super) const ROWS: &[Command] = &[
                 "Answers the members of a set that are in none of some others.",
                 &[KEY.multiple()],
             ),
-            set::sdiff,
+            |context| set::joined(context, Operation::Difference),
         )
     },
     Command {
@@ -223,7 +224,7 @@ pub(super) const ROWS: &[Command] = &[
                 "Stores the members of any of some sets.",
                 &[TARGET, SOURCES],
             ),
-            set::sunionstore,
+            |context| set::joined_and_stored(context, Operation::Union),
         )
     },
     Command {
@@ -239,7 +240,7 @@ pub(super) const ROWS: &[Command] = &[
                 "Stores the members of all of some sets.",
                 &[TARGET, SOURCES],
             ),
-            set::sinterstore,
+            |context| set::joined_and_stored(context, Operation::Intersection),
         )
     },
     Command {
@@ -255,7 +256,7 @@ pub(super) const ROWS: &[Command] = &[
                 "Stores the members of a set that are in none of some others.",
                 &[TARGET, SOURCES],
             ),
-            set::sdiffstore,
+            |context| set::joined_and_stored(context, Operation::Difference),
         )
     },
     Command {

@@ -3,7 +3,8 @@
 use super::row::{
     KEY, block, counted_keys, docs, double, integer, key_arg, keys, oneof, pattern, pure_token, row, string_arg,
 };
-use crate::command::{Arg, Categories, Command, Docs, Flags, Gateway, KeySpec, Run, sorted_set};
+use crate::command::collection::Operation;
+use crate::command::{Arg, Categories, Command, Docs, Flags, Gateway, KeySpec, Run, sorted_set, sorted_set::combine};
 
 const ADD_FAST: Flags = Flags::WRITE.or(Flags::DENYOOM).or(Flags::FAST);
 const WRITE_FAST: Flags = Flags::WRITE.or(Flags::FAST);
@@ -375,7 +376,7 @@ pub(super) const ROWS: &[Command] = &[
                 "Answers the elements of any of some sets.",
                 &[integer("numkeys"), KEY.multiple(), WEIGHTS, AGGREGATE, WITH_SCORES],
             ),
-            sorted_set::zunion,
+            |context| combine::joined(context, Operation::Union),
         )
     },
     Command {
@@ -391,7 +392,7 @@ pub(super) const ROWS: &[Command] = &[
                 "Answers the elements of all of some sets.",
                 &[integer("numkeys"), KEY.multiple(), WEIGHTS, AGGREGATE, WITH_SCORES],
             ),
-            sorted_set::zinter,
+            |context| combine::joined(context, Operation::Intersection),
         )
     },
     Command {
@@ -407,7 +408,7 @@ pub(super) const ROWS: &[Command] = &[
                 "Answers the elements of a set that are in none of some others.",
                 &[integer("numkeys"), KEY.multiple(), WITH_SCORES],
             ),
-            sorted_set::zdiff,
+            |context| combine::joined(context, Operation::Difference),
         )
     },
     Command {
@@ -423,7 +424,7 @@ pub(super) const ROWS: &[Command] = &[
                 "Stores the elements of any of some sets.",
                 &[TARGET, integer("numkeys"), SOURCES, WEIGHTS, AGGREGATE],
             ),
-            sorted_set::zunionstore,
+            |context| combine::joined_and_stored(context, Operation::Union),
         )
     },
     Command {
@@ -439,7 +440,7 @@ pub(super) const ROWS: &[Command] = &[
                 "Stores the elements of all of some sets.",
                 &[TARGET, integer("numkeys"), SOURCES, WEIGHTS, AGGREGATE],
             ),
-            sorted_set::zinterstore,
+            |context| combine::joined_and_stored(context, Operation::Intersection),
         )
     },
     Command {
@@ -455,7 +456,7 @@ pub(super) const ROWS: &[Command] = &[
                 "Stores the elements of a set that are in none of some others.",
                 &[TARGET, integer("numkeys"), SOURCES],
             ),
-            sorted_set::zdiffstore,
+            |context| combine::joined_and_stored(context, Operation::Difference),
         )
     },
     Command {
@@ -471,7 +472,7 @@ pub(super) const ROWS: &[Command] = &[
                 "Answers how many elements all of some sets have.",
                 &[integer("numkeys"), KEY.multiple(), integer("limit").token("LIMIT").optional()],
             ),
-            sorted_set::zintercard,
+            combine::zintercard,
         )
     },
     Command {
