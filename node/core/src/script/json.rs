@@ -4,7 +4,7 @@
 //! is an array if not too sparse. Settings last until the script ends, since the next one may run in another state.
 
 use super::format::general;
-use super::library::{argument_error, error_at};
+use super::library::{MADE_BYTES_MAX, argument_error, error_at};
 use mlua::{Lua, MultiValue, Result, Table, Value};
 use std::cell::Cell;
 use std::rc::Rc;
@@ -258,6 +258,10 @@ impl Encoder<'_> {
     fn table(&self, table: &Table, depth: i64, out: &mut Vec<u8>) -> Result<()> {
         if depth > self.settings.encode_depth.min(DEPTH_MAX) {
             return Err(error_at(self.lua, &format!("Cannot serialise, excessive depth ({depth})")));
+        }
+        // A table may be in others as often as they like, so what comes of little can be much.
+        if out.len() > MADE_BYTES_MAX {
+            return Err(self.refuse("table", "the text is too long"));
         }
         if let Some(length) = self.array_length(table)? {
             out.push(b'[');
