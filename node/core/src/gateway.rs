@@ -950,4 +950,4 @@ pub(crate) fn run_served(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

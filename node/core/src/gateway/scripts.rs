@@ -140,9 +140,7 @@ impl Asked<'_> {
         };
         let among = (database, command.first_key(args).map(|key| slot_in(database, key)));
         match route::route(self.view, Door::Gateway, command, args, among, self.node.now())? {
-            Route::There(to) => {
-                Ok(Fanout::whole(origin, to, args).may_take_long(true).with_barrier(ASK_AGAIN_EVERY))
-            }
+            Route::There(to) => Ok(Fanout::whole(origin, to, args).may_take_long(true).with_barrier(ASK_AGAIN_EVERY)),
             _ => {
                 let again = job_of(self.node, request.clone(), command, args);
                 Ok(Fanout { delay: ASK_AGAIN_EVERY, ..Fanout::script(origin, again, open, true) })

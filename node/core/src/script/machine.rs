@@ -19,8 +19,8 @@ use crate::command::{self, Command, Context, Door, Flags, Gateway};
 use crate::pubsub::Kind;
 use crate::replication::guard;
 use crate::replication::hold::Hold;
-use crate::session::ClientState;
 use crate::route;
+use crate::session::ClientState;
 use crate::stats::Outcome;
 use dcache_protocol::error::WireError;
 use dcache_protocol::resp::parse::{Args, Limits, Parser, Progress};
@@ -201,9 +201,7 @@ impl Host {
             Err(why @ (WireError::NotServing | WireError::NoLease)) if !running.job.has_written() => {
                 Err(self.end(lua, Abort::Refused(why)))
             }
-            Err(WireError::NotServing | WireError::NoLease) => {
-                Ok(Some(A_PART_RAN.into()))
-            }
+            Err(WireError::NotServing | WireError::NoLease) => Ok(Some(A_PART_RAN.into())),
             Err(error) => {
                 reply.clear();
                 Reply::new(reply, Version::Resp2).error(&error);

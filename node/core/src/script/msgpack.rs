@@ -19,7 +19,6 @@ pub(super) fn library(lua: &Lua) -> Result<Table> {
         }
         let mut out = Vec::new();
         args.iter().try_for_each(|value| encode(lua, value, 0, &mut out))?;
-        is_within(lua, &out)?;
         lua.create_string(out)
     })?;
     table.raw_set("pack", pack)?;
@@ -76,8 +75,8 @@ fn integer_of(lua: &Lua, args: &MultiValue, index: usize, function: &str, usual:
 }
 
 /// A table may be in itself, so what comes of little can be much.
-fn is_within(lua: &Lua, out: &[u8]) -> Result<()> {
-    match out.len() <= MADE_BYTES_MAX {
+fn is_within(lua: &Lua, more: usize, out: &[u8]) -> Result<()> {
+    match out.len() + more <= MADE_BYTES_MAX {
         true => Ok(()),
         false => Err(error_at(lua, "the packed text is too long")),
     }
@@ -85,7 +84,10 @@ fn is_within(lua: &Lua, out: &[u8]) -> Result<()> {
 
 fn encode(lua: &Lua, value: &Value, level: usize, out: &mut Vec<u8>) -> Result<()> {
     match value {
-        Value::String(text) => string(&text.as_bytes(), out),
+        Value::String(text) => {
+            is_within(lua, text.as_bytes().len(), out)?;
+            string(&text.as_bytes(), out);
+        }
         Value::Boolean(is) => out.push(if *is { 0xc3 } else { 0xc2 }),
         Value::Integer(number) => integer(*number, out),
         Value::Number(number) => {
@@ -105,7 +107,7 @@ fn encode(lua: &Lua, value: &Value, level: usize, out: &mut Vec<u8>) -> Result<(
 }
 
 fn encode_table(lua: &Lua, table: &Table, level: usize, out: &mut Vec<u8>) -> Result<()> {
-    is_within(lua, out)?;
+    is_within(lua, 0, out)?;
     let count = table.pairs::<Value, Value>().count();
     if is_array(table, count)? {
         let length = count;

@@ -15,9 +15,9 @@ use crate::gateway::{ASK_AGAIN_WITHIN, Fanout, Origin};
 use crate::memcached::{BAD_FORMAT, KEY_BYTES_MAX, VALUE_BYTES_MAX, WORD, error_line, number_of, row_of};
 use crate::stats::Outcome;
 use crate::view::View;
-use dcache_protocol::{SLOTS, VERSION};
 use dcache_protocol::error::WireError;
 use dcache_protocol::resp::reply::Version;
+use dcache_protocol::{SLOTS, VERSION};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
