@@ -17,7 +17,8 @@
 //! sent again, and the error says so.
 //!
 //! Split writes are not atomic over several nodes. `SCAN` walks the nodes in the order of their tags, with the tag in bits
-//! 40 to 51 of the cursor, so a cursor stays below 2^52, which every client's number type holds.
+//! 40 to 51 of the cursor, so a cursor stays below 2^52, which every client's number type holds. Of a pinned database its owner alone
+//! is asked, with the owner's own cursors.
 
 pub(crate) mod blocking;
 pub(crate) mod copies;

@@ -278,8 +278,7 @@ impl Host {
             }
             if !may_wait {
                 if !queue.acquire(job, UNDECLARED, false) {
-                    let text = "ERR the script uses a key that it did not declare and that others use at this moment: name it in KEYS";
-                    return Err(Reach::Refused(text.into()));
+                    return Err(Reach::Refused(NOT_DECLARED.into()));
                 }
                 queue.acquire(job, slot, true);
             }
@@ -385,6 +384,9 @@ fn misfit(args: Args<'_>) -> &'static str {
         _ => "ERR Wrong number of args calling Redis command from script",
     }
 }
+
+pub(super) const NOT_DECLARED: &str =
+    "ERR the script uses a key that it did not declare and that others use at this moment: name it in KEYS";
 
 const A_PART_RAN: &str = "TRYAGAIN Hash slot is changing hands: a part of the script ran";
 

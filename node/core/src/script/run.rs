@@ -6,7 +6,7 @@
 use super::Made;
 use super::cache::{self, Script, Sum};
 use super::job::{Job, Request, State, Work};
-use super::machine::{Abort, Ended, Machine, Rules, Running, What};
+use super::machine::{Abort, Ended, Machine, NOT_DECLARED, Rules, Running, What};
 use super::queue::UNDECLARED;
 use crate::command::{self, Command};
 use crate::gateway;
@@ -97,13 +97,13 @@ impl Machine {
         if !job.start() {
             return true;
         }
+        // It counts as running from here on: if it has to wait long, another thread goes on with what else there is.
+        scripts.begin(self.thread, &job, node.now());
         if !self.has_met_workers {
             // What workers began before they knew of scripts is over then.
             (0..node.config().workers).for_each(|worker| drop(node.view_of_worker(worker)));
             self.has_met_workers = true;
         }
-        // As one that runs from here on: if it has to wait long, another thread goes on with what else there is.
-        scripts.begin(self.thread, &job, node.now());
         scripts.queue.await_workers(&job.slots);
         let came = match &job.work {
             Work::Request(request) => self.run_job(&node, &job, request),
@@ -229,8 +229,7 @@ impl Machine {
                 }
                 Some(Came::Refused(error)) => Reply::new(&mut out, request.version).error(&error),
                 Some(Came::Undeclared) => {
-                    let text = "ERR the script uses a key that it did not declare and that others use at this moment: name it in KEYS";
-                    Reply::new(&mut out, request.version).error(&text);
+                    Reply::new(&mut out, request.version).error(&NOT_DECLARED);
                 }
                 Some(Came::Proposed(..)) | None => Reply::new(&mut out, request.version).error(&"ERR unknown command"),
             }
