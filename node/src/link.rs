@@ -247,21 +247,9 @@ impl Link {
 
     /// Gives up what is overdue. False when the stream itself seems dead.
     fn expire(&self, now: Instant) -> bool {
-        let mut is_alive = self.expire_in(&mut self.patient.borrow_mut(), now);
-        is_alive &= self.expire_in(&mut self.open.borrow_mut(), now);
-        is_alive
-    }
-
-    fn expire_in(&self, open: &mut VecDeque<OpenPart>, now: Instant) -> bool {
-        let mut is_alive = true;
-        while open.front().is_some_and(|part| part.deadline <= now) {
-            let Some(part) = open.pop_front() else { break };
-            is_alive = false;
-            let error =
-                if part.ends_at > self.written.get() { ForwardError::Unreachable } else { ForwardError::TimedOut };
-            part.fanout.borrow_mut().answer(part.index, Err(error));
-        }
-        is_alive
+        // A script that runs too long blocks nothing behind it.
+        expire_in(&mut self.patient.borrow_mut(), self.written.get(), now);
+        expire_in(&mut self.open.borrow_mut(), self.written.get(), now)
     }
 
     fn fail(&self) {
@@ -275,6 +263,18 @@ impl Link {
             part.fanout.borrow_mut().answer(part.index, Err(error));
         }
     }
+}
+
+/// Answers what is overdue of parts of which so much was written. Whether none was.
+fn expire_in(open: &mut VecDeque<OpenPart>, written: u64, now: Instant) -> bool {
+    let mut is_none = true;
+    while open.front().is_some_and(|part| part.deadline <= now) {
+        let Some(part) = open.pop_front() else { break };
+        is_none = false;
+        let error = if part.ends_at > written { ForwardError::Unreachable } else { ForwardError::TimedOut };
+        part.fanout.borrow_mut().answer(part.index, Err(error));
+    }
+    is_none
 }
 
 /// Carries one link until it breaks.
@@ -573,6 +573,26 @@ impl Frames {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_script_that_is_overdue_does_not_cost_the_link() {
+        let link = Link::default();
+        let fanout = Rc::new(RefCell::new(OpenFanout {
+            fanout: None,
+            replies: vec![None, None],
+            missing: 2,
+            is_barrier: false,
+            nudge: Arc::default(),
+        }));
+        let now = Instant::now();
+        let part = |index| OpenPart { id: index as u64, deadline: now, ends_at: 0, index, fanout: fanout.clone() };
+        link.patient.borrow_mut().push_back(part(0));
+        assert!(link.expire(now));
+        assert_eq!(fanout.borrow().missing, 1);
+        link.open.borrow_mut().push_back(part(1));
+        assert!(!link.expire(now), "a reply that does not come in time blocks all behind it");
+        assert_eq!(fanout.borrow().missing, 0);
+    }
 
     #[test]
     fn frames_come_out_whole_whatever_the_pieces() {

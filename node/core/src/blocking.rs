@@ -13,7 +13,7 @@
 //! relaxed load. That none is missed follows from the order of things: a waiter takes its place first, then looks at its keys again
 //! under their locks; a writer changes a key under its lock, then looks for places.
 //!
-//! LOCK: `serving` before a stripe's lock; `queues` and a waiter's standing are leaves, in this order.
+//! LOCK: `serving` before a stripe's lock; `queues` and a waiter's own locks are leaves, in this order.
 //!
 //! Not here: what commands do ([`crate::command::blocking`]), and what nodes tell each other of waiters (`blocking/peers.rs`).
 

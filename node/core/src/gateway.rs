@@ -17,7 +17,8 @@
 //! sent again, and the error says so.
 //!
 //! Split writes are not atomic over several nodes. `SCAN` walks the nodes in the order of their tags, with the tag in bits
-//! 40 to 51 of the cursor, so a cursor stays below 2^52, which every client's number type holds.
+//! 40 to 51 of the cursor, so a cursor stays below 2^52, which every client's number type holds. Of a pinned database its owner alone
+//! is asked, with the owner's own cursors.
 
 pub(crate) mod blocking;
 pub(crate) mod copies;
@@ -396,18 +397,17 @@ impl Asked<'_> {
                 let request = &self.parts[0].request;
                 let mut parser = Parser::new(Limits::default());
                 let args = own_request(&mut parser, request);
-                let command = self.origin.command;
-                let database = self.origin.database;
+                let origin = self.retried();
+                let Origin { command, worker, database, version, .. } = origin;
                 let among = (database, command.first_key(args).map(|key| slot_in(database, key)));
                 match route::route(self.view, Door::Gateway, command, args, among, self.node.now())? {
-                    Route::There(to) => Ok(Some(Fanout::whole(self.retried(), to, args).with_barrier(self.delay()))),
+                    Route::There(to) => Ok(Some(Fanout::whole(origin, to, args).with_barrier(self.delay()))),
                     _ => {
-                        let Origin { worker, database, version, .. } = self.origin;
                         // As part of the worker's batches, which a transaction waits for.
                         let _turn = self.node.view_of_worker(worker);
                         let header = DataHeader { id: 0, database, resp: version.number() };
                         let has_entered = match scripts::turn_of(self.node, self.view, worker, header, request) {
-                            Turn::Later(job) => return Ok(Some(Fanout::script(self.retried(), job, None, true))),
+                            Turn::Later(job) => return Ok(Some(Fanout::script(origin, job, None, true))),
                             Turn::NotOwner => return Err(WireError::NotServing),
                             Turn::Now(has_entered) => has_entered,
                         };
@@ -451,7 +451,16 @@ impl Asked<'_> {
                 Err(error) if self.may_ask_again(index, error) => {
                     let mut parser = Parser::new(Limits::default());
                     let args = own_request(&mut parser, &self.parts[index].request);
-                    let _turn = self.node.view_of_worker(self.origin.worker);
+                    let Origin { worker, database, command, .. } = self.origin;
+                    let _turn = self.node.view_of_worker(worker);
+                    let slots = route::slots_of(command, args, database);
+                    let Some(_within) = self.node.scripts.queue.enter_within(worker, &slots) else {
+                        // Scripts are before it here, if it is here: in a moment.
+                        again.parts.push(self.parts[index].clone());
+                        let answer = Answer::OfPart(again.parts.len() - 1);
+                        again.pieces.push(Piece { places: piece.places, answer });
+                        continue;
+                    };
                     again.add(self.node, self.view, args, &piece.places)?;
                 }
                 Err(error) => return Err(self.explain(index, error)),
@@ -521,7 +530,9 @@ impl Asked<'_> {
     }
 
     fn retried(&self) -> Origin {
-        Origin { epoch: self.view.epoch(), is_shared: self.is_shared(), ..self.origin }
+        // It may be pinned by now, or not any more.
+        let database = self.view.database(self.origin.database % DATABASES);
+        Origin { database, epoch: self.view.epoch(), is_shared: self.is_shared(), ..self.origin }
     }
 
     fn is_shared(&self) -> bool {
@@ -940,4 +951,4 @@ pub(crate) fn run_served(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

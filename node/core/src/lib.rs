@@ -280,6 +280,7 @@ impl Node {
     pub fn maintain(&self, worker: usize, workers: usize) {
         self.engine.watch_removals(self.events.are_watched());
         self.upkeep.step(self, worker, workers);
+        self.scripts.wake_forgotten();
         if worker == 0 {
             self.scripts.sweep(self.now());
             self.scripts.acts_on(self.view().epoch(), self.now());

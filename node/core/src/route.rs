@@ -12,7 +12,7 @@ use crate::view::{Owner, View, ViewNode};
 use dcache_protocol::error::WireError;
 use dcache_protocol::namespace::PINNED;
 use dcache_protocol::resp::parse::Args;
-use dcache_protocol::{Slot, slot_in, slot_of};
+use dcache_protocol::{SLOTS, Slot, slot_in, slot_of};
 use std::time::Duration;
 
 /// Where a request runs.
@@ -47,9 +47,38 @@ pub fn route<'a>(
     }
 }
 
+/// The slot that a request in a pinned database is about whatever keys it names: that of a script, which may use any, or of a request
+/// for the database as a whole.
+#[inline]
+pub fn implied_slot(command: &Command, database: u16) -> Option<Slot> {
+    if database & PINNED == 0 {
+        return None;
+    }
+    let is_of_database = || matches!(command.name, "dbsize" | "flushdb" | "keys" | "randomkey" | "scan");
+    (command.gateway == Gateway::Script || is_of_database()).then(|| slot_in(database, b""))
+}
+
+/// Whether all nodes that serve slots have a share of a request.
+pub fn is_everywhere(view: &View, command: &Command, database: u16) -> bool {
+    let is_everywhere = matches!(command.gateway, Gateway::Everywhere(_)) && !view.owns_everything();
+    is_everywhere && implied_slot(command, database).is_none()
+}
+
+/// The slots of a request's keys, as scripts and what meets them count them; a flush has all.
+pub fn slots_of(command: &'static Command, args: Args<'_>, database: u16) -> Vec<u16> {
+    if let Some(slot) = implied_slot(command, database) {
+        return vec![slot.number()];
+    }
+    if command.gateway == Gateway::Everywhere(Gather::Ok) && command.is_write() {
+        return (0..SLOTS).collect();
+    }
+    keys_of(command, args).map(|key| slot_in(database, key).number()).collect()
+}
+
 /// Whether this node owns every key of the request, so that it may run for a peer.
 pub fn is_all_mine(view: &View, command: &'static Command, args: Args<'_>, database: u16) -> bool {
-    keys_of(command, args).all(|key| view.is_mine(slot_in(database, key)))
+    let is_mine = implied_slot(command, database).is_none_or(|slot| view.is_mine(slot));
+    is_mine && keys_of(command, args).all(|key| view.is_mine(slot_in(database, key)))
 }
 
 fn route_cluster<'a>(
@@ -84,7 +113,10 @@ fn route_gateway<'a>(
     match command.gateway {
         Gateway::Local | Gateway::Copies | Gateway::Told | Gateway::Agreed => Ok(Route::Here),
         Gateway::Everywhere(_) if view.owns_everything() => Ok(Route::Here),
-        Gateway::Everywhere(gather) => Ok(Route::Everywhere(gather)),
+        Gateway::Everywhere(gather) => match implied_slot(command, database) {
+            Some(slot) => to_owner(view, slot),
+            None => Ok(Route::Everywhere(gather)),
+        },
         Gateway::Single => first.map_or(Ok(Route::Here), |slot| to_owner(view, slot)),
         Gateway::Split(merge) => Ok(to_common_owner(view, command, args, database)?.unwrap_or(Route::Split(merge))),
         Gateway::InTurn => Ok(to_common_owner(view, command, args, database)?.unwrap_or(Route::InTurn)),
@@ -94,9 +126,7 @@ fn route_gateway<'a>(
             match slots.next() {
                 Some(first) if slots.any(|slot| slot != first) => Err(WireError::CrossSlot),
                 Some(first) => to_owner(view, first),
-                // All keys of a pinned database are in one place.
-                None if database & PINNED != 0 => to_owner(view, slot_in(database, b"")),
-                None => Ok(Route::Here),
+                None => implied_slot(command, database).map_or(Ok(Route::Here), |slot| to_owner(view, slot)),
             }
         }
         Gateway::SameSlot => to_common_owner(view, command, args, database)?.ok_or(WireError::CrossSlot),

@@ -49,6 +49,10 @@ pub const THREADS_MAX: usize = 16;
 /// A script that runs this long counts as long: another thread goes on with what waits, and it may be killed.
 const LONG: Duration = Duration::from_millis(20);
 
+/// To wake a client's thread costs about as much as a short script: so many answers, of so long a time, are told together.
+const WAKES_GATHERED_MAX: usize = 256;
+const WAKES_GATHERED_FOR: Duration = Duration::from_micros(500);
+
 /// How long another node's request waits for a slot that a script has, before that node is told to ask again.
 const PEER_WAITS: Duration = Duration::from_secs(1);
 
@@ -71,12 +75,21 @@ pub struct Scripts {
     pub(crate) cache: Mutex<Cache>,
     /// What each thread runs.
     running: Box<[Mutex<Option<Arc<Job>>>]>,
+    answered: Box<[Mutex<Answered>]>,
     wake: WakeCell,
     agreements: change::Agreements,
     busy_ms: AtomicU64,
     time_max_ms: AtomicU64,
     /// Bytes of all Lua states.
     pub(crate) memory_bytes: Box<[AtomicU64]>,
+}
+
+/// Jobs of one thread that are answered, whose clients are woken together.
+#[derive(Debug, Default)]
+struct Answered {
+    jobs: Vec<Arc<Job>>,
+    /// Since when the first of them waits.
+    since: Duration,
 }
 
 #[derive(Default)]
@@ -106,6 +119,7 @@ impl Scripts {
             queue: Queue::new(workers, threads),
             cache: Mutex::default(),
             running: (0..THREADS_MAX).map(|_| Mutex::default()).collect(),
+            answered: (0..THREADS_MAX).map(|_| Mutex::default()).collect(),
             wake: WakeCell::default(),
             agreements: change::Agreements::default(),
             busy_ms: AtomicU64::new(BUSY_MS),
@@ -162,8 +176,33 @@ impl Scripts {
         self.running.iter().filter_map(|place| place.lock().clone()).collect()
     }
 
-    pub(crate) fn running_count(&self) -> usize {
-        if self.queue.is_used() { self.running().len() } else { 0 }
+    /// The client of a thread's job is woken, soon.
+    pub(crate) fn note_answered(&self, thread: usize, job: Arc<Job>, now: Duration) {
+        let Some(answered) = self.answered.get(thread) else { return job.wake() };
+        let is_due = {
+            let mut answered = answered.lock();
+            if answered.jobs.is_empty() {
+                answered.since = now;
+            }
+            answered.jobs.push(job);
+            answered.jobs.len() >= WAKES_GATHERED_MAX || now.saturating_sub(answered.since) >= WAKES_GATHERED_FOR
+        };
+        if is_due {
+            self.wake_answered(thread);
+        }
+    }
+
+    pub(crate) fn wake_answered(&self, thread: usize) {
+        let Some(answered) = self.answered.get(thread) else { return };
+        let jobs = std::mem::take(&mut answered.lock().jobs);
+        jobs.iter().for_each(|job| job.wake());
+    }
+
+    /// Wakes those whose thread is in the middle of something else that takes long. Every worker looks, since one may be, too.
+    pub(crate) fn wake_forgotten(&self) {
+        if self.queue.is_used() {
+            (0..THREADS_MAX).for_each(|thread| self.wake_answered(thread));
+        }
     }
 
     /// What is said of a slot that is a script's which has run longer than the busy limit.

@@ -16,7 +16,7 @@
 use crate::command::{self, Categories, Command, Context, Find, Flags, Gateway, KeySpec};
 use crate::gateway::watched::Ask;
 use crate::view::View;
-use crate::{Door, Node};
+use crate::{Door, Node, route};
 use dcache_protocol::error::WireError;
 use dcache_protocol::resp::parse::{Args, Limits, Parser, Progress};
 use dcache_protocol::slot_in;
@@ -230,9 +230,11 @@ pub(crate) fn place_of(view: &View, door: Door, database: u16, transaction: &Tra
     let (mut has_local, mut is_everywhere) = (false, false);
     for request in &transaction.requests {
         with_request(request, |command, args| {
-            is_everywhere |= matches!(command.gateway, Gateway::Everywhere(_)) && !view.owns_everything();
+            is_everywhere |= route::is_everywhere(view, command, database);
             let before = keys.len();
-            if command.gateway != Gateway::Told {
+            if route::implied_slot(command, database).is_some() {
+                keys.push(Box::default());
+            } else if command.gateway != Gateway::Told {
                 keys.extend(command::keys_of(command, args).map(Box::from));
             }
             has_local |= keys.len() == before;

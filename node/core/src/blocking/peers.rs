@@ -17,7 +17,7 @@ use crate::Node;
 use crate::view::View;
 use dcache_protocol::error::WireError;
 use dcache_protocol::{Incarnation, NodeId, slot_in};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -43,7 +43,7 @@ pub(super) struct Registration {
     incarnation: Incarnation,
     age: u64,
     database: u16,
-    keys: Vec<Box<[u8]>>,
+    keys: BTreeSet<Box<[u8]>>,
     /// When it was told that it is its turn, if it has not come since.
     told_at: Option<Duration>,
     seen_at: Duration,
@@ -111,7 +111,7 @@ impl Registry {
             incarnation: asker.incarnation,
             age: self.next.fetch_add(1, Relaxed),
             database,
-            keys: Vec::new(),
+            keys: BTreeSet::new(),
             told_at: None,
             seen_at: now,
         });
@@ -125,7 +125,7 @@ impl Registry {
             let place = Place { who, kind: wish.kind, when_gone: wish.when_gone };
             put = queues.put(self, (database, key), registration.age, place);
             if put.is_ok() {
-                registration.keys.push(key.clone());
+                registration.keys.insert(key.clone());
             }
         }
         queues.askers.insert(at, registration);

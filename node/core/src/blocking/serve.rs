@@ -146,12 +146,11 @@ impl Node {
             let slots: Vec<u16> =
                 command::keys_of(command, args).map(|key| slot_in(waiter.database, key).number()).collect();
             let Some(_turn) = self.scripts.queue.enter_within(worker, &slots) else {
-                waiter
-                    .placed
-                    .lock()
-                    .first()
-                    .iter()
-                    .for_each(|key| self.blocking.look_soon((waiter.database, (*key).clone())));
+                // LOCK: its keys' lock is not held while the queues' is taken.
+                let key = waiter.placed.lock().first().cloned();
+                if let Some(key) = key {
+                    self.blocking.look_soon((waiter.database, key));
+                }
                 return Err(WireError::NotServing);
             };
             if !route::is_all_mine(view, command, args, waiter.database) {

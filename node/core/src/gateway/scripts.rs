@@ -129,19 +129,21 @@ impl Asked<'_> {
     }
 
     fn plan_anew(&self, request: Request, open: Option<Open>) -> Result<Fanout, WireError> {
+        let origin = self.retried();
+        let database = origin.database;
+        let request = Request { database, ..request };
         let mut parser = Parser::new(Limits::default());
         let args = own_request(&mut parser, &request.bytes);
         let command = match args.get(0) {
             Some(transaction::WORD) => &*transaction::ROW,
             _ => command::find(args).ok_or(WireError::NotServing)?,
         };
-        let database = request.database;
         let among = (database, command.first_key(args).map(|key| slot_in(database, key)));
         match route::route(self.view, Door::Gateway, command, args, among, self.node.now())? {
-            Route::There(to) => Ok(Fanout::whole(self.retried(), to, args).with_barrier(ASK_AGAIN_EVERY)),
+            Route::There(to) => Ok(Fanout::whole(origin, to, args).may_take_long(true).with_barrier(ASK_AGAIN_EVERY)),
             _ => {
                 let again = job_of(self.node, request.clone(), command, args);
-                Ok(Fanout { delay: ASK_AGAIN_EVERY, ..Fanout::script(self.retried(), again, open, true) })
+                Ok(Fanout { delay: ASK_AGAIN_EVERY, ..Fanout::script(origin, again, open, true) })
             }
         }
     }
@@ -252,9 +254,7 @@ pub(crate) fn turn_of(node: &Node, view: &View, worker: usize, header: DataHeade
             slots_of_key(header.database, args),
         ),
         _ => match command::find(args) {
-            Some(command) => {
-                (command, command::keys_of(command, args).map(|key| slot_in(header.database, key).number()).collect())
-            }
+            Some(command) => (command, route::slots_of(command, args, header.database)),
             None => return Turn::Now(false),
         },
     };
@@ -281,7 +281,7 @@ fn slots_of_key(database: u16, args: Args<'_>) -> Vec<u16> {
     args.get(1).map(|key| slot_in(database, key).number()).into_iter().collect()
 }
 
-fn is_mine(view: &View, slot: u16) -> bool {
+pub(crate) fn is_mine(view: &View, slot: u16) -> bool {
     dcache_protocol::Slot::new(slot).is_some_and(|slot| view.is_mine(slot))
 }
 

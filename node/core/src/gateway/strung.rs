@@ -176,6 +176,13 @@ impl Asked<'_> {
                     let mut parser = Parser::new(Limits::default());
                     let args: Vec<&[u8]> = own_request(&mut parser, &self.parts[index].request).iter().collect();
                     let _turn = self.node.view_of_worker(self.origin.worker);
+                    let slot = slot_of(args[1]).number();
+                    let Some(_within) = self.node.scripts.queue.enter_within(self.origin.worker, &[slot]) else {
+                        // Scripts are before it here, if it is here: in a moment.
+                        again.parts.push(self.parts[index].clone());
+                        answers.push(Piece::OfPart(again.parts.len() - 1));
+                        continue;
+                    };
                     match again.place(self.node, self.view, &args) {
                         Ok(piece) => answers.push(piece),
                         // It is this node's, which does not serve it at this moment: it is asked as another would be.

@@ -163,7 +163,7 @@ fn numbered_databases_reach_their_owners() {
 }
 
 /// Databases 3 and 9 are pinned.
-pub(super) fn pinning() -> dcache_cluster::metadata::Metadata {
+pub(crate) fn pinning() -> dcache_cluster::metadata::Metadata {
     let mut metadata = fixture::metadata(3);
     for number in [3, 9] {
         let name = format!("queues{number}");
@@ -283,6 +283,34 @@ fn what_a_database_held_before_it_was_pinned_or_while_it_was_goes() {
     client.call(&["SET", "after", "v"]);
     upkeep();
     assert_eq!((held(), client.call(&["GET", "after"]).as_str()), (1, "$1\r\nv\r\n"));
+}
+
+#[test]
+fn of_a_pinned_database_as_a_whole_its_owner_alone_is_asked() {
+    let cluster = Cluster::new(3);
+    cluster.publish(&pinning());
+    let owner = holder(&cluster, "3");
+    let (asker, other) = ((owner + 1) % 3, (owner + 2) % 3);
+    let mut client = cluster.client(asker, Door::Gateway);
+    client.call(&["SELECT", "3"]);
+    for key in ["a", "b"] {
+        client.call(&["SET", key, "v"]);
+    }
+    cluster.broken.borrow_mut().insert(id(other), ForwardError::Unreachable);
+    for (words, reply) in [
+        (&["DBSIZE"][..], ":2|"),
+        (&["KEYS", "a*"], "*1|$1|a|"),
+        (&["SCAN", "0", "MATCH", "b"], "*2|$1|0|*1|$1|b|"),
+        (&["EVAL", "return redis.call('dbsize')", "0"], ":2|"),
+        (&["FLUSHDB"], "+OK|"),
+        (&["RANDOMKEY"], "$-1|"),
+    ] {
+        let before = cluster.carried.get();
+        assert_eq!(client.call(words).replace("\r\n", "|"), reply, "{words:?}");
+        assert_eq!(cluster.carried.get() - before, 1, "{words:?}");
+    }
+    client.call(&["SELECT", "0"]);
+    assert!(client.call(&["DBSIZE"]).starts_with("-CLUSTERDOWN"), "of others all are asked");
 }
 
 #[test]

@@ -34,6 +34,8 @@ pub(crate) struct Cache {
     by_use: BTreeMap<u64, Sum>,
     uses: u64,
     bytes: usize,
+    /// Of what stays.
+    loaded_bytes: usize,
     /// How often everything was forgotten.
     flushes: u64,
 }
@@ -86,15 +88,20 @@ impl Cache {
                 && let Some(used) = known.used.take()
             {
                 self.by_use.remove(&used);
+                self.loaded_bytes += script.bytes();
             }
             return Some(script);
         }
-        let bytes = text.len() + std::mem::size_of::<Script>();
+        let script = Script::new(sum, text);
+        let bytes = script.bytes();
+        if self.loaded_bytes + bytes > BYTES_MAX {
+            return None;
+        }
         while self.by_use.len() >= EVALUATED_MAX || self.bytes + bytes > BYTES_MAX {
             let (_, oldest) = self.by_use.pop_first()?;
             self.forget(&oldest);
         }
-        let script = Arc::new(Script { sum, text: text.into(), is_undeclared: AtomicBool::new(false) });
+        self.loaded_bytes += if stays { bytes } else { 0 };
         self.uses += 1;
         let used = (!stays).then_some(self.uses);
         if let Some(used) = used {
@@ -107,7 +114,7 @@ impl Cache {
 
     fn forget(&mut self, sum: &Sum) {
         if let Some(known) = self.scripts.remove(sum) {
-            self.bytes -= known.script.text.len() + std::mem::size_of::<Script>();
+            self.bytes -= known.script.bytes();
         }
     }
 
@@ -130,6 +137,14 @@ impl Cache {
 }
 
 impl Script {
+    pub fn new(sum: Sum, text: &[u8]) -> Arc<Script> {
+        Arc::new(Script { sum, text: text.into(), is_undeclared: AtomicBool::new(false) })
+    }
+
+    fn bytes(&self) -> usize {
+        self.text.len() + std::mem::size_of::<Script>()
+    }
+
     pub fn is_undeclared(&self) -> bool {
         self.is_undeclared.load(Relaxed)
     }

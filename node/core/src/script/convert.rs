@@ -11,6 +11,9 @@ const DEPTH_MAX: usize = 1000;
 /// The largest reply of a script.
 const REPLY_BYTES_MAX: usize = 512 << 20;
 
+/// Items of one array that are kept while it is written.
+const ITEMS_KEPT: usize = 32;
+
 /// `{err = text}`, as a value.
 pub(super) fn error_table(lua: &Lua, text: &[u8], is_counted: bool) -> Result<Value> {
     let table = lua.create_table()?;
@@ -21,10 +24,24 @@ pub(super) fn error_table(lua: &Lua, text: &[u8], is_counted: bool) -> Result<Va
     Ok(Value::Table(table))
 }
 
-/// The value of a command's whole reply.
+/// The value of a command's whole reply. The state's memory has no bound of its own meanwhile ([`super::machine::Unbounded`]): what does
+/// not fit is found out here, before much more is made.
 pub(super) fn to_lua(lua: &Lua, reply: &[u8], version: Version) -> Result<Value> {
+    if reply.len() > super::machine::STATE_BYTES_MAX {
+        return Err(reply_error(super::machine::NO_MEMORY));
+    }
     let mut rest = reply;
     value_of(lua, &mut rest, version)
+}
+
+/// Elements made between two looks whether the state is full.
+const LOOK_EVERY: usize = 1024;
+
+fn look(lua: &Lua, index: usize) -> Result<()> {
+    match index.is_multiple_of(LOOK_EVERY) && super::machine::is_full(lua) {
+        true => Err(reply_error(super::machine::NO_MEMORY)),
+        false => Ok(()),
+    }
 }
 
 fn line<'r>(rest: &mut &'r [u8]) -> Option<(u8, &'r [u8])> {
@@ -70,6 +87,7 @@ fn value_of(lua: &Lua, rest: &mut &[u8], version: Version) -> Result<Value> {
             let table = lua.create_table_with_capacity(length.min(1 << 16), 0)?;
             for index in 1..=length {
                 let value = value_of(lua, rest, version)?;
+                look(lua, index)?;
                 match kind {
                     b'~' => table.raw_set(value, true)?,
                     _ => table.raw_set(index, value)?,
@@ -80,9 +98,10 @@ fn value_of(lua: &Lua, rest: &mut &[u8], version: Version) -> Result<Value> {
         b'%' => {
             let pairs = usize::try_from(number()?).map_err(|_| malformed())?;
             let table = lua.create_table()?;
-            for _ in 0..pairs {
+            for index in 1..=pairs {
                 let key = value_of(lua, rest, version)?;
                 let value = value_of(lua, rest, version)?;
+                look(lua, index)?;
                 if !key.is_nil() {
                     table.raw_set(key, value)?;
                 }
@@ -167,18 +186,17 @@ fn write_table(table: &Table, own: Version, reply: &mut Reply<'_>, depth: usize)
         _ => {}
     }
     if let Value::Table(map) = table.raw_get::<Value>("map")? {
-        let pairs = map.pairs::<Value, Value>().collect::<Result<Vec<_>>>()?;
-        reply.map(pairs.len());
-        for (key, value) in &pairs {
-            write(key, own, reply, depth + 1)?;
-            write(value, own, reply, depth + 1)?;
+        reply.map(map.pairs::<Value, Value>().count());
+        for pair in map.pairs::<Value, Value>() {
+            let (key, value) = pair?;
+            write(&key, own, reply, depth + 1)?;
+            write(&value, own, reply, depth + 1)?;
         }
         return Ok(());
     }
     if let Value::Table(set) = table.raw_get::<Value>("set")? {
-        let members = set.pairs::<Value, Value>().collect::<Result<Vec<_>>>()?;
-        reply.set(members.len());
-        return members.iter().try_for_each(|(member, _)| write(member, own, reply, depth + 1));
+        reply.set(set.pairs::<Value, Value>().count());
+        return set.pairs::<Value, Value>().try_for_each(|pair| write(&pair?.0, own, reply, depth + 1));
     }
     if let Value::String(digits) = table.raw_get::<Value>("big_number")? {
         let digits = in_line(&digits.as_bytes());
@@ -192,16 +210,22 @@ fn write_table(table: &Table, own: Version, reply: &mut Reply<'_>, depth: usize)
         write_verbatim(&format.as_bytes(), &text.as_bytes(), reply);
         return Ok(());
     }
-    let mut values = Vec::new();
+    // Of a long one only the beginning is kept while it is counted: it may be in itself, as often as there is depth for.
+    let mut first = Vec::new();
+    let mut count = 0;
     loop {
-        let value: Value = table.raw_get(values.len() + 1)?;
+        let value: Value = table.raw_get(count + 1)?;
         if value.is_nil() {
             break;
         }
-        values.push(value);
+        count += 1;
+        if count <= ITEMS_KEPT {
+            first.push(value);
+        }
     }
-    reply.array(values.len());
-    values.iter().try_for_each(|value| write(value, own, reply, depth + 1))
+    reply.array(count);
+    first.iter().try_for_each(|value| write(value, own, reply, depth + 1))?;
+    (ITEMS_KEPT + 1..=count).try_for_each(|index| write(&table.raw_get::<Value>(index)?, own, reply, depth + 1))
 }
 
 fn write_verbatim(format: &[u8], text: &[u8], reply: &mut Reply<'_>) {

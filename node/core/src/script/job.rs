@@ -224,7 +224,7 @@ impl Job {
     }
 
     pub(super) fn has_slot(&self, slot: u16) -> bool {
-        self.slots.contains(&slot) || self.acquired.lock().contains(&slot)
+        self.slots.binary_search(&slot).is_ok() || self.acquired.lock().contains(&slot)
     }
 
     pub(super) fn all_slots(&self) -> Vec<u16> {

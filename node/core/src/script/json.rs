@@ -4,7 +4,7 @@
 //! is an array if not too sparse. Settings last until the script ends, since the next one may run in another state.
 
 use super::format::general;
-use super::library::{argument_error, error_at};
+use super::library::{MADE_BYTES_MAX, argument_error, error_at};
 use mlua::{Lua, MultiValue, Result, Table, Value};
 use std::cell::Cell;
 use std::rc::Rc;
@@ -234,10 +234,24 @@ impl Encoder<'_> {
             Value::Boolean(is) => out.extend_from_slice(if *is { b"true" } else { b"false" }),
             Value::Integer(number) => self.number(*number as f64, out)?,
             Value::Number(number) => self.number(*number, out)?,
-            Value::String(text) => string(&text.as_bytes(), out),
+            Value::String(text) => self.string(&text.as_bytes(), out)?,
             Value::Table(table) => return self.table(table, depth + 1, out),
             other => return Err(self.refuse(kind_of(other), "type not supported")),
         }
+        Ok(())
+    }
+
+    /// A table may be in others as often as they like, so what comes of little can be much.
+    fn has_room(&self, more: usize, out: &[u8]) -> Result<()> {
+        match out.len() + more <= MADE_BYTES_MAX {
+            true => Ok(()),
+            false => Err(error_at(self.lua, "Cannot serialise, the text is too long")),
+        }
+    }
+
+    fn string(&self, text: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        self.has_room(text.len(), out)?;
+        string(text, out);
         Ok(())
     }
 
@@ -259,6 +273,7 @@ impl Encoder<'_> {
         if depth > self.settings.encode_depth.min(DEPTH_MAX) {
             return Err(error_at(self.lua, &format!("Cannot serialise, excessive depth ({depth})")));
         }
+        self.has_room(0, out)?;
         if let Some(length) = self.array_length(table)? {
             out.push(b'[');
             for index in 1..=length {
@@ -289,7 +304,7 @@ impl Encoder<'_> {
                     self.number(*number, out)?;
                     out.push(b'"');
                 }
-                Value::String(text) => string(&text.as_bytes(), out),
+                Value::String(text) => self.string(&text.as_bytes(), out)?,
                 other => return Err(self.refuse(kind_of(other), "table key must be a number or string")),
             }
             out.push(b':');

@@ -10,6 +10,12 @@ use dcache_protocol::resp::reply::{Version, write_double};
 use mlua::{Error, Lua, MultiValue, Result, Table, Value};
 use std::rc::Rc;
 
+/// What one call writes into the node's log; Redis's has no longer lines either.
+const LOG_BYTES_MAX: usize = 1024;
+
+/// What a library makes of values in one call.
+pub(super) const MADE_BYTES_MAX: usize = 64 << 20;
+
 /// What a library function raises.
 #[derive(Clone, Debug)]
 pub(super) enum Raised {
@@ -40,6 +46,11 @@ pub(super) fn error_at(lua: &Lua, text: &str) -> Error {
         Some(format!("{}:{line}: ", debug.source().short_src.as_deref().unwrap_or("?")))
     });
     Error::external(Raised::Text((place.flatten().unwrap_or_default() + text).into_bytes()))
+}
+
+/// A text as it is.
+pub(super) fn raised(text: &str) -> Error {
+    Error::external(Raised::Text(text.into()))
 }
 
 /// As `luaL_argerror`.
@@ -154,7 +165,7 @@ fn call(lua: &Lua, host: &Host, args: &MultiValue, is_protected: bool) -> Result
         }
     };
     if super::machine::is_full(lua) {
-        return Err(reply_error("ERR not enough memory for the script"));
+        return Err(reply_error(super::machine::NO_MEMORY));
     }
     host.give_buffer(reply);
     value
@@ -237,7 +248,9 @@ pub(super) fn redis(lua: &Lua, host: &Rc<Host>) -> Result<Table> {
             return Err(reply_error("ERR Invalid debug level."));
         }
         let words: Vec<Vec<u8>> = args.iter().skip(1).filter_map(text_of).collect();
-        host.log(level as u8, &words.join(&b' '));
+        let mut line = words.join(&b' ');
+        line.truncate(LOG_BYTES_MAX);
+        host.log(level as u8, &line);
         Ok(Value::Nil)
     })?;
     set("setresp", |_, host, args| {

@@ -19,6 +19,7 @@ use crate::command::{self, Command, Context, Door, Flags, Gateway};
 use crate::pubsub::Kind;
 use crate::replication::guard;
 use crate::replication::hold::Hold;
+use crate::route;
 use crate::session::ClientState;
 use crate::stats::Outcome;
 use dcache_protocol::error::WireError;
@@ -34,17 +35,13 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 /// Memory of one Lua state.
-const STATE_BYTES_MAX: usize = 256 << 20;
+pub(super) const STATE_BYTES_MAX: usize = 256 << 20;
 
 /// A state that keeps more than this is made anew.
 const STATE_BYTES_KEPT: usize = 64 << 20;
 
 /// Instructions between two looks whether the script is to end.
 const HOOK_EVERY: u32 = 10_000;
-
-/// To wake a client's thread costs about as much as a short script: so many answers, of so long a time, are told together.
-const WAKES_GATHERED_MAX: usize = 256;
-const WAKES_GATHERED_FOR: Duration = Duration::from_micros(500);
 
 /// Compiled scripts that one state keeps.
 const COMPILED_MAX: usize = 1000;
@@ -96,6 +93,8 @@ pub(super) struct Host {
     pub node: Arc<Node>,
     /// Its number among workers and script threads.
     pub worker: usize,
+    /// Its number among script threads.
+    pub thread: usize,
     outside: Outside,
     pub running: RefCell<Option<Running>>,
     /// The library that loads now.
@@ -107,10 +106,6 @@ pub(super) struct Host {
     buffers: RefCell<Vec<Vec<u8>>>,
     /// Keys that were changed and that clients wait for.
     pub ready: RefCell<Vec<Key>>,
-    /// Jobs that are answered, whose clients are woken together.
-    answered: RefCell<Vec<Arc<Job>>>,
-    /// Since when the first of them waits.
-    answered_since: Cell<Duration>,
 }
 
 impl Host {
@@ -128,23 +123,11 @@ impl Host {
 
     /// The job's client is woken, soon.
     pub fn note_answered(&self, job: Arc<Job>) {
-        let now = self.node.now();
-        let mut answered = self.answered.borrow_mut();
-        if answered.is_empty() {
-            self.answered_since.set(now);
-        }
-        answered.push(job);
-        let is_enough = answered.len() >= WAKES_GATHERED_MAX;
-        drop(answered);
-        if is_enough || now.saturating_sub(self.answered_since.get()) >= WAKES_GATHERED_FOR {
-            self.wake_answered();
-        }
+        self.node.scripts.note_answered(self.thread, job, self.node.now());
     }
 
     pub fn wake_answered(&self) {
-        for job in self.answered.take() {
-            job.wake();
-        }
+        self.node.scripts.wake_answered(self.thread);
     }
 
     pub fn version(&self) -> Version {
@@ -188,6 +171,8 @@ impl Host {
         if let Err(why) = self.reach(command, args, running) {
             return match why {
                 Reach::Refused(text) => Ok(Some(text)),
+                // It was this node's when the script began.
+                Reach::Abort(Abort::Refused(_)) if running.job.has_written() => Ok(Some(A_PART_RAN.into())),
                 Reach::Abort(abort) => Err(self.end(lua, abort)),
             };
         }
@@ -216,9 +201,7 @@ impl Host {
             Err(why @ (WireError::NotServing | WireError::NoLease)) if !running.job.has_written() => {
                 Err(self.end(lua, Abort::Refused(why)))
             }
-            Err(WireError::NotServing | WireError::NoLease) => {
-                Ok(Some("TRYAGAIN Hash slot is changing hands: a part of the script ran".into()))
-            }
+            Err(WireError::NotServing | WireError::NoLease) => Ok(Some(A_PART_RAN.into())),
             Err(error) => {
                 reply.clear();
                 Reply::new(reply, Version::Resp2).error(&error);
@@ -228,7 +211,9 @@ impl Host {
     }
 
     fn refusal(&self, command: &Command, running: &Running) -> Option<String> {
-        let is_cluster_wide = matches!(command.gateway, Gateway::Everywhere(_)) && !running.is_one_slot;
+        let is_cluster_wide = matches!(command.gateway, Gateway::Everywhere(_))
+            && !running.is_one_slot
+            && route::is_everywhere(&self.node.view_of_worker(self.worker), command, running.state.database);
         let is_told = matches!(command.gateway, Gateway::Told) && !matches!(command.name, "publish" | "spublish");
         if command.flags.has(Flags::NOSCRIPT)
             || is_told
@@ -239,7 +224,7 @@ impl Host {
         if command.is_write() && running.rules.is_read_only {
             return Some("ERR Write commands are not allowed from read-only scripts.".into());
         }
-        if is_cluster_wide && !self.node.view().owns_everything() {
+        if is_cluster_wide {
             return Some(
                 "ERR This Redis command is not allowed from script: several nodes would have to answer it".into(),
             );
@@ -257,6 +242,9 @@ impl Host {
         for key in command::keys_of(command, args) {
             let slot = slot_in(running.state.database, key);
             if !self.node.view_of_worker(self.worker).is_mine(slot) {
+                if running.job.has_slot(slot.number()) {
+                    return Err(Reach::Abort(Abort::Refused(WireError::NotServing)));
+                }
                 let text = "ERR Script attempted to access a non local key in a cluster node";
                 return Err(Reach::Refused(match running.is_one_slot {
                     true => text.into(),
@@ -290,8 +278,7 @@ impl Host {
             }
             if !may_wait {
                 if !queue.acquire(job, UNDECLARED, false) {
-                    let text = "ERR the script uses a key that it did not declare and that others use at this moment: name it in KEYS";
-                    return Err(Reach::Refused(text.into()));
+                    return Err(Reach::Refused(NOT_DECLARED.into()));
                 }
                 queue.acquire(job, slot, true);
             }
@@ -398,6 +385,11 @@ fn misfit(args: Args<'_>) -> &'static str {
     }
 }
 
+pub(super) const NOT_DECLARED: &str =
+    "ERR the script uses a key that it did not declare and that others use at this moment: name it in KEYS";
+
+const A_PART_RAN: &str = "TRYAGAIN Hash slot is changing hands: a part of the script ran";
+
 const UNKNOWN: &str = "ERR Unknown Redis command called from script";
 
 fn install(lua: &Lua, triggers: HookTriggers) {
@@ -476,6 +468,7 @@ impl Machine {
         let host = Host {
             node: Arc::clone(node),
             worker: node.config().workers + thread,
+            thread,
             outside,
             running: RefCell::default(),
             loading: RefCell::default(),
@@ -485,8 +478,6 @@ impl Machine {
             parser: RefCell::new(Parser::new(Limits::default())),
             buffers: RefCell::default(),
             ready: RefCell::default(),
-            answered: RefCell::default(),
-            answered_since: Cell::default(),
         };
         Machine { host: Rc::new(host), thread, state: None, has_met_workers: false }
     }
@@ -562,6 +553,10 @@ impl Machine {
                     None => return Ok(()),
                 },
             };
+            let bytes: usize = keys.iter().chain(arguments).map(|word| word.len() + VALUE_BYTES).sum();
+            if bytes > STATE_BYTES_MAX {
+                return Err(reply_error(NO_MEMORY));
+            }
             let unbounded = Unbounded::new(&state.lua);
             let list = |words: &[&[u8]]| -> Result<Table> {
                 let table = state.lua.create_table_with_capacity(words.len(), 0)?;
@@ -690,6 +685,11 @@ impl Drop for Unbounded<'_> {
         let _ = self.0.set_memory_limit(STATE_BYTES_MAX);
     }
 }
+
+/// What a value takes beside its text, about.
+const VALUE_BYTES: usize = 64;
+
+pub(super) const NO_MEMORY: &str = "ERR not enough memory for the script";
 
 /// Whether a state has more than it may.
 pub(super) fn is_full(lua: &Lua) -> bool {

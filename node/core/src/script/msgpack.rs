@@ -3,12 +3,12 @@
 //! Whole numbers are packed in the fewest bytes, others as a float where that keeps them; a table whose keys are 1 to its count is an
 //! array; what is nested deeper than 16 is nil.
 
-use super::library::{argument_error, error_at};
+use super::library::{MADE_BYTES_MAX, argument_error, error_at, raised};
 use mlua::{Lua, MultiValue, Result, Table, Value};
 
 const NESTING_MAX: usize = 16;
 
-/// Values that one call unpacks, so that no table grows beyond memory.
+/// Nothing deeper is unpacked: it is the thread's own stack that would run out.
 const DECODE_DEPTH_MAX: usize = 1000;
 
 pub(super) fn library(lua: &Lua) -> Result<Table> {
@@ -74,9 +74,20 @@ fn integer_of(lua: &Lua, args: &MultiValue, index: usize, function: &str, usual:
     }
 }
 
+/// A table may be in itself, so what comes of little can be much.
+fn is_within(lua: &Lua, more: usize, out: &[u8]) -> Result<()> {
+    match out.len() + more <= MADE_BYTES_MAX {
+        true => Ok(()),
+        false => Err(error_at(lua, "the packed text is too long")),
+    }
+}
+
 fn encode(lua: &Lua, value: &Value, level: usize, out: &mut Vec<u8>) -> Result<()> {
     match value {
-        Value::String(text) => string(&text.as_bytes(), out),
+        Value::String(text) => {
+            is_within(lua, text.as_bytes().len(), out)?;
+            string(&text.as_bytes(), out);
+        }
         Value::Boolean(is) => out.push(if *is { 0xc3 } else { 0xc2 }),
         Value::Integer(number) => integer(*number, out),
         Value::Number(number) => {
@@ -96,34 +107,35 @@ fn encode(lua: &Lua, value: &Value, level: usize, out: &mut Vec<u8>) -> Result<(
 }
 
 fn encode_table(lua: &Lua, table: &Table, level: usize, out: &mut Vec<u8>) -> Result<()> {
-    let pairs = table.pairs::<Value, Value>().collect::<Result<Vec<_>>>()?;
-    if let Some(length) = array_length(&pairs) {
+    is_within(lua, 0, out)?;
+    let count = table.pairs::<Value, Value>().count();
+    if is_array(table, count)? {
+        let length = count;
         header(length, [0x90, 0xdc, 0xdd], out);
         return (1..=length).try_for_each(|index| encode(lua, &table.raw_get::<Value>(index)?, level + 1, out));
     }
-    header(pairs.len(), [0x80, 0xde, 0xdf], out);
-    for (key, value) in &pairs {
-        encode(lua, key, level + 1, out)?;
-        encode(lua, value, level + 1, out)?;
+    header(count, [0x80, 0xde, 0xdf], out);
+    for pair in table.pairs::<Value, Value>() {
+        let (key, value) = pair?;
+        encode(lua, &key, level + 1, out)?;
+        encode(lua, &value, level + 1, out)?;
     }
     Ok(())
 }
 
-/// An empty table is an array, too.
-fn array_length(pairs: &[(Value, Value)]) -> Option<usize> {
-    let mut most = 0;
-    for (key, _) in pairs {
-        let index = match key {
-            Value::Integer(index) => usize::try_from(*index).ok()?,
-            Value::Number(index) if index.floor() == *index && *index > 0.0 => *index as usize,
-            _ => return None,
+/// Whether the keys of a table of so many are 1 to their count. An empty table is an array, too.
+fn is_array(table: &Table, count: usize) -> Result<bool> {
+    for pair in table.pairs::<Value, Value>() {
+        let is_index = match pair?.0 {
+            Value::Integer(index) => usize::try_from(index).is_ok_and(|index| (1..=count).contains(&index)),
+            Value::Number(index) => index.floor() == index && (1.0..=count as f64).contains(&index),
+            _ => false,
         };
-        if index == 0 {
-            return None;
+        if !is_index {
+            return Ok(false);
         }
-        most = most.max(index);
     }
-    (most == pairs.len()).then_some(most)
+    Ok(true)
 }
 
 fn header(count: usize, [fix, two, four]: [u8; 3], out: &mut Vec<u8>) {
@@ -255,7 +267,8 @@ impl Reader<'_> {
             0xcc => number(f64::from(self.take::<1>()?[0])),
             0xcd => number(f64::from(u16::from_be_bytes(self.take()?))),
             0xce => number(f64::from(u32::from_be_bytes(self.take()?))),
-            0xcf => number(u64::from_be_bytes(self.take()?) as f64),
+            // As C casts on its way to Lua.
+            0xcf => number(i64::from_be_bytes(self.take()?) as f64),
             0xd0 => number(f64::from(self.take::<1>()?[0] as i8)),
             0xd1 => number(f64::from(i16::from_be_bytes(self.take()?))),
             0xd2 => number(f64::from(i32::from_be_bytes(self.take()?))),
@@ -315,7 +328,11 @@ impl Reader<'_> {
         for _ in 0..count {
             let key = self.value(depth + 1)?;
             let value = self.value(depth + 1)?;
-            table.raw_set(key, value)?;
+            match key {
+                Value::Nil => return Err(raised("table index is nil")),
+                Value::Number(number) if number.is_nan() => return Err(raised("table index is NaN")),
+                key => table.raw_set(key, value)?,
+            }
         }
         Ok(Value::Table(table))
     }

@@ -1,9 +1,8 @@
 -- What a script finds around it, as Redis has it: nothing of the outside, and nothing that it can change for the next script.
 -- Run once for each Lua state, given: the libraries made outside, what turns their errors into values, what tells whether a text is
--- compiled code, what tells of a place in the stack,
+-- compiled code, what tells of a place in the stack, what `redis` is while a library of functions loads.
 --
 -- A table that scripts may read only is an empty one in front of the real one.
--- what `redis` is while a library of functions loads.
 local libraries, revealed, is_compiled, getinfo, loading_redis = ...
 
 local type, rawget, next, select, tostring = type, rawget, next, select, tostring

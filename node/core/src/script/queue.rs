@@ -14,7 +14,8 @@
 //! Until the first script ever, workers look at one flag a request and no more.
 //!
 //! A key that a script did not declare is not in its job's slots. A free slot is taken on the spot. For any other a job may wait only
-//! if it has the one place in the queue [`UNDECLARED`], so that never two wait for each other.
+//! if it has the one place in the queue [`UNDECLARED`], and then only for jobs that have all they need: it goes before those that still
+//! wait, which may wait for it elsewhere. So never two wait for each other.
 
 use super::Job;
 use parking_lot::Mutex;
@@ -180,18 +181,22 @@ impl Queue {
         }
     }
 
-    /// A running job goes on to a slot that it did not declare. False: the slot has other jobs; if the job may wait it stands behind
-    /// them now, and asks again with [`Queue::is_first`].
+    /// A running job goes on to a slot that it did not declare. False: the slot has other jobs; if the job may wait it has a place
+    /// among them now, and asks again with [`Queue::is_first`].
     pub fn acquire(&self, job: &Arc<Job>, slot: u16, may_wait: bool) -> bool {
         let mut places = self.places.lock();
         let queue = places.queues.entry(slot).or_default();
         let is_free = queue.is_empty();
         if is_free || may_wait {
-            // It is not counted again when it gets to the head: it runs already.
-            if !is_free {
-                job.missing.fetch_add(2, Ordering::Relaxed);
+            let waits = |other: &Arc<Job>| !other.has_started() && other.missing.load(Ordering::Relaxed) > 0;
+            let at = queue.iter().position(waits).unwrap_or(queue.len());
+            match at {
+                // Whoever was at the head has it again later.
+                0 => queue.iter().take(1).for_each(|first| _ = first.missing.fetch_add(1, Ordering::Relaxed)),
+                // It is not counted again when it gets to the head: it runs already.
+                _ => _ = job.missing.fetch_add(2, Ordering::Relaxed),
             }
-            queue.push_back(Arc::clone(job));
+            queue.insert(at, Arc::clone(job));
             self.counts[usize::from(slot)].fetch_add(1, Ordering::SeqCst);
             job.acquired.lock().push(slot);
         }

@@ -6,7 +6,7 @@
 use super::Made;
 use super::cache::{self, Script, Sum};
 use super::job::{Job, Request, State, Work};
-use super::machine::{Abort, Ended, Machine, Rules, Running, What};
+use super::machine::{Abort, Ended, Machine, NOT_DECLARED, Rules, Running, What};
 use super::queue::UNDECLARED;
 use crate::command::{self, Command};
 use crate::gateway;
@@ -18,7 +18,7 @@ use crate::stats::Outcome;
 use crate::transaction;
 use crate::{Node, route};
 use dcache_protocol::error::WireError;
-use dcache_protocol::namespace::PINNED;
+use dcache_protocol::namespace::{DATABASES, PINNED};
 use dcache_protocol::peer::DataStatus;
 use dcache_protocol::resp::parse::{Args, Limits, Parser, Progress};
 use dcache_protocol::resp::reply::Reply;
@@ -54,12 +54,10 @@ pub(crate) fn job_of(node: &Node, request: Request, command: &'static Command, a
     let database = request.database;
     let mut slots: Vec<u16> = match args.get(0) {
         Some(transaction::WORD) => transaction_slots(database, args),
-        _ if command.gateway == command::Gateway::Agreed => Vec::new(),
-        // Whatever its keys, declared or not.
-        _ if database & PINNED != 0 => vec![slot_in(database, b"").number()],
-        _ => command::keys_of(command, args).map(|key| slot_in(database, key).number()).collect(),
+        _ => route::slots_of(command, args, database),
     };
-    if is_undeclared(node, command, args) {
+    // In a pinned database it has all it can use.
+    if database & PINNED == 0 && is_undeclared(node, command, args) {
         slots.push(UNDECLARED);
     }
     Job::new(Work::Request(request), slots, node.now())
@@ -70,9 +68,7 @@ pub(crate) fn transaction_slots(database: u16, args: Args<'_>) -> Vec<u16> {
     let (watched, requests) = transaction::parts_of(args);
     let mut slots: Vec<u16> = watched.map(|(key, _)| slot_in(database, key).number()).collect();
     for request in requests {
-        transaction::with_request(request, |command, args| {
-            slots.extend(command::keys_of(command, args).map(|key| slot_in(database, key).number()));
-        });
+        transaction::with_request(request, |command, args| slots.extend(route::slots_of(command, args, database)));
     }
     slots
 }
@@ -101,13 +97,14 @@ impl Machine {
         if !job.start() {
             return true;
         }
+        // It counts as running from here on: if it has to wait long, another thread goes on with what else there is.
+        scripts.begin(self.thread, &job, node.now());
         if !self.has_met_workers {
             // What workers began before they knew of scripts is over then.
             (0..node.config().workers).for_each(|worker| drop(node.view_of_worker(worker)));
             self.has_met_workers = true;
         }
         scripts.queue.await_workers(&job.slots);
-        scripts.begin(self.thread, &job, node.now());
         let came = match &job.work {
             Work::Request(request) => self.run_job(&node, &job, request),
             Work::Ticket => Came::Refused(WireError::NotServing),
@@ -232,8 +229,7 @@ impl Machine {
                 }
                 Some(Came::Refused(error)) => Reply::new(&mut out, request.version).error(&error),
                 Some(Came::Undeclared) => {
-                    let text = "ERR the script uses a key that it did not declare and that others use at this moment: name it in KEYS";
-                    Reply::new(&mut out, request.version).error(&text);
+                    Reply::new(&mut out, request.version).error(&NOT_DECLARED);
                 }
                 Some(Came::Proposed(..)) | None => Reply::new(&mut out, request.version).error(&"ERR unknown command"),
             }
@@ -274,7 +270,9 @@ impl Machine {
         }
         {
             let view = node.view_of_worker(self.host.worker);
-            if !route::is_all_mine(&view, command, args, request.database) {
+            // Pinned, or not any more, since it was planned?
+            let is_so_called = view.database(request.database % DATABASES) == request.database;
+            if !is_so_called || !route::is_all_mine(&view, command, args, request.database) {
                 return Came::Refused(WireError::NotServing);
             }
             if let Some(key) = command.first_key(args) {
@@ -336,7 +334,8 @@ impl Machine {
         }
         self.compile(&sum, text)?;
         let script = node.scripts.cache.lock().add(sum, text, false);
-        script.ok_or_else(|| "OOM the scripts of this node have all the memory they may have".into())
+        // With no room for it, it is not known afterwards, but runs.
+        Ok(script.unwrap_or_else(|| Script::new(sum, text)))
     }
 }
 

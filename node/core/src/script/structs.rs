@@ -2,13 +2,10 @@
 //!
 //! Byte order and sizes are those of the usual 64-bit machine: little-endian, `int` of 4 bytes, `long` and `size_t` of 8.
 
-use super::library::{argument_error, error_at};
+use super::library::{MADE_BYTES_MAX, argument_error, error_at};
 use mlua::{Lua, MultiValue, Result, Table, Value};
 
 const INTEGER_BYTES_MAX: usize = 32;
-
-/// What one call may pack.
-const BYTES_MAX: usize = 64 << 20;
 
 /// More results than this have no room on Lua's stack.
 const RESULTS_MAX: usize = 7000;
@@ -181,7 +178,7 @@ fn pack(lua: &Lua, args: MultiValue) -> Result<mlua::LuaString> {
             }
             _ => format.control(option)?,
         }
-        if out.len() > BYTES_MAX {
+        if out.len() > MADE_BYTES_MAX {
             return Err(error_at(lua, "the packed text is too long"));
         }
     }
@@ -195,7 +192,8 @@ fn unpack(lua: &Lua, args: MultiValue) -> Result<MultiValue> {
         None | Some(Value::Nil) => 1.0,
         Some(_) => number_of(lua, &args, 2, "unpack")?,
     };
-    if begin < 1.0 {
+    // What is no number is none of these, either.
+    if !(1.0..).contains(&begin) {
         return Err(argument_error(lua, 3, "unpack", "offset must be 1 or greater"));
     }
     let short = || argument_error(lua, 2, "unpack", "data string too short");

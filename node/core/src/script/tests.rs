@@ -1,6 +1,7 @@
 //! Scripts on one node and over several: values, errors, limits, and what they keep waiting.
 
 mod functions;
+mod turns;
 
 use super::{Machine, Outside};
 use crate::Door;
@@ -37,6 +38,8 @@ fn values_go_in_and_out_as_redis_has_them() {
         ("return {struct.unpack('>I2b', struct.pack('>I2b', 258, -1))}", "*3|:258|:-1|:4|"),
         ("return cmsgpack.unpack(cmsgpack.pack({1,2,3}))[3]", ":3|"),
         ("return bit.tohex(bit.bor(1, 2^31))", "$8|80000001|"),
+        (r"return cmsgpack.unpack('\207' .. string.rep('\255', 8))", ":-1|"),
+        (r"return select(2, pcall(cmsgpack.unpack, '\129\192\1'))", "$18|table index is nil|"),
     ] {
         assert_eq!(eval(&mut client, script, &[]), reply, "{script}");
     }
@@ -75,6 +78,62 @@ fn errors_tell_where_they_come_from() {
     let write = "return redis.call('set', KEYS[1], 1)";
     let refused = client.call(&["EVAL_RO", write, "1", "k"]);
     assert!(refused.starts_with("-ERR Write commands are not allowed from read-only scripts."), "{refused}");
+}
+
+#[test]
+fn what_a_library_makes_of_little_has_a_bound() {
+    let cluster = Cluster::new(1);
+    let mut client = cluster.client(0, Door::Gateway);
+    let nested = "local t = string.rep('x', 2^20) for i = 1, 12 do t = {t, t} end ";
+    for (call, why) in [
+        ("return cjson.encode(t)", "Cannot serialise, the text is too long"),
+        ("return cmsgpack.pack(t)", "the packed text is too long"),
+        ("return struct.unpack('b', 'x', 0/0)", "offset must be 1 or greater"),
+    ] {
+        let reply = eval(&mut client, &format!("{nested}{call}"), &[]);
+        assert!(reply.starts_with("-ERR user_script:1: ") && reply.contains(why), "{call}: {reply}");
+    }
+    let lua = mlua::Lua::new();
+    let reply = vec![0; super::machine::STATE_BYTES_MAX + 1];
+    let made = super::convert::to_lua(&lua, &reply, dcache_protocol::resp::reply::Version::Resp2);
+    assert!(made.is_err_and(|error| error.to_string().contains("not enough memory")));
+    let many = [&b"*5000000\r\n"[..], &b":1\r\n".repeat(5000)].concat();
+    let ballast = lua.create_string(vec![0; super::machine::STATE_BYTES_MAX]).expect("no bound");
+    let made = super::convert::to_lua(&lua, &many, dcache_protocol::resp::reply::Version::Resp2);
+    assert!(made.is_err_and(|error| error.to_string().contains("not enough memory")), "before it is all read");
+    drop(ballast);
+}
+
+#[test]
+fn a_table_that_is_in_itself_is_written_as_deep_as_replies_go() {
+    let run = || {
+        let cluster = Cluster::new(1);
+        let mut client = cluster.client(0, Door::Gateway);
+        let reply = eval(&mut client, "local t = {} for i = 2, 40 do t[i] = i end t[1] = t return t", &[]);
+        assert!(reply.starts_with("*40|*40|") && reply.ends_with("|:38|:39|:40|"), "all items, those not kept too");
+        assert_eq!(reply.matches("*40|").count(), 1001);
+        assert_eq!(reply.matches(":40|").count(), 1000);
+    };
+    // With the stack that script threads have.
+    let thread = std::thread::Builder::new().stack_size(8 << 20).spawn(run).expect("a thread");
+    thread.join().expect("it passes");
+}
+
+#[test]
+fn a_script_runs_when_those_that_were_loaded_leave_no_room() {
+    let cluster = Cluster::new(1);
+    {
+        let mut cache = cluster.nodes[0].scripts.cache.lock();
+        let text = vec![b' '; 1 << 20];
+        let filled = (0..70u8).filter(|n| cache.add(super::cache::sum_of(&[*n]), &text, true).is_some()).count();
+        assert!(filled < 64);
+        let rest = vec![b' '; (1 << 20) - 20_000];
+        cache.add(super::cache::sum_of(b"rest"), &rest, true);
+    }
+    let mut client = cluster.client(0, Door::Gateway);
+    let long = format!("return 1 {}", " ".repeat(100_000));
+    assert_eq!(eval(&mut client, &long, &[]), ":1|");
+    assert!(client.call(&["SCRIPT", "LOAD", &long]).starts_with("-OOM"));
 }
 
 #[test]

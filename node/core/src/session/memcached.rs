@@ -15,9 +15,9 @@ use crate::gateway::{ASK_AGAIN_WITHIN, Fanout, Origin};
 use crate::memcached::{BAD_FORMAT, KEY_BYTES_MAX, VALUE_BYTES_MAX, WORD, error_line, number_of, row_of};
 use crate::stats::Outcome;
 use crate::view::View;
-use dcache_protocol::VERSION;
 use dcache_protocol::error::WireError;
 use dcache_protocol::resp::reply::Version;
+use dcache_protocol::{SLOTS, VERSION};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
@@ -230,6 +230,11 @@ impl Session {
 
     fn flush_all(&self, node: &Node, view: &View, begun: Duration, is_silent: bool, out: &mut Vec<u8>) -> Ran {
         let row = command::lookup(b"flushdb").expect("FLUSHDB is a command");
+        let scripts = &node.scripts.queue;
+        let all: Vec<u16> = if scripts.is_used() { (0..SLOTS).collect() } else { Vec::new() };
+        let Some(_turn) = scripts.enter_within(self.worker, &all) else {
+            return Ran::NotServing(crate::script::run::busy(node.scripts.busy_text()));
+        };
         match Fanout::on_all(node, view, self.origin(row, view, begun, is_silent), &[b"FLUSHDB"], "OK\r\n") {
             Ok(fanout) if fanout.parts.is_empty() && !fanout.is_held() => {
                 out.extend_from_slice(if is_silent { b"" } else { b"OK\r\n" });

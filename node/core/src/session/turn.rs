@@ -3,10 +3,11 @@
 //! Until the node runs its first script nothing here is asked.
 
 use super::{ClientState, Executed, Request};
-use crate::command::{self, Command, Door, Gateway, Gather};
+use crate::command::{Command, Door, Gateway};
 use crate::gateway::Fanout;
-use crate::gateway::scripts::Open;
+use crate::gateway::scripts::{Open, is_mine};
 use crate::replication::hold::Hold;
+use crate::route;
 use crate::script::job::{Job, Request as Script, Standing, Ticket, Work};
 use crate::script::run::{busy, job_of};
 use crate::transaction::{self, Transaction};
@@ -20,8 +21,8 @@ enum Needs {
     Nothing,
     /// All scripts of this client are answered.
     OwnScripts,
-    /// No script runs at all.
-    NoScripts,
+    /// One slot, as nearly all do.
+    Slot(u16),
     Slots(Vec<u16>),
 }
 
@@ -48,25 +49,29 @@ impl Request<'_> {
                 }
             }
         }
+        let (one, many);
         let slots = match self.needs(state) {
             Needs::Nothing => return self.execute_now(state, out, holds),
             Needs::OwnScripts if state.open_scripts.load(Relaxed) > 0 => return Executed::Behind,
-            Needs::NoScripts if self.node.scripts.running_count() > 0 => {
-                let text = self.node.scripts.busy_text();
-                return Executed::NotServing(busy(text));
+            Needs::OwnScripts => return self.execute_now(state, out, holds),
+            Needs::Slot(slot) => {
+                one = [slot];
+                &one[..]
             }
-            Needs::OwnScripts | Needs::NoScripts => return self.execute_now(state, out, holds),
-            Needs::Slots(slots) => slots,
+            Needs::Slots(slots) => {
+                many = slots;
+                &many[..]
+            }
         };
         let queue = &self.node.scripts.queue;
-        if queue.enter(self.worker, &slots) {
+        if queue.enter(self.worker, slots) {
             let executed = self.execute_now(state, out, holds);
             queue.leave(self.worker);
             return executed;
         }
         let Some(client) = state.client.clone() else { return self.execute_now(state, out, holds) };
         let wake = Arc::new(move || client.wake());
-        state.ticket = Some(Ticket::new(&self.node.scripts, slots, self.node.now(), wake));
+        state.ticket = Some(Ticket::new(&self.node.scripts, slots.to_vec(), self.node.now(), wake));
         // It may have been granted, or refused, at once.
         match state.ticket.as_ref().map(Ticket::standing) {
             Some(Standing::Granted | Standing::Busy(_)) => self.execute_in_turn(state, out, holds),
@@ -90,20 +95,18 @@ impl Request<'_> {
                 _ => Needs::Nothing,
             };
         }
-        if command.gateway == Gateway::Everywhere(Gather::Ok) && command.is_write() {
-            return Needs::NoScripts;
-        }
-        let is_script = command.gateway == Gateway::Script;
         match (command.gateway, self.ahead.place) {
-            (_, None) if command.keys.is_empty() || is_script => Needs::OwnScripts,
-            _ if is_script => Needs::Nothing,
-            (Gateway::Single, Some(place)) if place.database == state.database => {
-                Needs::Slots(vec![place.slot.number()])
-            }
-            _ => {
-                let mine = |key: &[u8]| slot_in(state.database, key);
-                let slots = command::keys_of(command, self.args).map(mine).filter(|slot| self.view.is_mine(*slot));
-                Needs::Slots(slots.map(|slot| slot.number()).collect())
+            (Gateway::Script, None) => Needs::OwnScripts,
+            (Gateway::Script, Some(_)) => Needs::Nothing,
+            (Gateway::Single, Some(place)) if place.database == state.database => Needs::Slot(place.slot.number()),
+            (_, place) => {
+                let mut slots = route::slots_of(command, self.args, state.database);
+                slots.retain(|slot| is_mine(self.view, *slot));
+                match slots[..] {
+                    [] if place.is_none() => Needs::OwnScripts,
+                    [slot] => Needs::Slot(slot),
+                    _ => Needs::Slots(slots),
+                }
             }
         }
     }
@@ -161,9 +164,7 @@ fn slots_with_scripts(database: u16, transaction: &Transaction) -> Needs {
     let mut slots: Vec<u16> =
         transaction.watched.lock().iter().map(|(key, _)| slot_in(database, key).number()).collect();
     for request in &transaction.requests {
-        transaction::with_request(request, |command, args| {
-            slots.extend(command::keys_of(command, args).map(|key| slot_in(database, key).number()));
-        });
+        transaction::with_request(request, |command, args| slots.extend(route::slots_of(command, args, database)));
     }
     if slots.is_empty() { Needs::OwnScripts } else { Needs::Slots(slots) }
 }
