@@ -316,6 +316,8 @@ impl Connection {
                 }
                 Step::Forward(fanout) => {
                     self.outbox.push(self.worker.links.send(fanout, self.nudge.clone(), &self.wake, &self.worker));
+                    // A script may have run already.
+                    self.outbox.settle_last(&self.worker, &self.wake, &self.nudge);
                 }
                 Step::Wait(blocked) => self.outbox.wait(blocked),
                 Step::Pause => {
@@ -532,10 +534,31 @@ impl Outbox {
         }
     }
 
+    /// Turns what was pushed just now into bytes, behind those before it, if it is answered already.
+    fn settle_last(&mut self, worker: &Rc<Worker>, wake: &Wake, nudge: &Arc<Nudge>) {
+        let last = self.queue.len().saturating_sub(1);
+        if !matches!(self.queue.get(last), Some(Entry::Open(open)) if open.borrow().is_answered()) {
+            return;
+        }
+        self.settle_from(last, worker, wake, nudge);
+        if self.queue.len() == last + 1
+            && last > 0
+            && matches!(self.queue[last - 1], Entry::Bytes(_))
+            && let Some(Entry::Bytes(bytes)) = self.queue.pop_back()
+            && let Some(Entry::Bytes(before)) = self.queue.back_mut()
+        {
+            self.sealed_bytes -= before.len();
+            before.extend_from_slice(&bytes);
+        }
+    }
+
     /// Turns answered forwards into bytes, from the front on: what stands behind an unanswered one cannot be written anyway.
     fn settle(&mut self, worker: &Rc<Worker>, wake: &Wake, nudge: &Arc<Nudge>) {
+        self.settle_from(0, worker, wake, nudge);
+    }
+
+    fn settle_from(&mut self, mut index: usize, worker: &Rc<Worker>, wake: &Wake, nudge: &Arc<Nudge>) {
         let replication = worker.shared.core.replication();
-        let mut index = 0;
         while index < self.queue.len() {
             let is_last = index + 1 == self.queue.len();
             match &mut self.queue[index] {
@@ -568,8 +591,8 @@ impl Outbox {
                             self.answer(index, bytes, holds, worker, wake);
                         }
                         Outcome::Again(fanout) => {
+                            // Perhaps it is answered already.
                             self.queue[index] = Entry::Open(worker.links.send(fanout, nudge, wake, worker));
-                            return;
                         }
                         // It may be its turn already.
                         Outcome::Wait(blocked) => self.queue[index] = Entry::Waiting(blocked),

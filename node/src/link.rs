@@ -152,7 +152,7 @@ impl Links {
 
     fn send_parts(&self, fanout: &Fanout, open: &Rc<RefCell<OpenFanout>>, wake: &Wake, worker: &Rc<Worker>) {
         if let Some(job) = fanout.job() {
-            worker.shared.core.scripts().submit(job, wake.clone());
+            worker.run_script(job, wake);
         }
         for (index, part) in fanout.parts.iter().enumerate() {
             self.link(part.to, worker).send(part, index, open);
@@ -439,7 +439,7 @@ async fn answer_requests(stream: &TcpStream, worker: &Rc<Worker>) -> io::Result<
                     Served::Now(status) => status,
                     Served::Later(job) => {
                         replies.truncate(mark);
-                        core.scripts().submit(&job, wake.clone());
+                        worker.run_script(&job, &wake);
                         jobs.push_back((header.id, job));
                         return Ok(());
                     }

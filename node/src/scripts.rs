@@ -58,11 +58,14 @@ pub fn start(shared: &Arc<Shared>) -> io::Result<()> {
     Ok(())
 }
 
+/// What all machines bring along.
+pub const OUTSIDE: Outside = Outside { pause: std::thread::sleep, log };
+
 /// Deep tables are walked on it.
-const STACK_BYTES: usize = 8 << 20;
+pub const STACK_BYTES: usize = 8 << 20;
 
 fn run(shared: &Arc<Shared>, index: usize, dormitory: &Dormitory) {
-    let mut machine = Machine::new(&shared.core, index, Outside { pause: std::thread::sleep, log });
+    let mut machine = Machine::new(&shared.core, index, OUTSIDE);
     loop {
         dormitory.sleep(index);
         while machine.run_next() {

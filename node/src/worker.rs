@@ -7,9 +7,10 @@
 use crate::link::{self, Links};
 use crate::nudge::{Bell, Nudge};
 use crate::shared::{Shared, Stop};
-use crate::{connection, copies, sockets, talk};
+use crate::{connection, copies, scripts, sockets, talk};
 use dcache_core::Door;
 use dcache_core::clients::Wake;
+use dcache_core::script::{Job, Machine};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
@@ -39,6 +40,8 @@ pub struct Worker {
     pub scratch: RefCell<Scratch>,
     /// An empty buffer for replies, lent to whichever connection writes some.
     pub spare: Cell<Vec<u8>>,
+    /// Runs scripts that are known to be short.
+    machine: RefCell<Machine>,
     /// Something was written that other nodes are to have copies of.
     changed: Notify,
     /// Wakes tasks of this worker from other threads.
@@ -58,6 +61,16 @@ impl Worker {
     pub fn gathered(&self, wake: Wake) -> Wake {
         let bell = self.bell.clone();
         Arc::new(move || bell.ring(&wake))
+    }
+
+    /// Has a script run: here and now if it is a short one and nothing is before it, else on a thread. True: it is answered.
+    pub fn run_script(&self, job: &Arc<Job>, wake: &Wake) -> bool {
+        let is_answered = self.machine.borrow_mut().run_here(job);
+        match is_answered {
+            true => self.send_copies(),
+            false => self.shared.core.scripts().submit(job, wake.clone()),
+        }
+        is_answered
     }
 
     pub fn is_stopping(&self) -> bool {
@@ -139,7 +152,7 @@ pub fn start(shared: &Arc<Shared>, count: usize, clients_max: usize) -> io::Resu
         let connections = Arc::new(AtomicUsize::new(0));
         hands.push(Hand { arrivals, connections: connections.clone() });
         let shared = shared.clone();
-        let thread = std::thread::Builder::new().name(format!("worker-{index}"));
+        let thread = std::thread::Builder::new().name(format!("worker-{index}")).stack_size(scripts::STACK_BYTES);
         threads.push(thread.spawn(move || run(index, count, shared, incoming, connections))?);
     }
     Ok((Hands { workers: Arc::new(hands), clients_max }, threads))
@@ -160,12 +173,14 @@ fn run(
             return;
         }
     };
+    let machine = Machine::of_worker(&shared.core, index, scripts::OUTSIDE);
     let worker = Rc::new(Worker {
         index,
         shared,
         links: Links::default(),
         scratch: RefCell::new(Scratch { input: vec![0; READ_BYTES] }),
         spare: Cell::default(),
+        machine: RefCell::new(machine),
         changed: Notify::new(),
         bell: Arc::default(),
         stopping: Cell::new(false),

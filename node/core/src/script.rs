@@ -4,8 +4,9 @@
 //! session, link ─ EVAL ─► Job ─► queue: its slots' turns ─► a script thread's Machine ─► Answer ─► wakes the connection
 //! ```
 //!
-//! A script never runs on a worker, since it may take long. Script threads run [`Machine::run_next`]; each has its own Lua state. While a
-//! script has a slot, nothing else runs there: see [`queue`]. Everything else goes on.
+//! A script may take long, so script threads run them ([`Machine::run_next`]), each with its own Lua state. While a script has a slot,
+//! nothing else runs there: see [`queue`]. Everything else goes on. Only a script that has been short time and again, and whose text bounds
+//! its time ([`straight`]), is run by the worker that has its request, if its slots are free ([`Machine::run_here`]).
 //!
 //! What a script does it does by the ordinary commands, so copies, events and limits of memory hold as for those. Once it has run longer
 //! than the *busy limit*, whoever waits for its slots is answered `-BUSY`; `SCRIPT KILL` ends one that has written nothing. At the *time
@@ -26,6 +27,7 @@ pub(crate) mod machine;
 pub(crate) mod msgpack;
 pub(crate) mod queue;
 pub(crate) mod run;
+pub(crate) mod straight;
 pub(crate) mod structs;
 
 pub use change::Proposal;
@@ -73,7 +75,7 @@ fn busy_with(job: &Job) -> &'static str {
 pub struct Scripts {
     pub(crate) queue: Queue,
     pub(crate) cache: Mutex<Cache>,
-    /// What each thread runs.
+    /// What each thread runs, and behind those each worker.
     running: Box<[Mutex<Option<Arc<Job>>>]>,
     answered: Box<[Mutex<Answered>]>,
     wake: WakeCell,
@@ -113,18 +115,18 @@ pub(crate) enum Killed {
 }
 
 impl Scripts {
-    /// `workers` counts the script threads, too, which are the last ones.
+    /// `workers` counts the script threads, too, which are the last ones there and the first ones here.
     pub(crate) fn new(workers: usize, threads: usize) -> Scripts {
         Scripts {
             queue: Queue::new(workers, threads),
             cache: Mutex::default(),
-            running: (0..THREADS_MAX).map(|_| Mutex::default()).collect(),
+            running: (0..workers).map(|_| Mutex::default()).collect(),
             answered: (0..THREADS_MAX).map(|_| Mutex::default()).collect(),
             wake: WakeCell::default(),
             agreements: change::Agreements::default(),
             busy_ms: AtomicU64::new(BUSY_MS),
             time_max_ms: AtomicU64::new(TIME_MAX_MS),
-            memory_bytes: (0..THREADS_MAX).map(|_| AtomicU64::new(0)).collect(),
+            memory_bytes: (0..workers).map(|_| AtomicU64::new(0)).collect(),
         }
     }
 

@@ -2,10 +2,12 @@
 //!
 //! What `SCRIPT LOAD` brought stays until `SCRIPT FLUSH`. What only `EVAL` brought goes when there are too many: the longest unused first.
 
+use super::straight::is_straight;
 use sha1::{Digest, Sha1};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::time::Duration;
 
 /// As many as Redis keeps of what was not loaded.
 const EVALUATED_MAX: usize = 500;
@@ -25,7 +27,25 @@ pub(crate) struct Script {
     pub text: Box<[u8]>,
     /// It uses keys that it does not declare, as far as is known.
     pub is_undeclared: AtomicBool,
+    /// The cache has had it.
+    is_kept: AtomicBool,
+    /// No statement of it runs twice.
+    is_straight: bool,
+    /// How often it was short, less [`LONG_COUNTS`] each time it was not.
+    short_runs: AtomicU32,
 }
+
+/// What a script may take for a worker to run it.
+const SHORT: Duration = Duration::from_millis(1);
+
+/// So often a script has to have been short before a worker runs it.
+const SHORT_RUNS: u32 = 16;
+
+/// No more are counted.
+const SHORT_RUNS_MAX: u32 = 256;
+
+/// A thread may lose the processor in the middle of a script, so one long run is not the end of it.
+const LONG_COUNTS: u32 = 32;
 
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
@@ -92,8 +112,20 @@ impl Cache {
             }
             return Some(script);
         }
-        let script = Script::new(sum, text);
+        self.add_new(Script::new(sum, text), stays)
+    }
+
+    /// Keeps one that was evaluated, if it fits.
+    pub fn add_evaluated(&mut self, script: &Arc<Script>) {
+        if self.find(&script.sum).is_none() {
+            self.add_new(Arc::clone(script), false);
+        }
+    }
+
+    fn add_new(&mut self, script: Arc<Script>, stays: bool) -> Option<Arc<Script>> {
+        let sum = script.sum;
         let bytes = script.bytes();
+        script.is_kept.store(true, Relaxed);
         if self.loaded_bytes + bytes > BYTES_MAX {
             return None;
         }
@@ -138,7 +170,14 @@ impl Cache {
 
 impl Script {
     pub fn new(sum: Sum, text: &[u8]) -> Arc<Script> {
-        Arc::new(Script { sum, text: text.into(), is_undeclared: AtomicBool::new(false) })
+        Arc::new(Script {
+            sum,
+            text: text.into(),
+            is_undeclared: AtomicBool::new(false),
+            is_kept: AtomicBool::new(false),
+            is_straight: is_straight(text),
+            short_runs: AtomicU32::new(0),
+        })
     }
 
     fn bytes(&self) -> usize {
@@ -147,6 +186,26 @@ impl Script {
 
     pub fn is_undeclared(&self) -> bool {
         self.is_undeclared.load(Relaxed)
+    }
+
+    pub fn is_kept(&self) -> bool {
+        self.is_kept.load(Relaxed)
+    }
+
+    /// Whether a worker may run it: it keeps nobody waiting longer than a command does, as far as is known.
+    pub fn is_short(&self) -> bool {
+        self.is_straight && self.short_runs.load(Relaxed) >= SHORT_RUNS && !self.is_undeclared()
+    }
+
+    /// It took so long.
+    pub fn note_run(&self, took: Duration) {
+        let runs = self.short_runs.load(Relaxed);
+        match took <= SHORT {
+            // Threads share it, so it is not written when there is nothing to say.
+            true if runs >= SHORT_RUNS_MAX => {}
+            true => self.short_runs.store(runs + 1, Relaxed),
+            false => self.short_runs.store(runs.saturating_sub(LONG_COUNTS), Relaxed),
+        }
     }
 }
 

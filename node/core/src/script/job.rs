@@ -1,5 +1,6 @@
 //! One job: what is to run when the slots' turn comes, and what came of it.
 
+use super::cache::Script;
 use super::{Made, Scripts};
 use crate::clients::Wake;
 use dcache_protocol::error::WireError;
@@ -39,6 +40,8 @@ pub(crate) struct Request {
 
 pub struct Job {
     pub(crate) work: Work,
+    /// What runs, if it is one script; perhaps not in the cache yet.
+    pub(super) script: Option<Arc<Script>>,
     /// Ascending, each once. [`super::queue::UNDECLARED`] is among them where the job may wait for others.
     pub(crate) slots: Vec<u16>,
     /// Slots of keys that the script did not declare.
@@ -124,11 +127,16 @@ impl std::fmt::Debug for Job {
 }
 
 impl Job {
-    pub(crate) fn new(work: Work, mut slots: Vec<u16>, now: Duration) -> Arc<Job> {
+    pub(crate) fn new(work: Work, slots: Vec<u16>, now: Duration) -> Arc<Job> {
+        Job::of_script(work, slots, None, now)
+    }
+
+    pub(super) fn of_script(work: Work, mut slots: Vec<u16>, script: Option<Arc<Script>>, now: Duration) -> Arc<Job> {
         slots.sort_unstable();
         slots.dedup();
         Arc::new(Job {
             work,
+            script,
             slots,
             acquired: Mutex::default(),
             missing: AtomicUsize::new(0),
@@ -200,6 +208,11 @@ impl Job {
     /// From now on it cannot be withdrawn. False: it was.
     pub(super) fn start(&self) -> bool {
         self.phase.compare_exchange(WAITING, RUNNING, AcqRel, Acquire).is_ok()
+    }
+
+    /// It has done nothing, and may begin once more.
+    pub(super) fn restart(&self) {
+        self.phase.store(WAITING, Release);
     }
 
     /// It will not run. False: it runs already.

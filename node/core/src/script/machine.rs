@@ -11,7 +11,7 @@ use super::functions::{self, Loaded, Loading};
 use super::job::{End, Job};
 use super::library::{self, reply_error};
 use super::queue::UNDECLARED;
-use super::{bits, json, msgpack, structs};
+use super::{THREADS_MAX, bits, json, msgpack, structs};
 use crate::Node;
 use crate::batch::KeyPlace;
 use crate::blocking::Key;
@@ -78,6 +78,8 @@ pub(super) struct Running {
 pub(super) enum Abort {
     /// It has to wait for keys that it did not declare.
     Undeclared,
+    /// It takes too long for a worker.
+    TooLong,
     Refused(WireError),
 }
 
@@ -93,7 +95,7 @@ pub(super) struct Host {
     pub node: Arc<Node>,
     /// Its number among workers and script threads.
     pub worker: usize,
-    /// Its number among script threads.
+    /// Its number among script threads, and behind those workers.
     pub thread: usize,
     outside: Outside,
     pub running: RefCell<Option<Running>>,
@@ -277,7 +279,8 @@ impl Host {
                 return Err(Reach::Abort(Abort::Undeclared));
             }
             if !may_wait {
-                if !queue.acquire(job, UNDECLARED, false) {
+                // Where a worker waits, nothing goes on that it may wait for.
+                if self.is_worker() || !queue.acquire(job, UNDECLARED, false) {
                     return Err(Reach::Refused(NOT_DECLARED.into()));
                 }
                 queue.acquire(job, slot, true);
@@ -345,7 +348,22 @@ impl Host {
         reply_error("ERR the script is to run again")
     }
 
+    fn is_worker(&self) -> bool {
+        self.thread >= THREADS_MAX
+    }
+
     fn hook(&self, lua: &Lua) -> Result<VmState> {
+        if self.is_worker()
+            && let Some(running) = self.running.borrow().as_ref()
+        {
+            if !running.job.has_written() {
+                return Err(self.end(lua, Abort::TooLong));
+            }
+            // Whoever looks after that may be this worker.
+            if self.node.now().saturating_sub(running.job.began()) >= self.node.scripts.time_limit() {
+                running.job.end_by(End::TimeLimit);
+            }
+        }
         // This script takes longer than most.
         self.wake_answered();
         let is_late = self.loading.borrow().as_ref().is_some_and(|loading| self.node.now() > loading.until);
@@ -465,9 +483,19 @@ pub(super) enum Ended {
 impl Machine {
     /// The `thread`-th script thread's.
     pub fn new(node: &Arc<Node>, thread: usize, outside: Outside) -> Machine {
+        Machine::make(node, thread, node.config().workers.max(1) + thread, outside)
+    }
+
+    /// For scripts that a worker runs.
+    pub fn of_worker(node: &Arc<Node>, worker: usize, outside: Outside) -> Machine {
+        // Before any is short, threads have run it, which met the workers.
+        Machine { has_met_workers: true, ..Machine::make(node, THREADS_MAX + worker, worker, outside) }
+    }
+
+    fn make(node: &Arc<Node>, thread: usize, worker: usize, outside: Outside) -> Machine {
         let host = Host {
             node: Arc::clone(node),
-            worker: node.config().workers + thread,
+            worker,
             thread,
             outside,
             running: RefCell::default(),

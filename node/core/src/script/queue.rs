@@ -27,6 +27,9 @@ use std::time::Duration;
 /// Beside the slots: the queue of jobs that may wait for slots they did not declare.
 pub(crate) const UNDECLARED: u16 = dcache_protocol::SLOTS;
 
+/// Looks at a line before whoever looks does something else meanwhile.
+const LOOKS: u32 = 64;
+
 /// What a line says beside a slot and nothing.
 const MANY: u32 = u32::MAX;
 
@@ -137,6 +140,19 @@ impl Queue {
         self.wants_thread(&mut places)
     }
 
+    /// Takes a job's places for whoever asks to run it at once. False: somebody is there, and nothing is taken.
+    pub fn take_free(&self, job: &Arc<Job>) -> bool {
+        let mut places = self.places.lock();
+        if job.slots.iter().any(|slot| places.queues.contains_key(slot)) {
+            return false;
+        }
+        for slot in &job.slots {
+            self.counts[usize::from(*slot)].fetch_add(1, Ordering::SeqCst);
+            places.queues.insert(*slot, VecDeque::from([Arc::clone(job)]));
+        }
+        true
+    }
+
     fn wants_thread(&self, places: &mut Places) -> bool {
         let most = self.threads + self.stuck.load(Ordering::Relaxed);
         let wants = !places.ready.is_empty() && places.awake < most;
@@ -210,17 +226,28 @@ impl Queue {
 
     /// Returns once no worker is in the middle of a request for one of these slots. They have jobs, so none begins one.
     pub fn await_workers(&self, slots: &[u16]) {
-        for line in &self.lines {
+        while !self.has_no_workers(slots) {
+            std::thread::yield_now();
+        }
+    }
+
+    /// The same, but not for long. False: one is.
+    pub fn has_no_workers(&self, slots: &[u16]) -> bool {
+        self.lines.iter().all(|line| {
             let is_inside = || {
                 let said = line.0.load(Ordering::SeqCst);
                 said == MANY || slots.iter().any(|slot| said == u32::from(*slot) + 1)
             };
-            let mut turns = 0;
+            let mut looks = 0;
             while is_inside() {
-                turns += 1;
-                if turns < 64 { std::hint::spin_loop() } else { std::thread::yield_now() }
+                looks += 1;
+                if looks == LOOKS {
+                    return false;
+                }
+                std::hint::spin_loop();
             }
-        }
+            true
+        })
     }
 
     /// Jobs that wait behind one of these, and so long as the second is given: since before that.

@@ -25,6 +25,7 @@ use dcache_protocol::resp::reply::Reply;
 use dcache_protocol::slot_in;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 pub(crate) const NOSCRIPT: &str = "NOSCRIPT No matching script. Please use EVAL.";
 
@@ -56,11 +57,12 @@ pub(crate) fn job_of(node: &Node, request: Request, command: &'static Command, a
         Some(transaction::WORD) => transaction_slots(database, args),
         _ => route::slots_of(command, args, database),
     };
+    let script = script_of(node, command, args);
     // In a pinned database it has all it can use.
-    if database & PINNED == 0 && is_undeclared(node, command, args) {
+    if database & PINNED == 0 && script.as_ref().is_some_and(|script| script.is_undeclared()) {
         slots.push(UNDECLARED);
     }
-    Job::new(Work::Request(request), slots, node.now())
+    Job::of_script(Work::Request(request), slots, script, node.now())
 }
 
 /// The slots of all keys of a transaction that was sent as a whole.
@@ -73,16 +75,18 @@ pub(crate) fn transaction_slots(database: u16, args: Args<'_>) -> Vec<u16> {
     slots
 }
 
-/// Whether a script is known to use keys that it does not declare.
-fn is_undeclared(node: &Node, command: &Command, args: Args<'_>) -> bool {
-    let sum = match command.name {
-        "evalsha" | "evalsha_ro" => args.get(1).and_then(cache::parse_sum),
-        // Its sum is not known yet; so many are without keys that it is looked up only for those.
-        "eval" | "eval_ro" if args.get(2) == Some(b"0") => args.get(1).map(cache::sum_of),
+/// The script that a request runs, whether it is known already or comes with its text.
+fn script_of(node: &Node, command: &Command, args: Args<'_>) -> Option<Arc<Script>> {
+    let named = args.get(1)?;
+    match command.name {
+        "evalsha" | "evalsha_ro" => node.scripts.cache.lock().find(&cache::parse_sum(named)?),
+        "eval" | "eval_ro" if named.len() <= cache::SCRIPT_BYTES_MAX => {
+            let sum = cache::sum_of(named);
+            let known = node.scripts.cache.lock().find(&sum);
+            Some(known.unwrap_or_else(|| Script::new(sum, named)))
+        }
         _ => None,
-    };
-    let script = sum.and_then(|sum| node.scripts.cache.lock().find(&sum));
-    script.is_some_and(|script| script.is_undeclared())
+    }
 }
 
 impl Machine {
@@ -105,30 +109,60 @@ impl Machine {
             self.has_met_workers = true;
         }
         scripts.queue.await_workers(&job.slots);
-        let came = match &job.work {
-            Work::Request(request) => self.run_job(&node, &job, request),
-            Work::Ticket => Came::Refused(WireError::NotServing),
-        };
-        scripts.end(self.thread);
+        let came = self.run_work(&node, &job);
         let state = match came {
             Came::Replied(bytes, holds) => State::Made(Made { bytes, holds }),
             Came::Refused(error) => State::Refused(error),
             Came::Undeclared => State::Again,
             Came::Proposed(change, reply) => {
-                scripts.finish(&job);
                 scripts.propose(&job, *change, reply, node.now());
                 return true;
             }
         };
-        scripts.finish(&job);
+        job.answer.settle(state);
+        self.host.note_answered(job);
+        true
+    }
+
+    /// Runs a job on its client's worker, between two batches of requests, if it is a script that is known to be short and nothing is
+    /// before it. False: it is a thread's.
+    pub fn run_here(&mut self, job: &Arc<Job>) -> bool {
+        let node = Arc::clone(&self.host.node);
+        let scripts = &node.scripts;
+        if !job.script.as_ref().is_some_and(|script| script.is_short()) || !scripts.queue.take_free(job) {
+            return false;
+        }
+        if !scripts.queue.has_no_workers(&job.slots) || !job.start() {
+            scripts.finish(job);
+            return false;
+        }
+        scripts.begin(self.thread, job, node.now());
+        let state = match self.run_work(&node, job) {
+            Came::Replied(bytes, holds) => State::Made(Made { bytes, holds }),
+            Came::Refused(error) => State::Refused(error),
+            Came::Undeclared | Came::Proposed(..) => {
+                job.restart();
+                return false;
+            }
+        };
+        job.answer.settle(state);
+        true
+    }
+
+    /// Runs a job that has its slots, and gives them back.
+    fn run_work(&mut self, node: &Arc<Node>, job: &Arc<Job>) -> Came {
+        let came = match &job.work {
+            Work::Request(request) => self.run_job(node, job, request),
+            Work::Ticket => Came::Refused(WireError::NotServing),
+        };
+        node.scripts.end(self.thread);
+        node.scripts.finish(job);
         let ready = self.host.ready.take();
         if !ready.is_empty() {
             let worker = self.host.worker;
             node.serve_waiters(&node.view_of_worker(worker), worker, ready);
         }
-        job.answer.settle(state);
-        self.host.note_answered(job);
-        true
+        came
     }
 
     fn run_job(&mut self, node: &Arc<Node>, job: &Arc<Job>, request: &Request) -> Came {
@@ -144,7 +178,7 @@ impl Machine {
             Ok(command) if command.gateway == command::Gateway::Script => {
                 let started = node.now();
                 let came = self.run_script(node, job, request, command, args);
-                self.count(node, command, request, args, started, &came);
+                self.count(node, job, command, request, args, started, &came);
                 came
             }
             Ok(command) if command.gateway == command::Gateway::Agreed => self.run_change(node, request, command, args),
@@ -156,13 +190,17 @@ impl Machine {
     fn count(
         &self,
         node: &Node,
+        job: &Job,
         command: &'static Command,
         request: &Request,
         args: Args<'_>,
-        started: std::time::Duration,
+        started: Duration,
         came: &Came,
     ) {
         let took = node.now().saturating_sub(started);
+        if let Some(script) = &job.script {
+            script.note_run(took);
+        }
         if request.is_of_peer
             && let Came::Replied(bytes, _) = came
         {
@@ -253,7 +291,7 @@ impl Machine {
         let is_function = matches!(command.name, "fcall" | "fcall_ro");
         let ready = match is_function {
             true => self.ready_function(node, args),
-            false => self.ready_script(node, command, args),
+            false => self.ready_script(node, job, command, args),
         };
         let Ready { what, mut rules, name, keys, script } = match ready {
             Ok(ready) => ready,
@@ -299,6 +337,12 @@ impl Machine {
         match self.run(&what, &name, running, keys, arguments, request.version) {
             (Ended::Replied(reply), holds) => Came::Replied(reply, holds),
             (Ended::Aborted(Abort::Refused(error)), _) => Came::Refused(error),
+            (Ended::Aborted(Abort::TooLong), _) => {
+                if let Some(script) = script {
+                    script.note_run(Duration::MAX);
+                }
+                Came::Undeclared
+            }
             (Ended::Aborted(Abort::Undeclared), _) => {
                 if let Some(script) = script {
                     script.is_undeclared.store(true, Relaxed);
@@ -308,34 +352,19 @@ impl Machine {
         }
     }
 
-    fn ready_script(&mut self, node: &Node, command: &Command, args: Args<'_>) -> Result<Ready, String> {
+    /// A script that is new is known from now on if it compiles, and if there is room for it.
+    fn ready_script(&mut self, node: &Node, job: &Job, command: &Command, args: Args<'_>) -> Result<Ready, String> {
         let keys = count_of_keys(args, "ERR value is not an integer or out of range")?;
-        let named = args.get(1).unwrap_or_default();
-        let script = match command.name {
-            "evalsha" | "evalsha_ro" => {
-                let found = cache::parse_sum(named).and_then(|sum| node.scripts.cache.lock().find(&sum));
-                found.ok_or(NOSCRIPT)?
-            }
-            _ => self.known(node, named)?,
+        let Some(script) = job.script.clone().or_else(|| script_of(node, command, args)) else {
+            let is_named = matches!(command.name, "evalsha" | "evalsha_ro");
+            return Err(if is_named { NOSCRIPT } else { "ERR the script is too long" }.into());
         };
         let rules = self.compile(&script.sum, &script.text)?;
+        if !script.is_kept() {
+            node.scripts.cache.lock().add_evaluated(&script);
+        }
         let name = text_of(&script.sum);
         Ok(Ready { what: What::Script(script.sum), rules, name, keys, script: Some(script) })
-    }
-
-    /// The script of a text, which is known from now on if it compiles.
-    fn known(&mut self, node: &Node, text: &[u8]) -> Result<Arc<Script>, String> {
-        if text.len() > cache::SCRIPT_BYTES_MAX {
-            return Err("ERR the script is too long".into());
-        }
-        let sum = cache::sum_of(text);
-        if let Some(script) = node.scripts.cache.lock().find(&sum) {
-            return Ok(script);
-        }
-        self.compile(&sum, text)?;
-        let script = node.scripts.cache.lock().add(sum, text, false);
-        // With no room for it, it is not known afterwards, but runs.
-        Ok(script.unwrap_or_else(|| Script::new(sum, text)))
     }
 }
 

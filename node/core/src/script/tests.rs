@@ -1,6 +1,7 @@
 //! Scripts on one node and over several: values, errors, limits, and what they keep waiting.
 
 mod functions;
+mod here;
 mod turns;
 
 use super::{Machine, Outside};
