@@ -384,6 +384,8 @@ impl Asked<'_> {
         holds: &mut Vec<Hold>,
     ) -> Result<Option<Fanout>, WireError> {
         match replies.into_iter().next().unwrap_or(Err(ForwardError::Unreachable)) {
+            // The other node does not act yet on what was agreed on before the client asked.
+            Ok(reply) if self.knows_function(&reply) => self.ask_whole_again(out, holds),
             Ok(reply) => {
                 if scripts::is_unknown(&reply)
                     && let Some(search) = self.search_for(self.script_request(), None)
@@ -393,36 +395,38 @@ impl Asked<'_> {
                 out.extend_from_slice(&reply);
                 Ok(None)
             }
-            Err(error) if self.may_ask_again(0, error) => {
-                let request = &self.parts[0].request;
-                let mut parser = Parser::new(Limits::default());
-                let args = own_request(&mut parser, request);
-                let origin = self.retried();
-                let Origin { command, worker, database, version, .. } = origin;
-                let among = (database, command.first_key(args).map(|key| slot_in(database, key)));
-                match route::route(self.view, Door::Gateway, command, args, among, self.node.now())? {
-                    Route::There(to) => Ok(Some(Fanout::whole(origin, to, args).with_barrier(self.delay()))),
-                    _ => {
-                        // As part of the worker's batches, which a transaction waits for.
-                        let _turn = self.node.view_of_worker(worker);
-                        let header = DataHeader { id: 0, database, resp: version.number() };
-                        let has_entered = match scripts::turn_of(self.node, self.view, worker, header, request) {
-                            Turn::Later(job) => return Ok(Some(Fanout::script(origin, job, None, true))),
-                            Turn::NotOwner => return Err(WireError::NotServing),
-                            Turn::Now(has_entered) => has_entered,
-                        };
-                        let status = serve(self.node, self.view, worker, database, version, request, out, holds);
-                        if has_entered {
-                            self.node.scripts.queue.leave(worker);
-                        }
-                        match status {
-                            DataStatus::Answered => Ok(None),
-                            DataStatus::NotOwner => Err(WireError::NotServing),
-                        }
-                    }
+            Err(error) if self.may_ask_again(0, error) => self.ask_whole_again(out, holds),
+            Err(error) => Err(self.explain(0, error)),
+        }
+    }
+
+    fn ask_whole_again(&self, out: &mut Vec<u8>, holds: &mut Vec<Hold>) -> Result<Option<Fanout>, WireError> {
+        let request = &self.parts[0].request;
+        let mut parser = Parser::new(Limits::default());
+        let args = own_request(&mut parser, request);
+        let origin = self.retried();
+        let Origin { command, worker, database, version, .. } = origin;
+        let among = (database, command.first_key(args).map(|key| slot_in(database, key)));
+        match route::route(self.view, Door::Gateway, command, args, among, self.node.now())? {
+            Route::There(to) => Ok(Some(Fanout::whole(origin, to, args).with_barrier(self.delay()))),
+            _ => {
+                // As part of the worker's batches, which a transaction waits for.
+                let _turn = self.node.view_of_worker(worker);
+                let header = DataHeader { id: 0, database, resp: version.number() };
+                let has_entered = match scripts::turn_of(self.node, self.view, worker, header, request) {
+                    Turn::Later(job) => return Ok(Some(Fanout::script(origin, job, None, true))),
+                    Turn::NotOwner => return Err(WireError::NotServing),
+                    Turn::Now(has_entered) => has_entered,
+                };
+                let status = serve(self.node, self.view, worker, database, version, request, out, holds);
+                if has_entered {
+                    self.node.scripts.queue.leave(worker);
+                }
+                match status {
+                    DataStatus::Answered => Ok(None),
+                    DataStatus::NotOwner => Err(WireError::NotServing),
                 }
             }
-            Err(error) => Err(self.explain(0, error)),
         }
     }
 

@@ -249,6 +249,7 @@ impl Node {
         self.configure_copies(&next);
         let next = Arc::new(next);
         self.view.replace(Arc::clone(&next));
+        self.scripts.repeats.follow(&before.metadata.libraries, &next.metadata.libraries, now);
         self.scripts.acts_on(next.epoch(), now);
         self.upkeep.published(&before, &next, now);
         self.talk_of_view(&before, &next);

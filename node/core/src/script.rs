@@ -26,6 +26,7 @@ pub(crate) mod library;
 pub(crate) mod machine;
 pub(crate) mod msgpack;
 pub(crate) mod queue;
+pub(crate) mod repeats;
 pub(crate) mod run;
 pub(crate) mod straight;
 pub(crate) mod structs;
@@ -80,6 +81,7 @@ pub struct Scripts {
     answered: Box<[Mutex<Answered>]>,
     wake: WakeCell,
     agreements: change::Agreements,
+    pub(crate) repeats: repeats::Repeats,
     busy_ms: AtomicU64,
     time_max_ms: AtomicU64,
     /// Bytes of all Lua states.
@@ -124,6 +126,7 @@ impl Scripts {
             answered: (0..THREADS_MAX).map(|_| Mutex::default()).collect(),
             wake: WakeCell::default(),
             agreements: change::Agreements::default(),
+            repeats: repeats::Repeats::default(),
             busy_ms: AtomicU64::new(BUSY_MS),
             time_max_ms: AtomicU64::new(TIME_MAX_MS),
             memory_bytes: (0..workers).map(|_| AtomicU64::new(0)).collect(),

@@ -12,11 +12,13 @@ use crate::memcached;
 use crate::replication::hold::Hold;
 use crate::route::{self, Route};
 use crate::script::cache::{self, Sum};
+use crate::script::functions::NOT_FOUND;
 use crate::script::job::{Job, Request, State, Work};
 use crate::script::queue::UNDECLARED;
 use crate::script::run::{NOSCRIPT, busy, job_of, transaction_slots};
 use crate::transaction;
 use crate::view::View;
+use dcache_cluster::metadata::libraries;
 use dcache_protocol::error::WireError;
 use dcache_protocol::peer::{DataHeader, DataStatus};
 use dcache_protocol::resp::parse::{Args, Limits, Parser, Progress};
@@ -126,6 +128,22 @@ impl Asked<'_> {
             State::Busy(text) => Err(busy(text)),
             State::Waiting | State::Granted => Err(WireError::NotServing),
         }
+    }
+
+    /// Whether a function that another node does not find is known here.
+    pub(super) fn knows_function(&self, reply: &[u8]) -> bool {
+        let is_not_found = || reply.strip_prefix(b"-").is_some_and(|reply| reply.starts_with(NOT_FOUND.as_bytes()));
+        if !matches!(self.origin.command.name, "fcall" | "fcall_ro")
+            || self.node.now().saturating_sub(self.origin.started) >= ASK_AGAIN_WITHIN
+            || !is_not_found()
+        {
+            return false;
+        }
+        let Some(part) = self.parts.first() else { return false };
+        let mut parser = Parser::new(Limits::default());
+        let args = own_request(&mut parser, &part.request);
+        let name = args.get(1).and_then(|name| std::str::from_utf8(name).ok());
+        name.is_some_and(|name| libraries::find(&self.view.metadata.libraries, name).is_some())
     }
 
     fn plan_anew(&self, request: Request, open: Option<Open>) -> Result<Fanout, WireError> {

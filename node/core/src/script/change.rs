@@ -8,6 +8,7 @@
 use super::functions::{LOADS_WITHIN, head_of};
 use super::job::{Job, Request, State};
 use super::machine::Machine;
+use super::repeats::Repeats;
 use super::run::Came;
 use super::{Made, Scripts, WakeCell};
 use crate::Node;
@@ -23,6 +24,8 @@ use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
+
+const NOT_TEXT: &str = "the code of a library has to be UTF-8";
 
 /// Changes that may be under way.
 const PROPOSALS_MAX: usize = 64;
@@ -81,6 +84,13 @@ impl Scripts {
 
     /// It was not agreed on.
     pub fn refused(&self, proposal: Proposal, error: &WireError) {
+        // Clients of the cluster door say it to several nodes at once: another one was before, and what was asked for is so.
+        if proposal.job.request().is_one_slot
+            && matches!(proposal.change, Change::DeleteLibrary { .. })
+            && matches!(error, WireError::Other(text) if text.ends_with("Library not found"))
+        {
+            return self.answer(proposal);
+        }
         let mut bytes = Vec::new();
         Reply::new(&mut bytes, proposal.version).error(error);
         self.answer(Proposal { reply: bytes, ..proposal });
@@ -126,21 +136,25 @@ impl Machine {
     /// A request that changes libraries: what is to be agreed on, or an error.
     pub(super) fn run_change(&mut self, node: &Node, request: &Request, command: &Command, args: Args<'_>) -> Came {
         let mut reply = Vec::new();
+        let repeats = request.is_one_slot.then_some(&node.scripts.repeats);
         let change = match command.name {
-            "function|load" => self.change_to_load(node, args).map(|(name, change)| {
+            "function|load" => self.change_to_load(node, repeats, args).map(|(name, change)| {
                 Reply::new(&mut reply, request.version).bulk(&name);
                 change
             }),
-            "function|delete" => change_to_delete(node, args),
-            "function|flush" => change_to_flush(args),
-            _ => self.change_to_restore(args),
+            "function|delete" => change_to_delete(node, repeats, args),
+            "function|flush" => change_to_flush(node, repeats, args).map(Some),
+            _ => self.change_to_restore(node, repeats, args),
         };
         match change {
             Ok(change) => {
                 if reply.is_empty() {
                     Reply::new(&mut reply, request.version).ok();
                 }
-                Came::Proposed(Box::new(change), reply)
+                match change {
+                    Some(change) => Came::Proposed(Box::new(change), reply),
+                    None => Came::Replied(reply, Vec::new()),
+                }
             }
             Err(text) => {
                 Reply::new(&mut reply, request.version).error(&format!("ERR {text}").as_str());
@@ -149,7 +163,13 @@ impl Machine {
         }
     }
 
-    fn change_to_load(&mut self, node: &Node, args: Args<'_>) -> Result<(String, Change), String> {
+    /// Nothing is to be changed where another node was told the same.
+    fn change_to_load(
+        &mut self,
+        node: &Node,
+        repeats: Option<&Repeats>,
+        args: Args<'_>,
+    ) -> Result<(String, Option<Change>), String> {
         let mut words = args.iter().skip(2).peekable();
         let mut replaces = false;
         while words.len() > 1 {
@@ -161,9 +181,17 @@ impl Machine {
         }
         let code = words.next().ok_or("Function code is missing")?;
         let known = node.view().metadata.clone();
+        if let Some(repeats) = repeats
+            && let Some(name) = is_repeated(repeats, code, &known.libraries)?
+            && !replaces
+        {
+            return Ok((name, None));
+        }
         let is_known = |name: &str| !replaces && known.libraries.contains_key(name);
         let (name, library) = self.library(code, is_known)?;
-        Ok((name.clone(), Change::SetLibrary { name, library: Arc::new(library), replaces }))
+        // Other nodes may be told the same at this moment.
+        let replaces = replaces || repeats.is_some();
+        Ok((name.clone(), Some(Change::SetLibrary { name, library: Arc::new(library), replaces })))
     }
 
     /// A library that is offered, with what it registers.
@@ -171,7 +199,7 @@ impl Machine {
         if code.len() > LIBRARY_BYTES_MAX {
             return Err(format!("the library is longer than {LIBRARY_BYTES_MAX} bytes"));
         }
-        let code = std::str::from_utf8(code).map_err(|_| "the code of a library has to be UTF-8")?;
+        let code = std::str::from_utf8(code).map_err(|_| NOT_TEXT)?;
         let (name, _) = head_of(code)?;
         if is_known(&name) {
             return Err(exists(&name));
@@ -183,7 +211,12 @@ impl Machine {
         Ok((name, Library { code: code.into(), functions }))
     }
 
-    fn change_to_restore(&mut self, args: Args<'_>) -> Result<Change, String> {
+    fn change_to_restore(
+        &mut self,
+        node: &Node,
+        repeats: Option<&Repeats>,
+        args: Args<'_>,
+    ) -> Result<Option<Change>, String> {
         if args.len() > 4 {
             return Err(misfit(args));
         }
@@ -195,30 +228,59 @@ impl Machine {
                 return Err("Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE.".into());
             }
         };
+        let known = node.view().metadata.clone();
         let mut libraries = Libraries::new();
+        let mut are_repeated = false;
         for code in command::dump::libraries_of(args.get(2).unwrap_or_default())? {
             let (name, library) = self.library(&code, |name| libraries.contains_key(name))?;
-            libraries.insert(name, Arc::new(library));
+            let is_repeated = match repeats {
+                Some(repeats) => is_repeated(repeats, &code, &known.libraries)?.is_some(),
+                None => false,
+            };
+            match is_repeated && policy == Restore::Append {
+                true => are_repeated = true,
+                false => _ = libraries.insert(name, Arc::new(library)),
+            }
         }
-        Ok(Change::RestoreLibraries { libraries, policy })
+        let is_nothing = are_repeated && libraries.is_empty();
+        Ok((!is_nothing).then_some(Change::RestoreLibraries { libraries, policy }))
     }
 }
 
-fn change_to_delete(node: &Node, args: Args<'_>) -> Result<Change, String> {
+/// The name of a library that a client brings to this node, if another node was told of it before.
+fn is_repeated(repeats: &Repeats, code: &[u8], known: &Libraries) -> Result<Option<String>, String> {
+    let code = std::str::from_utf8(code).map_err(|_| NOT_TEXT)?;
+    let (name, _) = head_of(code)?;
+    Ok(repeats.bring(&name, code, known.get(&name).map(Arc::as_ref)).then_some(name))
+}
+
+fn change_to_delete(node: &Node, repeats: Option<&Repeats>, args: Args<'_>) -> Result<Option<Change>, String> {
     let name = std::str::from_utf8(args.get(2).unwrap_or_default()).unwrap_or_default();
-    match node.view().metadata.libraries.contains_key(name) {
-        true => Ok(Change::DeleteLibrary { name: name.into() }),
-        false => Err("Library not found".into()),
+    match repeats {
+        _ if node.view().metadata.libraries.contains_key(name) => {
+            let name = name.to_owned();
+            if let Some(repeats) = repeats {
+                repeats.delete([&name].into_iter());
+            }
+            Ok(Some(Change::DeleteLibrary { name }))
+        }
+        Some(repeats) if repeats.has_gone(name, node.now()) => Ok(None),
+        _ => Err("Library not found".into()),
     }
 }
 
-fn change_to_flush(args: Args<'_>) -> Result<Change, String> {
+fn change_to_flush(node: &Node, repeats: Option<&Repeats>, args: Args<'_>) -> Result<Change, String> {
     if args.len() > 3 {
         return Err(misfit(args));
     }
     let is_mode = |word: &[u8]| word.eq_ignore_ascii_case(b"sync") || word.eq_ignore_ascii_case(b"async");
     match args.get(2).is_none_or(is_mode) {
-        true => Ok(Change::RestoreLibraries { libraries: Libraries::new(), policy: Restore::Flush }),
+        true => {
+            if let Some(repeats) = repeats {
+                repeats.flush(&node.view().metadata.libraries);
+            }
+            Ok(Change::RestoreLibraries { libraries: Libraries::new(), policy: Restore::Flush })
+        }
         false => Err("FUNCTION FLUSH only supports SYNC|ASYNC option".into()),
     }
 }

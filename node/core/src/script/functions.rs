@@ -85,6 +85,8 @@ fn rules_of(function: &Function) -> Rules {
     }
 }
 
+pub(crate) const NOT_FOUND: &str = "ERR Function not found";
+
 impl Machine {
     /// Runs a library's code, which registers functions and can do nothing else. Nothing of it is kept here.
     pub(super) fn load(&mut self, code: &str, within: Duration) -> std::result::Result<Registered, String> {
@@ -100,7 +102,6 @@ impl Machine {
 
     /// A function that a client calls, with what it may do. The error is the reply's text.
     pub(super) fn ready_function(&mut self, node: &Node, args: Args<'_>) -> std::result::Result<Ready, String> {
-        const NOT_FOUND: &str = "ERR Function not found";
         let name = std::str::from_utf8(args.get(1).unwrap_or_default()).map_err(|_| NOT_FOUND)?;
         let metadata = node.view_of_worker(self.host.worker).metadata.clone();
         let (library, known, name) = libraries::find(&metadata.libraries, name).ok_or(NOT_FOUND)?;

@@ -179,7 +179,7 @@ impl Host {
             };
         }
         running.state.version = self.version.get();
-        if self.node.events.are_watched() {
+        if self.node.events.are_requests_watched() {
             self.node.show_script_request(running.state.database, args);
         }
         let result = match command.name {

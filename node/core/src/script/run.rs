@@ -178,7 +178,7 @@ impl Machine {
             Ok(command) if command.gateway == command::Gateway::Script => {
                 let started = node.now();
                 let came = self.run_script(node, job, request, command, args);
-                self.count(node, job, command, request, args, started, &came);
+                self.count(node, job, command, args, started, &came);
                 came
             }
             Ok(command) if command.gateway == command::Gateway::Agreed => self.run_change(node, request, command, args),
@@ -187,16 +187,8 @@ impl Machine {
         }
     }
 
-    fn count(
-        &self,
-        node: &Node,
-        job: &Job,
-        command: &'static Command,
-        request: &Request,
-        args: Args<'_>,
-        started: Duration,
-        came: &Came,
-    ) {
+    fn count(&self, node: &Node, job: &Job, command: &'static Command, args: Args<'_>, started: Duration, came: &Came) {
+        let request = job.request();
         let took = node.now().saturating_sub(started);
         if let Some(script) = &job.script {
             script.note_run(took);

@@ -120,6 +120,7 @@ fn a_monitor_is_shown_what_others_run_and_no_secrets() {
     client.say("CONFIG GET port");
     client.say("SELECT 3");
     client.say("GET k");
+    client.call(&["EVAL", "return redis.call('GET', 'k')", "0"]);
     let shown: Vec<String> =
         monitor.news().split('|').map(|line| line.split_once(' ').map_or("", |(_, rest)| rest).into()).collect();
     assert_eq!(
@@ -128,6 +129,8 @@ fn a_monitor_is_shown_what_others_run_and_no_secrets() {
             r#"[0 192.0.2.1:40001] "SET" "k\n" "a\"b\x01""#,
             r#"[0 192.0.2.1:40001] "SELECT" "3""#,
             r#"[3 192.0.2.1:40001] "GET" "k""#,
+            r#"[3 192.0.2.1:40001] "EVAL" "return redis.call('GET', 'k')" "0""#,
+            r#"[3 lua] "GET" "k""#,
             ""
         ]
     );

@@ -3,6 +3,7 @@
 use super::begin;
 use crate::Door;
 use crate::fixture::{Caller, Cluster, key_of, pass};
+use crate::gateway::Outcome;
 use crate::script::job::{End, Job};
 use crate::script::{BUSY_WITH_FUNCTION, Machine, Outside};
 use crate::session::Step;
@@ -41,6 +42,71 @@ fn what_one_node_loads_all_call() {
     assert_eq!(other.ask("FUNCTION DELETE lib"), "+OK|");
     assert_eq!(first.ask("FCALL get 0"), "-ERR Function not found|");
     assert_eq!(first.ask("FUNCTION DELETE lib"), "-ERR Library not found|");
+}
+
+#[test]
+fn what_a_cluster_client_says_to_every_node_counts_once() {
+    let cluster = Cluster::new(3);
+    let mut doors: Vec<Caller<'_>> = (0..3).map(|node| cluster.client(node, Door::Cluster)).collect();
+    let one = library("one", "f");
+    for _ in 0..2 {
+        for door in &mut doors {
+            assert_eq!(load(door, &one), "$3|one|");
+        }
+        for door in &mut doors {
+            assert_eq!(load(door, &one), "-ERR Library 'one' already exists|", "a second time at the same node");
+            assert_eq!(door.ask("FCALL f 0"), "$3|one|");
+        }
+        assert_eq!(load(&mut doors[1], &one.replace("'one'", "'other'")), "-ERR Library 'one' already exists|");
+        for door in &mut doors {
+            assert_eq!(door.ask("FUNCTION DELETE one"), "+OK|");
+        }
+        for door in &mut doors {
+            assert_eq!(door.ask("FUNCTION DELETE one"), "-ERR Library not found|");
+        }
+    }
+    // Dumped, flushed and restored everywhere.
+    doors.iter_mut().for_each(|door| drop(load(door, &one)));
+    let dump = doors[0].send(b"*2\r\n$8\r\nFUNCTION\r\n$4\r\nDUMP\r\n");
+    let dump = &dump[dump.iter().position(|byte| *byte == b'\n').expect("a bulk") + 1..dump.len() - 2];
+    for door in &mut doors {
+        assert_eq!(door.ask("FUNCTION FLUSH"), "+OK|");
+    }
+    assert_eq!(doors[2].ask("FUNCTION DELETE one"), "-ERR Library not found|", "they were flushed there, too");
+    let mut restore = b"*3\r\n$8\r\nFUNCTION\r\n$7\r\nRESTORE\r\n$".to_vec();
+    restore.extend_from_slice(format!("{}\r\n", dump.len()).as_bytes());
+    restore.extend_from_slice(dump);
+    restore.extend_from_slice(b"\r\n");
+    for door in &mut doors {
+        assert_eq!(String::from_utf8_lossy(&door.send(&restore)), "+OK\r\n");
+    }
+    assert!(
+        doors[0].send(&restore).starts_with(b"-ERR Library one already exists")
+            || doors[0].send(&restore).starts_with(b"-ERR Library 'one' already exists")
+    );
+    assert_eq!(doors[1].ask("FCALL f 0"), "$3|one|");
+}
+
+#[test]
+fn a_node_that_acts_on_a_library_later_than_the_client_s_is_asked_again() {
+    let cluster = Cluster::new(2);
+    let behind = cluster.nodes[1].view().metadata.clone();
+    let mut client = cluster.client(0, Door::Gateway);
+    load(&mut client, &library("one", "f"));
+    let agreed = cluster.nodes[0].view().metadata.clone();
+    cluster.nodes[1].publish(behind, None);
+    let key = key_of(1, 2, 0);
+    let (_, step, _) = begin(&mut client, &["FCALL", "f", "1", &key]);
+    let Step::Forward(fanout) = step else { panic!("{step:?}") };
+    let mut out = Vec::new();
+    let replies = fanout.parts.iter().map(|part| cluster.carry(part)).collect();
+    let Outcome::Again(again) = fanout.finish(&cluster.nodes[0], replies, &mut out) else { panic!("it is known") };
+    assert!(out.is_empty());
+    cluster.nodes[1].publish(agreed, None);
+    cluster.finish(&cluster.nodes[0], again, &mut out);
+    assert_eq!(String::from_utf8_lossy(&out), "$3\r\none\r\n");
+    let unknown = client.call(&["FCALL", "g", "1", &key]);
+    assert_eq!(unknown, "-ERR Function not found\r\n");
 }
 
 #[test]
