@@ -541,9 +541,10 @@ impl Outbox {
             return;
         }
         self.settle_from(last, worker, wake, nudge);
-        if self.queue.len() == last + 1
-            && last > 0
-            && matches!(self.queue[last - 1], Entry::Bytes(_))
+        let is_bytes = |index: usize| matches!(self.queue.get(index), Some(Entry::Bytes(_)));
+        if last > 0
+            && is_bytes(last - 1)
+            && is_bytes(last)
             && let Some(Entry::Bytes(bytes)) = self.queue.pop_back()
             && let Some(Entry::Bytes(before)) = self.queue.back_mut()
         {
@@ -591,8 +592,12 @@ impl Outbox {
                             self.answer(index, bytes, holds, worker, wake);
                         }
                         Outcome::Again(fanout) => {
-                            // Perhaps it is answered already.
+                            let is_script = fanout.job().is_some();
                             self.queue[index] = Entry::Open(worker.links.send(fanout, nudge, wake, worker));
+                            // It may have run already.
+                            if !is_script {
+                                return;
+                            }
                         }
                         // It may be its turn already.
                         Outcome::Wait(blocked) => self.queue[index] = Entry::Waiting(blocked),
