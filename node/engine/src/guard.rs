@@ -147,7 +147,8 @@ impl<'a> Guard<'a> {
         };
         let (hash, found) = self.present(database, key, now_ms);
         let expires_at_ms = expires_at_ms.unwrap_or(NEVER);
-        let draft = Draft { database, key, value: bytes, is_collection, expires_at_ms, used: tick_of(now_ms) };
+        let used = tick_of(now_ms);
+        let draft = Draft { database, key, value: bytes, is_collection, grows: false, expires_at_ms, used };
         self.set_found(hash, found, value, &draft, namespace, now_ms)
     }
 
@@ -264,7 +265,8 @@ impl<'a> Guard<'a> {
         let handle = self.stripe.add_large(large, namespace, self.slot);
         let value = value_of(kept, handle);
         let expires_at_ms = expires_at_ms.unwrap_or(NEVER);
-        let draft = Draft { database, key, value: &value, is_collection: true, expires_at_ms, used: tick_of(now_ms) };
+        let used = tick_of(now_ms);
+        let draft = Draft { database, key, value: &value, is_collection: true, grows: false, expires_at_ms, used };
         let stored = self.store(hash, found, &draft, namespace, now_ms);
         let Err(why) = stored else { return Ok(()) };
         let large = self.stripe.take_large(handle, namespace, self.slot).expect("nobody else has its handle");
@@ -411,7 +413,8 @@ impl<'a> Guard<'a> {
         match edit.into_body() {
             Body::Packed(block) => {
                 let used = tick_of(now_ms);
-                let draft = Draft { database, key, value: &block, is_collection: true, expires_at_ms, used };
+                let grows = found.as_ref().is_some_and(|found| (found.layout.value_len() as usize) < block.len());
+                let draft = Draft { database, key, value: &block, is_collection: true, grows, expires_at_ms, used };
                 self.set_found(hash, found, ValueRef::Packed(&block), &draft, namespace, now_ms)
             }
             Body::Large(large) => {
@@ -620,7 +623,7 @@ impl<'a> Guard<'a> {
         let used = found.layout.used(bytes);
         let value = bytes[found.layout.value()].to_vec();
         let is_collection = found.layout.is_collection();
-        let draft = Draft { database, key, value: &value, is_collection, expires_at_ms, used };
+        let draft = Draft { database, key, value: &value, is_collection, grows: false, expires_at_ms, used };
         let namespace = self.stripe.namespace_of(found.word);
         let target = self.stripe.present_target(&found);
         // A large collection is in hand meanwhile, so that it stays whatever becomes of the entry.

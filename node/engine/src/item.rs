@@ -54,6 +54,8 @@ pub struct Draft<'a> {
     pub value: &'a [u8],
     /// The value is no string.
     pub is_collection: bool,
+    /// It has become longer, and is likely to again.
+    pub grows: bool,
     /// Unix milliseconds, or [`NEVER`].
     pub expires_at_ms: u64,
     pub used: u32,
@@ -74,7 +76,7 @@ pub struct Head {
 
 impl Draft<'_> {
     fn head(&self) -> Head {
-        let Draft { database, key, value, is_collection, expires_at_ms, used } = *self;
+        let Draft { database, key, value, is_collection, expires_at_ms, used, grows: _ } = *self;
         Head { database, key_len: key.len(), value_len: value.len(), is_collection, expires_at_ms, used }
     }
 
@@ -338,6 +340,7 @@ mod tests {
             key: b"key",
             value: b"value",
             is_collection: false,
+            grows: false,
             expires_at_ms: NEVER,
             used: 0x0403_0201,
         };
@@ -349,6 +352,7 @@ mod tests {
             key: &[b'k'; 300],
             value: &[b'v'; 70_000],
             is_collection: false,
+            grows: false,
             expires_at_ms: 1 << 50,
             used: 0x0403_0201,
         };
@@ -368,8 +372,15 @@ mod tests {
                 for value_len in [0, 1, 255, 256, 65_535, 65_536] {
                     for expires_at_ms in [NEVER, 0, (1 << 48) - 1, 1 << 48, NEVER - 1] {
                         let (key, value) = (vec![1; key_len], vec![2; value_len]);
-                        let draft =
-                            Draft { database, key: &key, value: &value, is_collection: false, expires_at_ms, used: 77 };
+                        let draft = Draft {
+                            database,
+                            key: &key,
+                            value: &value,
+                            is_collection: false,
+                            grows: false,
+                            expires_at_ms,
+                            used: 77,
+                        };
                         let mut bytes = written(draft);
                         let Record::Entry(layout) = read(&bytes) else { panic!("a filler") };
                         assert_eq!(layout.len(), bytes.len());
@@ -394,8 +405,15 @@ mod tests {
         let widths = [NEVER, 5, 1 << 50];
         for before in widths {
             for after in [NEVER, 6, 1 << 51] {
-                let draft =
-                    Draft { database: 0, key: b"k", value: b"v", is_collection: false, expires_at_ms: before, used: 0 };
+                let draft = Draft {
+                    database: 0,
+                    key: b"k",
+                    value: b"v",
+                    is_collection: false,
+                    grows: false,
+                    expires_at_ms: before,
+                    used: 0,
+                };
                 let mut bytes = written(draft);
                 let layout = Layout::read(&bytes);
                 let fits =

@@ -31,6 +31,7 @@ use crate::value::Large;
 use crate::{NAMESPACES, NamespaceId, TABLE_SHARE};
 use heap::Garbage;
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// No segment.
@@ -41,6 +42,9 @@ const LOOKS_A_STEP: usize = 4096;
 
 /// Segments a namespace's bytes in a stripe are spread over, at least; its share of waste in the open one follows.
 const SEGMENTS_PER_SPACE: u64 = 192;
+
+/// Of its bytes, one in so many is left unused behind a collection that has outgrown its place, for what it grows by next.
+const ROOM_TO_GROW: usize = 8;
 
 /// Bytes of an entry that are asked for ahead at most; the processor itself goes on with what is read in order.
 const PREFETCHED_MAX: u32 = 256;
@@ -74,6 +78,25 @@ struct Segment {
     sweep_at_ms: u64,
     /// Tick at which it was begun, or went to its queue as a whole.
     begun: u32,
+}
+
+impl Segment {
+    /// Unused bytes from a place on: those that nothing was appended to, or fillers, no more of them than it takes for `needed`.
+    fn room_behind(&self, place: usize, needed: usize) -> usize {
+        let end = self.len as usize;
+        if place == end {
+            return needed.min(self.run.len() - end);
+        }
+        let bytes = &self.run.bytes()[..end];
+        let mut room = 0;
+        while room < needed
+            && place + room < end
+            && let Record::Filler(length) = item::read(&bytes[place + room..])
+        {
+            room += length;
+        }
+        room
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -591,9 +614,23 @@ impl Stripe {
         draft.write(&mut segment.run.bytes_mut()[offset as usize..]);
         let stored = (draft.key.len() + draft.value.len()) as u64;
         self.count_in(number, bytes as u32, stored, draft.database, draft.expires_at_ms, draft.key);
+        if draft.grows {
+            self.leave_room(number, bytes / ROOM_TO_GROW);
+        }
         let word = Word::new(hash, uses, number, offset);
         self.note_fields(word);
         Some(word)
+    }
+
+    /// Leaves so many bytes unused behind what was appended last, if they are there.
+    fn leave_room(&mut self, number: u32, bytes: usize) {
+        let segment = self.segment_mut(number);
+        let end = segment.len as usize;
+        let bytes = bytes.min(segment.run.len() - end);
+        if bytes > 0 {
+            item::fill(&mut segment.run.bytes_mut()[end..end + bytes]);
+            segment.len += bytes as u32;
+        }
     }
 
     /// Takes pages with an entry in them as a segment of their own, and returns its word; the table does not know it yet. The
@@ -797,33 +834,38 @@ impl Stripe {
         self.kill(found.word, found.layout);
     }
 
-    /// Writes a new value over the old one if it fits and is of the same namespace.
+    /// Writes a new value over the old one if it fits there, or with the unused bytes behind it, and is of the same namespace.
     pub fn overwrite(&mut self, slot: u16, found: &mut Found, draft: &Draft<'_>, namespace: NamespaceId) -> bool {
         let (old, new) = (found.layout.len(), draft.len());
         let number = found.word.segment();
         let segment = self.segment(number);
-        if segment.namespace != namespace || new > old || segment.state == State::Walked {
+        if segment.namespace != namespace || segment.state == State::Walked {
             return false;
         }
         if segment.items == 1 && segment.state == State::Sealed && pages_for(new) < pages_for(old) {
             // Alone in its segment: pages would stay with nothing in them.
             return false;
         }
+        let offset = found.word.offset() as usize;
+        let room = if new > old { segment.room_behind(offset + old, new - old) } else { 0 };
+        if old + room < new {
+            return false;
+        }
         self.release(found.word, found.layout);
         let had_expiry = found.layout.has_expiry();
-        let offset = found.word.offset() as usize;
         let segment = self.segment_mut(number);
-        let bytes = &mut segment.run.bytes_mut()[offset..offset + old];
+        segment.len = segment.len.max((offset + old + room) as u32);
+        let bytes = &mut segment.run.bytes_mut()[offset..offset + old + room];
         draft.write(bytes);
         let new_layout = Layout::read(bytes);
-        if new < old {
+        if new < bytes.len() {
             item::fill(&mut bytes[new..]);
         }
-        let shrunk = (old - new) as u32;
-        segment.live -= shrunk;
+        segment.live = segment.live + new as u32 - old as u32;
         segment.expires_at_ms = segment.expires_at_ms.min(draft.expires_at_ms);
         segment.sweep_at_ms = segment.sweep_at_ms.min(draft.expires_at_ms);
         let queue = usize::from(segment.queue);
+        self.sweeps_past(number, offset..offset + old + room, draft.expires_at_ms);
         self.note_fields(found.word);
         let stored_before = u64::from(found.layout.key_len() + found.layout.value_len());
         let stored = u64::from(new_layout.key_len() + new_layout.value_len());
@@ -834,14 +876,27 @@ impl Stripe {
             counts.1 = counts.1 + u64::from(new_layout.has_expiry()) - u64::from(had_expiry);
         }
         found.layout = new_layout;
-        if shrunk > 0 {
+        if new != old {
+            let (old, new) = (old as u64, new as u64);
             let space = self.space(namespace);
-            space.live_bytes -= u64::from(shrunk);
-            space.queues[queue].figures.bytes -= u64::from(shrunk);
-            self.slots[usize::from(slot / self.stride)].bytes -= u64::from(shrunk);
+            space.live_bytes = space.live_bytes + new - old;
+            let figures = &mut space.queues[queue].figures;
+            figures.bytes = figures.bytes + new - old;
+            let state = &mut self.slots[usize::from(slot / self.stride)];
+            state.bytes = state.bytes + new - old;
             self.note_dead(number);
         }
         true
+    }
+
+    /// An entry at a place has another expiry, or other bytes became its own: a sweep that is under way there hears of it.
+    fn sweeps_past(&mut self, number: u32, place: Range<usize>, expires_at_ms: u64) {
+        if self.sweep.segment == number {
+            self.sweep.soonest = self.sweep.soonest.min(expires_at_ms);
+            if place.contains(&(self.sweep.at as usize)) && self.sweep.at as usize > place.start {
+                self.sweep.at = place.end as u32;
+            }
+        }
     }
 
     /// Changes an entry's expiry where it lies, if its header has the room.
@@ -849,9 +904,11 @@ impl Stripe {
         if !found.layout.set_expiry(self.bytes_at_mut(found.word), expires_at_ms) {
             return false;
         }
-        let segment = self.segment_mut(found.word.segment());
+        let (number, offset) = (found.word.segment(), found.word.offset() as usize);
+        let segment = self.segment_mut(number);
         segment.expires_at_ms = segment.expires_at_ms.min(expires_at_ms);
         segment.sweep_at_ms = segment.sweep_at_ms.min(expires_at_ms);
+        self.sweeps_past(number, offset..offset, expires_at_ms);
         true
     }
 

@@ -200,3 +200,116 @@ fn a_collection_moves_to_another_namespace_with_what_it_takes() {
     free_all(&engine);
     assert!(engine.used_bytes() < 256 << 10);
 }
+
+/// Lists and strings that change in length all the time, where they lie or not, some with an expiry, while sweeps are under way and
+/// dead space is given up: each is what a model of it is.
+#[test]
+fn what_grows_and_shrinks_is_what_was_done_to_it() {
+    for seed in 0..6 {
+        let engine = engine(if seed % 2 == 0 { 64 << 20 } else { 2 << 20 }, Policy::Lru);
+        let mut random = Random(seed);
+        let mut model: BTreeMap<Vec<u8>, (Vec<Vec<u8>>, Option<u64>)> = BTreeMap::new();
+        let mut now_ms = 1000;
+        for _ in 0..20_000 {
+            let key = vec![random.below(4) as u8, random.below(60) as u8];
+            now_ms += random.below(3);
+            if model.get(&key).is_some_and(|(_, at)| at.is_some_and(|at| at <= now_ms)) {
+                model.remove(&key);
+            }
+            let item = vec![b'a' + random.below(26) as u8; random.below(90) as usize];
+            let mut guard = engine.lock_with_room(slot_of(&key), NS, 16 << 10, now_ms).unwrap();
+            match random.below(12) {
+                0..4 => {
+                    let at_front = random.below(2) == 0;
+                    let push = |list: &mut Edit| if at_front { list.push_front(&item) } else { list.push_back(&item) };
+                    guard.edit((0, &key), Kind::List, NS, None, 200, now_ms, push).unwrap();
+                    let items = &mut model.entry(key).or_default().0;
+                    items.insert(if at_front { 0 } else { items.len() }, item);
+                }
+                4..9 => {
+                    let count = model.get(&key).map_or(0, |(items, _)| items.len());
+                    let range = if count == 0 { 0..0 } else { 0..(1 + random.below(2) as usize).min(count) };
+                    guard
+                        .edit((0, &key), Kind::List, NS, None, 0, now_ms, |list| {
+                            list.remove_items(range.clone(), |_| {})
+                        })
+                        .unwrap();
+                    if let Some((items, _)) = model.get_mut(&key) {
+                        items.drain(range);
+                        if items.is_empty() {
+                            model.remove(&key);
+                        }
+                    }
+                }
+                9 => {
+                    let expires_at_ms = (random.below(4) > 0).then(|| now_ms + random.below(400));
+                    guard.set_expiry(0, &key, expires_at_ms, now_ms).unwrap();
+                    if let Some(entry) = model.get_mut(&key) {
+                        entry.1 = expires_at_ms;
+                    }
+                }
+                10 => {
+                    let _ = guard.remove(0, &key, now_ms).unwrap();
+                    model.remove(&key);
+                }
+                _ => {
+                    drop(guard);
+                    for stripe in 0..engine.stripes() {
+                        engine.expire_step(stripe, now_ms, 1 + random.below(40) as usize);
+                    }
+                }
+            }
+        }
+        assert_eq!(engine.figures()[0].evictions, 0);
+        let held = |engine: &Engine| {
+            let mut held = BTreeMap::new();
+            let mut cursor = 0;
+            loop {
+                cursor = engine.scan(cursor, 100, now_ms, &mut |visit| {
+                    let mut items = Vec::new();
+                    let list = visit.value.as_list().unwrap();
+                    list.each(0..list.len(), |item| {
+                        items.push(item.to_vec());
+                        true
+                    });
+                    held.insert(visit.key.to_vec(), items);
+                });
+                if cursor == 0 {
+                    break;
+                }
+            }
+            held
+        };
+        model.retain(|_, (_, at)| at.is_none_or(|at| at > now_ms));
+        assert_eq!(held(&engine), model.iter().map(|(key, (items, _))| (key.clone(), items.clone())).collect());
+        // A sweep that is under way ends first, and its segment's next one is a second later.
+        for later_ms in [2000, 4000] {
+            (0..engine.stripes()).for_each(|stripe| while !engine.expire_step(stripe, now_ms + later_ms, 1000).1 {});
+        }
+        let living = model.values().filter(|(_, at)| at.is_none()).count() as u64;
+        assert_eq!(engine.count(0), living, "what had an expiry is gone unasked");
+        engine.clear();
+        assert_eq!((engine.figures()[0].stored_bytes, engine.slot_figures().len()), (0, 0));
+    }
+}
+
+#[test]
+fn an_expiry_that_comes_behind_a_sweep_under_way_is_seen_by_the_next_one() {
+    let engine = engine(16 << 20, Policy::Lru);
+    let keys: Vec<Vec<u8>> = (0..100u8).map(|n| vec![0, n]).collect();
+    for key in &keys {
+        let mut guard = engine.lock_with_room(slot_of(key), NS, 1000, 0).unwrap();
+        guard.set(0, key, ValueRef::String(b"value"), Some(1_000_000), NS, 0).unwrap();
+    }
+    // The first expires, which starts a sweep, and then others before and behind where that is.
+    engine.lock(slot_of(&keys[0])).set_expiry(0, &keys[0], Some(10), 0).unwrap();
+    let stripes = 0..engine.stripes();
+    stripes.clone().for_each(|stripe| _ = engine.expire_step(stripe, 20, 30));
+    for key in &keys[1..] {
+        engine.lock(slot_of(key)).set_expiry(0, key, Some(50), 20).unwrap();
+    }
+    for now_ms in [60, 5000, 10_000] {
+        stripes.clone().for_each(|stripe| while !engine.expire_step(stripe, now_ms, 30).1 {});
+    }
+    assert_eq!(engine.count(0), 0);
+}
