@@ -201,14 +201,17 @@ fn a_collection_moves_to_another_namespace_with_what_it_takes() {
     assert!(engine.used_bytes() < 256 << 10);
 }
 
-/// Lists and strings that change in length all the time, where they lie or not, some with an expiry, while sweeps are under way and
+/// Items, and when they expire.
+type Listed = (Vec<Vec<u8>>, Option<u64>);
+
+/// Lists that change in length all the time, where they lie or not, some with an expiry, while sweeps are under way and
 /// dead space is given up: each is what a model of it is.
 #[test]
 fn what_grows_and_shrinks_is_what_was_done_to_it() {
     for seed in 0..6 {
         let engine = engine(if seed % 2 == 0 { 64 << 20 } else { 2 << 20 }, Policy::Lru);
         let mut random = Random(seed);
-        let mut model: BTreeMap<Vec<u8>, (Vec<Vec<u8>>, Option<u64>)> = BTreeMap::new();
+        let mut model: BTreeMap<Vec<u8>, Listed> = BTreeMap::new();
         let mut now_ms = 1000;
         for _ in 0..20_000 {
             let key = vec![random.below(4) as u8, random.below(60) as u8];
