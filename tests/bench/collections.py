@@ -47,6 +47,7 @@ COMMANDS = {
     "LPUSH": ["lpush", "l:__rand_int__", "an item of twenty B."],
     "RPOP": ["rpop", "l:__rand_int__"],
     "SADD": ["sadd", "s:__rand_int__", "member:00007"],
+    "XADD": ["xadd", "x:__rand_int__", "*", "field", "a value of some 20 B"],
 }
 
 FILL = {
@@ -54,6 +55,7 @@ FILL = {
     "z": lambda dice, key: request("ZADD", key, *[w for n in range(32) for w in (dice.randrange(100_000), f"m{n}")]),
     "l": lambda dice, key: request("RPUSH", key, *[text(dice, 20) for _ in range(32)]),
     "s": lambda dice, key: request("SADD", key, *[f"member:{n:05}" for n in range(16)]),
+    "x": lambda dice, key: request("XADD", key, "*", "field", text(dice, 20)),
 }
 
 

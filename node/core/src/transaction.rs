@@ -97,6 +97,9 @@ pub(crate) static ROW: LazyLock<Command> = LazyLock::new(|| {
     }
 });
 
+/// What stands for the reply of what was queued and is no request: that cannot be, and each request has one reply all the same.
+pub(crate) const NOT_A_REQUEST: &str = "ERR a queued request cannot be read any more: this is a fault of the server";
+
 /// What one request stands for once it is run: its command and its arguments, if it is whole and known.
 pub(crate) fn with_request<T>(request: &[u8], run: impl FnOnce(&'static Command, Args<'_>) -> T) -> Option<T> {
     let mut parser = Parser::new(Limits::default());

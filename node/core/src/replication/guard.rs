@@ -112,7 +112,8 @@ impl Request<'_> {
         Ok(begun)
     }
 
-    /// What came of it; its reply is at `range`. An error [`WireError::NotServing`] says that it may be run again as a whole.
+    /// What came of it; its reply is at `range`, or that of an error takes its place: then the holds are to be given where that is.
+    /// An error [`WireError::NotServing`] says that it may be run again as a whole.
     pub fn end(
         &self,
         begun: &Begun,
@@ -122,13 +123,14 @@ impl Request<'_> {
     ) -> Result<(), WireError> {
         let replication = self.node.replication();
         let has_recorded = replication.recorded(range.clone(), holds);
-        match result {
+        match &result {
             Err(WireError::NotServing) if has_recorded => {
                 let reason = "Hash slot is changing hands: a part of the request ran";
                 return Err(WireError::TryAgain { reason: reason.into() });
             }
-            Err(error) => return Err(error),
-            Ok(()) => {}
+            Err(WireError::NotServing | WireError::NoLease) => return result,
+            // Any other error tells what was read as a reply does.
+            Err(_) | Ok(()) => {}
         }
         if !begun.read.iter().chain(&begun.more_read).all(|partition| replication.is_primary(*partition)) {
             return Err(WireError::NotServing);
@@ -159,6 +161,6 @@ impl Request<'_> {
                 Standing::Lost => return Err(WireError::NotServing),
             }
         }
-        Ok(())
+        result
     }
 }

@@ -133,6 +133,15 @@ fn a_gateway_runs_it_where_the_keys_are() {
     client.say("DBSIZE");
     client.say("ECHO end");
     assert_eq!(client.ask("EXEC"), "*5|+OK|:2|*3|$1|1|$1|2|$1|1|:3|$3|end|", "split, in order");
+    let calls = |name| {
+        let figures = client.node.command_figures();
+        figures.iter().find(|figures| figures.name == name).map(|figures| (figures.calls, figures.errors))
+    };
+    assert_eq!(
+        (calls("echo"), calls("dbsize")),
+        (Some((1, 0)), Some((1, 0))),
+        "what runs here is counted as what goes elsewhere"
+    );
     assert_eq!(client.ask(&format!("WATCH {there}")), "+OK|");
     client.say("MULTI");
     client.say(&format!("INCR {there}"));
