@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::fixture::{self, Cluster};
+use crate::stats::Outcome;
 use dcache_protocol::resp::value::encode_request;
 
 fn request(args: &[&str]) -> Vec<u8> {
