@@ -3,7 +3,7 @@
 //! The first error among the replies is the reply. What other nodes send is trusted to be theirs but not to be well formed:
 //! anything else than what was asked for is an error, not a panic.
 
-use super::{CURSOR_BITS, next_cursor};
+use super::split::{CURSOR_BITS, next_cursor};
 use crate::Node;
 use crate::command::{Gather, Merge};
 use crate::view::View;

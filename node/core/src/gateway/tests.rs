@@ -1,12 +1,15 @@
 //! Several nodes in one process: requests that come in at one of them and are answered by others.
 
+use super::split::CURSOR_BITS;
 use super::*;
 use crate::Served;
+use crate::command::Door;
 use crate::fixture::{self, Caller, Cluster, id, key_of};
 use crate::session::Step;
 use crate::view::TAG_MAX;
 use dcache_protocol::namespace::PINNED;
 use dcache_protocol::peer::DataHeader;
+use dcache_protocol::resp::parse::Limits;
 use dcache_protocol::resp::value::{Value, parse_value};
 use dcache_protocol::{Consistency, Match, NamespaceSpec, NodeState, Placement};
 use std::collections::BTreeSet;
