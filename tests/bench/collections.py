@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Memory and CPU of small collections, of servers side by side.
 
-    tests/bench/collections.py [--count N] [--requests N] [--parts memory,cpu] NAME=COMMAND …
+    tests/bench/collections.py [--count N] [--requests N] [--rounds N] [--pin] [--parts memory,cpu] NAME=COMMAND …
 
 COMMAND starts a server in the foreground; `{port}`, `{dir}` and `{other}` (the first of some more free ports) are filled in.
 Memory is what a fresh process has more in memory after N collections of a shape than before; CPU is the server's own time for
-each request at a pipeline of 16 over 50 connections of one client thread (redis-benchmark), keys at random of 100,000.
+each request at a pipeline of 16 over 50 connections of one client thread (redis-benchmark), keys at random of 100,000; with --pin
+server and client have a core each.
 """
 
 import argparse
@@ -60,11 +61,11 @@ FILL = {
 
 
 class Server:
-    def __init__(self, command):
+    def __init__(self, command, core=None):
         self.home = tempfile.mkdtemp()
         self.port = free_port()
         filled = command.format(port=self.port, dir=self.home, other=free_port(), another=free_port(), third=free_port())
-        self.process = subprocess.Popen(shlex.split(filled), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen(on_core(core, shlex.split(filled)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for _ in range(200):
             try:
                 self.socket = socket.create_connection(("127.0.0.1", self.port))
@@ -105,6 +106,10 @@ class Server:
         self.process.wait()
 
 
+def on_core(core, words):
+    return words if core is None else ["taskset", "-c", str(core)] + words
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -117,6 +122,7 @@ def main():
     parser.add_argument("--count", type=int, default=200_000)
     parser.add_argument("--requests", type=int, default=600_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--pin", action="store_true")
     parser.add_argument("--parts", default="memory,cpu")
     options = parser.parse_args()
     servers = dict(server.split("=", 1) for server in options.servers)
@@ -139,13 +145,13 @@ def main():
         times = {name: {server: [] for server in servers} for name in COMMANDS}
         for _ in range(options.rounds):
             for server_name, command in servers.items():
-                server = Server(command)
+                server = Server(command, core=0 if options.pin else None)
                 dice = random.Random(7)
                 for prefix, make in FILL.items():
                     server.send(make(dice, f"{prefix}:{number:012}") for number in range(100_000))
                 for name, words in COMMANDS.items():
                     before = server.cpu()
-                    subprocess.run(["redis-benchmark", "-p", str(server.port), "-n", str(options.requests), "-P", "16", "-c", "50", "-r", "100000", "-q"] + words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+                    subprocess.run(on_core(1 if options.pin else None, ["redis-benchmark", "-p", str(server.port), "-n", str(options.requests), "-P", "16", "-c", "50", "-r", "100000", "-q"] + words), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
                     times[name][server_name].append((server.cpu() - before) / options.requests * 1e6)
                 server.end()
         for name, row in times.items():

@@ -41,12 +41,21 @@ enum Added {
 
 impl Adding {
     fn put(self, set: &mut Edit, member: &[u8], score: f64) -> Result<Added, WireError> {
-        let Some(present) = set_of(set).score(member) else {
-            if self.if_present {
-                return Ok(Added::Refused);
+        let mut added = Ok(Added::Refused);
+        set.put_score_with(member, |present| {
+            added = self.decide(present, score);
+            match added {
+                Ok(Added::New(score) | Added::Changed(score)) => Some(score),
+                Ok(Added::Same(_) | Added::Refused) | Err(_) => None,
             }
-            set.put_score(member, score);
-            return Ok(Added::New(score));
+        });
+        added
+    }
+
+    /// What becomes of a member that has this score, if it is there.
+    fn decide(self, present: Option<f64>, score: f64) -> Result<Added, WireError> {
+        let Some(present) = present else {
+            return Ok(if self.if_present { Added::Refused } else { Added::New(score) });
         };
         if self.if_absent {
             return Ok(Added::Refused);
@@ -58,11 +67,7 @@ impl Adding {
         if (self.if_less && score >= present) || (self.if_greater && score <= present) {
             return Ok(Added::Refused);
         }
-        if score == present {
-            return Ok(Added::Same(score));
-        }
-        set.put_score(member, score);
-        Ok(Added::Changed(score))
+        Ok(if score == present { Added::Same(score) } else { Added::Changed(score) })
     }
 
     /// How it is told that so many are new, and so many have another score.

@@ -348,20 +348,30 @@ impl Edit {
 
     /// Gives a member of a sorted set this score; true: it was not there. A score is a number.
     pub fn put_score(&mut self, member: &[u8], score: f64) -> bool {
+        self.put_score_with(member, |_| Some(score)).is_none()
+    }
+
+    /// Gives a member of a sorted set the score that `decide` makes of the one it has, if any, and answers the latter.
+    pub fn put_score_with(&mut self, member: &[u8], decide: impl FnOnce(Option<f64>) -> Option<f64>) -> Option<f64> {
+        let found = match &self.body {
+            Body::Packed(block) => packed::find_scored(block, member),
+            Body::Large(_) => None,
+        };
+        let old = match &self.body {
+            Body::Packed(block) => found.as_ref().map(|place| score_at(block, place.start).0),
+            Body::Large(_) => self.value().as_sorted_set().and_then(|set| set.score(member)),
+        };
+        let Some(score) = decide(old) else { return old };
         debug_assert!(!score.is_nan());
+        if old == Some(score) {
+            return old;
+        }
+        self.is_changed = true;
         if let Body::Packed(block) = &mut self.body {
-            let found = packed::elements(block).find(|place| {
-                let at = place.start + packed::score_bytes(block, place.start);
-                &block[item_at(block, at)] == member
-            });
             let is_too_large =
                 found.is_none() && (packed::count(block) >= limits::ELEMENTS || member.len() > limits::ELEMENT_BYTES);
             if !is_too_large {
-                let is_new = found.is_none();
                 if let Some(place) = found {
-                    if score_at(block, place.start).0 == score {
-                        return false;
-                    }
                     splice(block, place, &[]);
                 }
                 let mut element = Vec::with_capacity(member.len() + 16);
@@ -369,30 +379,21 @@ impl Edit {
                 put_item(member, &mut element);
                 let at = scored_before(block, score, member);
                 splice(block, at..at, &element);
-                recount(block, isize::from(is_new));
-                self.is_changed = true;
-                return is_new;
+                recount(block, isize::from(old.is_none()));
+                return old;
             }
             self.grow();
         }
-        let old = self.value().as_sorted_set().and_then(|set| set.score(member));
-        if old == Some(score) {
-            return false;
-        }
-        self.is_changed = true;
         let op = Op::Score { member, score };
         self.note(&op, old.map_or(Op::Drop { key: member }, |score| Op::Score { member, score }));
         self.grow().apply(&op);
-        old.is_none()
+        old
     }
 
     /// False: it is not there.
     pub fn remove_scored(&mut self, member: &[u8]) -> bool {
         if let Body::Packed(block) = &mut self.body {
-            let found = packed::elements(block).find(|place| {
-                let at = place.start + packed::score_bytes(block, place.start);
-                &block[item_at(block, at)] == member
-            });
+            let found = packed::find_scored(block, member);
             return self.remove_element(found);
         }
         let Some(score) = self.value().as_sorted_set().and_then(|set| set.score(member)) else { return false };
@@ -433,14 +434,11 @@ impl Edit {
         if let Body::Packed(block) = &mut self.body {
             let length = packed::length_bytes(item.len()) + item.len();
             if block.len() + length <= limits::LIST_BYTES {
-                if index == packed::count(block) {
-                    put_item(item, block);
-                } else {
-                    let mut element = Vec::with_capacity(length);
-                    put_item(item, &mut element);
-                    let at = (0..index).fold(packed::HEAD, |at, _| item_at(block, at).end);
-                    splice(block, at..at, &element);
-                }
+                let at = match index == packed::count(block) {
+                    true => block.len(),
+                    false => (0..index).fold(packed::HEAD, |at, _| item_at(block, at).end),
+                };
+                packed::insert_item(block, at, item);
                 recount(block, 1);
                 return;
             }

@@ -4,10 +4,9 @@
 //! the rest meanwhile: of a large one it goes by positions (`buckets`), a packed one is shown whole. Left out: changes (`edit`).
 
 use super::buckets::Buckets;
-use super::large::{Shape, compare, field_parts, scored_parts};
+use super::large::{Shape, field_parts, scored_parts};
 use super::packed::{self, Digits, item_at, score_at, word};
 use super::{Large, ValueRef};
-use std::cmp::Ordering;
 use std::ops::Range;
 
 /// An element as a walk shows it: a field and its value, a member and its score, or a member alone.
@@ -357,7 +356,7 @@ impl<'a> SortedSetRef<'a> {
 
     pub fn score(&self, member: &[u8]) -> Option<f64> {
         match self.0 {
-            Of::Packed(block) => scored(block).find(|found| found.1 == member).map(|found| found.0),
+            Of::Packed(block) => packed::find_scored(block, member).map(|place| score_at(block, place.start).0),
             Of::Large(Large(Shape::SortedSet(scored), _)) => scored.score(member),
             Of::Large(_) => None,
         }
@@ -441,11 +440,15 @@ impl<'a> SortedSetRef<'a> {
 
 /// The place of an element in the order of a block.
 pub(super) fn scored_before(block: &[u8], score: f64, member: &[u8]) -> usize {
-    for place in packed::elements(block) {
-        let (other, at) = score_at(block, place.start);
-        if compare((other, &block[item_at(block, at)]), (score, member)) != Ordering::Less {
-            return place.start;
+    let mut at = packed::HEAD;
+    while at < block.len() {
+        let (other, behind) = score_at(block, at);
+        let found = item_at(block, behind);
+        let end = found.end;
+        if !(other < score || other == score && block[found] < *member) {
+            return at;
         }
+        at = end;
     }
-    block.len()
+    at
 }
