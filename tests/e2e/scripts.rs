@@ -1,6 +1,7 @@
 //! Scripts on real nodes: an endless one beside others' requests, killing it, the time limit, sums through any node;
 //! functions that all nodes have, after a restart too.
 
+use crate::harness::history::formed;
 use crate::harness::resp::{Wire, request};
 use crate::harness::{Home, Node, key_of, send, status, wait_until};
 use std::path::Path;
@@ -167,4 +168,61 @@ redis.register_function('one', function() return 1 end)";
     wait_until("it to run long and be killed", || (client.ask(&["FUNCTION", "KILL"]) == "+OK\r\n").then_some(()));
     let reply = String::from_utf8(endless.reply()).unwrap();
     assert!(reply.starts_with("-ERR Script killed by user with FUNCTION KILL."), "{reply}");
+}
+
+/// Short scripts run between a client's other requests, on its worker or not; whatever runs where, replies come in the order of the
+/// requests: of a node alone, of strong partitions with copies, and of a gateway whose keys are elsewhere.
+#[test]
+fn a_pipeline_of_short_scripts_and_other_requests_is_answered_in_order() {
+    let home = Home::new();
+    let alone = Node::start(&home, "alone", &[]);
+    answers_in_order(&alone.gateway, &["a", "b", "c"].map(String::from));
+    let nodes = ["n1", "n2", "n3"].map(|name| Node::start(&home, name, &[]));
+    let nodes = formed(&home, nodes.into(), 1);
+    let status = status(&home, &nodes[0]);
+    let keys = ["n1", "n2", "n3"].map(|name| key_of(&status, name, "s:ordered"));
+    for node in &nodes {
+        answers_in_order(&node.gateway, &keys);
+    }
+}
+
+fn answers_in_order(door: &str, keys: &[String; 3]) {
+    let mut client = Wire::connect(door);
+    let up = "return redis.call('incrby', KEYS[1], ARGV[1])";
+    let shown = "return {KEYS[1], ARGV[1]}";
+    for key in keys {
+        assert_eq!(client.ask(&["SET", key, "0"]), "+OK\r\n");
+    }
+    let (mut sums, mut pipeline, mut expected) = ([0u64; 3], Vec::new(), Vec::new());
+    for number in 1..=400u64 {
+        let of = (number as usize * 7 / 3) % 3;
+        let (key, text) = (&keys[of], number.to_string());
+        let words: Vec<&str> = match number % 8 {
+            0 | 1 => vec!["EVAL", up, "1", key, &text],
+            2 => vec!["INCRBY", key, &text],
+            3 => vec!["ECHO", &text],
+            4 => vec!["EVAL", shown, "1", key, &text],
+            5 => vec!["EVAL", up, "1", key],
+            6 => vec!["EVALSHA", "ffffffffffffffffffffffffffffffffffffffff", "1", key],
+            _ => vec!["LPUSH", key, &text],
+        };
+        let reply = match number % 8 {
+            0..=2 => {
+                sums[of] += number;
+                format!(":{}\r\n", sums[of])
+            }
+            3 => format!("${}\r\n{text}\r\n", text.len()),
+            4 => format!("*2\r\n${}\r\n{key}\r\n${}\r\n{text}\r\n", key.len(), text.len()),
+            5 => "-ERR Wrong number of args".into(),
+            6 => "-NOSCRIPT".into(),
+            _ => "-WRONGTYPE".into(),
+        };
+        pipeline.extend(request(&words));
+        expected.push((words.join(" "), reply));
+    }
+    client.send(&pipeline);
+    for (request, expected) in expected {
+        let reply = String::from_utf8(client.reply()).unwrap();
+        assert!(reply.starts_with(&expected), "{request}: {reply} instead of {expected}");
+    }
 }
