@@ -333,7 +333,7 @@ impl Reading<'_> {
             match stream.get(id) {
                 Some(entry) => {
                     put_entry(&mut reply, entry);
-                    given.push((id, pending.count + 1));
+                    given.push((id, pending.count.saturating_add(1)));
                 }
                 None => {
                     reply.array(2);

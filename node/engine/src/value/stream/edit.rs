@@ -164,11 +164,7 @@ impl Edit {
     pub fn trim_entries(&mut self, keep: Keep, precision: Precision) -> u64 {
         let (notes, mut nodes) = (self.notes, Vec::new());
         let Some(stream) = self.stream_mut() else { return 0 };
-        let gone = stream.trim_showing(keep, precision, &mut |node| {
-            if notes {
-                nodes.push(node.clone());
-            }
-        });
+        let gone = stream.trim_keeping(keep, precision, notes.then_some(&mut nodes));
         if gone == 0 {
             return 0;
         }

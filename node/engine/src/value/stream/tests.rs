@@ -319,6 +319,19 @@ fn what_was_refused_is_taken_back() {
 }
 
 #[test]
+fn counts_end_at_the_highest_number() {
+    let mut stream = Stream::default();
+    stream.set(StreamId::new(1, 1), Some(u64::MAX), None);
+    assert!(stream.append(StreamId::MAX, &[(b"f", b"v")]));
+    assert_eq!((stream.entries_added(), stream.last_id(), stream.next_id(9)), (u64::MAX, StreamId::MAX, None));
+    assert_eq!(stream.entries_up_to(StreamId::MAX), Some(u64::MAX));
+    assert!(!stream.append(StreamId::MAX, &[(b"f", b"v")]));
+    assert_eq!(stream.range(StreamId::MAX..=StreamId::MAX).count(), 1);
+    assert_eq!(stream.trim(Keep::From(StreamId::MAX), Precision::Exact), 0);
+    assert!(stream.delete(StreamId::MAX));
+}
+
+#[test]
 fn it_is_freed_in_steps_until_nothing_is_left() {
     let mut edit = edit_of(&Large::of_nothing());
     let mut numbers = Numbers(9);
