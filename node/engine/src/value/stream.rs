@@ -13,6 +13,7 @@ mod edit;
 mod groups;
 mod id;
 mod node;
+mod ordered;
 #[cfg(test)]
 mod tests;
 mod walk;
