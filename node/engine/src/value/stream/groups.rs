@@ -283,7 +283,7 @@ impl Groups {
         for group in self.by_name.values() {
             assert_eq!(group.consumers_bytes, group.consumers.iter().map(of_consumer).sum::<usize>());
         }
-        let of_group = |(name, group): (&Box<[u8]>, &Group)| name_bytes(name) + group.bytes();
-        assert_eq!(self.bytes, self.by_name.iter().map(of_group).sum::<usize>());
+        let of_group = |(name, group): (&[u8], &Group)| name_bytes(name) + group.bytes();
+        assert_eq!(self.bytes, self.iter().map(of_group).sum::<usize>());
     }
 }
