@@ -13,6 +13,7 @@ mod edit;
 mod groups;
 mod id;
 mod node;
+mod ordered;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -161,7 +162,7 @@ impl Stream {
         }
         let begins = self.nodes.back().is_none_or(|node| node.is_full_for(fields));
         self.put_at(self.nodes.len(), id, fields, begins);
-        self.entries_added += 1;
+        self.entries_added = self.entries_added.saturating_add(1);
         self.last_id = id;
         Some(begins)
     }
@@ -269,11 +270,11 @@ impl Stream {
 
     /// Deletes entries from the front; how many.
     pub fn trim(&mut self, keep: Keep, precision: Precision) -> u64 {
-        self.trim_showing(keep, precision, &mut |_| {})
+        self.trim_keeping(keep, precision, None)
     }
 
-    /// The same, showing each node that goes or of which some goes, as it was.
-    fn trim_showing(&mut self, keep: Keep, precision: Precision, gone_from: &mut dyn FnMut(&Node)) -> u64 {
+    /// The same, keeping each node that goes or of which some goes, as it was.
+    fn trim_keeping(&mut self, keep: Keep, precision: Precision, mut gone_from: Option<&mut Vec<Node>>) -> u64 {
         let limit = match precision {
             Precision::Nodes { limit: Some(limit) } => limit,
             _ => u64::MAX,
@@ -291,13 +292,18 @@ impl Stream {
             if !is_whole && precision != Precision::Exact {
                 break;
             }
-            gone_from(node);
             self.blocks -= allocated(node.capacity());
             if is_whole {
-                self.nodes.pop_front();
+                let node = self.nodes.pop_front();
+                if let Some(gone_from) = &mut gone_from {
+                    gone_from.extend(node);
+                }
                 self.first_number = self.first_number.wrapping_add(1);
                 (gone, self.length) = (gone + live, self.length - live);
                 continue;
+            }
+            if let Some(gone_from) = gone_from {
+                gone_from.push(node.clone());
             }
             let mut too_many = match keep {
                 Keep::Length(length) => self.length - length,
@@ -315,7 +321,7 @@ impl Stream {
         gone
     }
 
-    /// Brings back what [`Stream::trim_showing`] showed.
+    /// Brings back what [`Stream::trim_keeping`] kept.
     pub(super) fn put_back(&mut self, nodes: Vec<Node>) {
         // What was left of the last one is in it too.
         let Some(last) = nodes.last().map(|node| node.last) else { return };
@@ -378,14 +384,11 @@ impl Stream {
 
     /// Frees some tens of blocks: the bytes they had; none when nothing is left.
     pub(super) fn free_step(&mut self, count: usize) -> Option<usize> {
-        let mut freed = 0;
-        for _ in 0..count {
-            let Some(node) = self.nodes.pop_back() else {
-                let groups = self.groups.as_mut().and_then(|groups| groups.free_step(count));
-                return groups.or(Some(freed).filter(|freed| *freed > 0));
-            };
-            freed += allocated(node.capacity());
+        if self.nodes.is_empty() {
+            return self.groups.as_mut()?.free_step(count);
         }
+        let gone = self.nodes.drain(self.nodes.len().saturating_sub(count)..);
+        let freed = gone.map(|node| allocated(node.capacity())).sum();
         self.blocks -= freed;
         Some(freed)
     }

@@ -2,11 +2,12 @@
 //!
 //! Left out: reading for a group (`read`).
 
+use super::read::PENDING_ROOM;
 use super::{parse_bound, parse_count, parse_end, parse_id, parse_start, put_all, put_entry};
 use crate::command::collection::{Names, error, is, when};
 use crate::command::{Context, help, text, unknown_subcommand_or_arity};
 use crate::number::parse_integer;
-use dcache_engine::{Edit, Group, Guard, Kind, Stream, StreamId};
+use dcache_engine::{Edit, Group, Guard, Kind, Pending, StreamId};
 use dcache_protocol::error::WireError;
 use dcache_protocol::resp::reply::{Reply, Version};
 use std::ops::RangeInclusive;
@@ -237,20 +238,22 @@ pub fn xpending(context: &mut Context<'_>) -> Result<(), WireError> {
         None => put_summary(&mut context.reply, group),
         Some(shown) if shown.ids.is_empty() => context.reply.array(0),
         Some(shown) => put_all(&mut context.reply, |reply| {
-            let of_all = group.pending_len();
-            let left = shown.consumer.map_or(of_all, |name| group.consumer(name).map_or(0, |of| of.pending));
-            let is_shown = |of: &dcache_engine::Pending| {
-                shown.consumer.is_none_or(|name| *of.consumer == *name)
-                    && (shown.idle_ms == 0 || now_ms.saturating_sub(of.delivered_ms) >= shown.idle_ms)
+            let is_shown = |(_, of): &(StreamId, &Pending)| {
+                shown.idle_ms == 0 || now_ms.saturating_sub(of.delivered_ms) >= shown.idle_ms
             };
-            let wanted = group.pending(shown.ids).filter(|(_, of)| is_shown(of)).take(shown.count.min(left));
-            wanted.map(|(id, of)| put_pending(reply, id, of, now_ms)).count()
+            let mut put = |(id, of): (StreamId, &Pending)| put_pending(reply, id, of, now_ms);
+            match shown.consumer {
+                Some(name) => {
+                    group.pending_of(name, shown.ids).filter(is_shown).take(shown.count).map(&mut put).count()
+                }
+                None => group.pending(shown.ids).filter(is_shown).take(shown.count).map(&mut put).count(),
+            }
         }),
     }
     Ok(())
 }
 
-fn put_pending(reply: &mut Reply<'_>, id: StreamId, pending: &dcache_engine::Pending, now_ms: u64) {
+fn put_pending(reply: &mut Reply<'_>, id: StreamId, pending: &Pending, now_ms: u64) {
     reply.array(4);
     reply.bulk_display(&id);
     reply.bulk(&pending.consumer[..]);
@@ -271,11 +274,11 @@ fn put_summary(reply: &mut Reply<'_>, group: &Group) {
     reply.bulk_display(&first);
     reply.bulk_display(&last);
     put_all(reply, |reply| {
-        let busy = group.consumers().filter(|(_, consumer)| consumer.pending > 0);
+        let busy = group.consumers().filter(|(_, consumer)| consumer.pending_len() > 0);
         busy.map(|(name, consumer)| {
             reply.array(2);
             reply.bulk(name);
-            reply.bulk_display(&consumer.pending);
+            reply.bulk_display(&consumer.pending_len());
         })
         .count()
     });
@@ -369,7 +372,7 @@ fn min_idle(text: &[u8], command: &str) -> Result<u64, WireError> {
 
 /// Room for a consumer, and for what is pending that was not.
 fn claim_room(count: usize, consumer: &[u8]) -> usize {
-    GROUP_ROOM + count * (128 + consumer.len())
+    GROUP_ROOM + count * (PENDING_ROOM + consumer.len())
 }
 
 /// The lock of a stream that has this group.
@@ -465,22 +468,20 @@ pub fn xautoclaim(context: &mut Context<'_>) -> Result<(), WireError> {
         |edit| {
             let is_new = claim.begin(edit);
             let mut reply = Reply::new(&mut bytes, claim.version);
-            let of = |stream: &Stream, from: StreamId| {
-                let ids = stream.group(group).map(|group| group.pending(from..).map(|(id, _)| id));
-                ids.into_iter().flatten().take(count.saturating_mul(LOOKS).saturating_add(1)).collect::<Vec<StreamId>>()
+            let pending_from = |edit: &Edit, id: Option<StreamId>| {
+                let pending = edit.stream().group(group)?.pending(id?..).next();
+                pending.map(|(id, _)| id)
             };
-            let looked = of(edit.stream(), start);
-            for (number, id) in looked.iter().enumerate() {
-                if taken + gone.len() == count || number == count.saturating_mul(LOOKS) {
-                    next = *id;
-                    break;
-                }
-                match claim.take(edit, *id, &mut reply) {
+            let (mut at, mut looks) = (pending_from(edit, Some(start)), count.saturating_mul(LOOKS));
+            while let Some(id) = at.filter(|_| looks > 0 && taken + gone.len() < count) {
+                match claim.take(edit, id, &mut reply) {
                     Claimed::Taken => taken += 1,
-                    Claimed::Gone => gone.push(*id),
+                    Claimed::Gone => gone.push(id),
                     Claimed::Left => {}
                 }
+                (at, looks) = (pending_from(edit, id.next()), looks - 1);
             }
+            next = at.unwrap_or(StreamId::MIN);
             claim.end(edit, taken);
             Ok(is_new)
         },

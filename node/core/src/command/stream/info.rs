@@ -119,18 +119,17 @@ fn put_group(reply: &mut Reply<'_>, stream: &Stream, (name, group): (&[u8], &Gro
         put_number(reply, "seen-time", consumer.seen_ms);
         reply.bulk("active-time");
         reply.integer(consumer.active_ms.map_or(-1, |at| at as i64));
-        put_number(reply, "pel-count", consumer.pending as u64);
+        put_number(reply, "pel-count", consumer.pending_len() as u64);
         reply.bulk("pending");
         put_all(reply, |reply| {
-            let mine = group.pending(..).filter(|(_, pending)| *pending.consumer == *name);
-            mine.take(count.min(consumer.pending))
-                .map(|(id, pending)| {
-                    reply.array(3);
-                    reply.bulk_display(&id);
-                    reply.integer(pending.delivered_ms as i64);
-                    reply.integer(pending.count as i64);
-                })
-                .count()
+            let mine = group.pending_of(name, ..).take(count);
+            mine.map(|(id, pending)| {
+                reply.array(3);
+                reply.bulk_display(&id);
+                reply.integer(pending.delivered_ms as i64);
+                reply.integer(pending.count as i64);
+            })
+            .count()
         });
     }
 }
@@ -167,7 +166,7 @@ pub fn xinfo_consumers(context: &mut Context<'_>) -> Result<(), WireError> {
         context.reply.map(4);
         context.reply.bulk("name");
         context.reply.bulk(name);
-        put_number(&mut context.reply, "pending", consumer.pending as u64);
+        put_number(&mut context.reply, "pending", consumer.pending_len() as u64);
         put_number(&mut context.reply, "idle", now_ms.saturating_sub(consumer.seen_ms));
         context.reply.bulk("inactive");
         let inactive = consumer.active_ms.map_or(-1, |at| now_ms.saturating_sub(at) as i64);

@@ -16,8 +16,8 @@ use dcache_protocol::resp::reply::{Reply, Version};
 use dcache_protocol::resp::value::encode_request;
 use std::time::Duration;
 
-/// Room for one pending entry.
-const PENDING_ROOM: usize = 128;
+/// Room for one pending entry, in its group's tree and its consumer's.
+pub(super) const PENDING_ROOM: usize = 192;
 
 const ONLY_NEW: &str = "The $ ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by \
                         specifying a proper ID, or use the > ID to get new messages. The $ ID would just return an empty \
@@ -323,17 +323,14 @@ impl Reading<'_> {
         let (mut given, mut bytes, mut count) = (Vec::new(), Vec::new(), 0);
         let mut reply = Reply::new(&mut bytes, self.version);
         let group = stream.group(self.group).zip(behind.next());
-        let pending = group.into_iter().flat_map(|(group, start)| {
-            let left = group.consumer(self.consumer).map_or(0, |consumer| consumer.pending);
-            let mine = group.pending(start..).filter(|(_, pending)| *pending.consumer == *self.consumer);
-            mine.take(left.min(self.count))
-        });
+        let pending =
+            group.into_iter().flat_map(|(group, start)| group.pending_of(self.consumer, start..).take(self.count));
         for (id, pending) in pending {
             count += 1;
             match stream.get(id) {
                 Some(entry) => {
                     put_entry(&mut reply, entry);
-                    given.push((id, pending.count + 1));
+                    given.push((id, pending.count.saturating_add(1)));
                 }
                 None => {
                     reply.array(2);

@@ -67,6 +67,36 @@ fn groups_give_each_entry_to_one_consumer() {
 }
 
 #[test]
+fn what_is_pending_is_looked_at_as_far_as_redis_looks() {
+    let cluster = Cluster::new(1);
+    let mut client = cluster.client(0, Door::Gateway);
+    client.say("XGROUP CREATE s g $ MKSTREAM");
+    for number in 1..=40 {
+        client.say(&format!("XADD s {number}-0 f v"));
+    }
+    client.say("XREADGROUP GROUP g a COUNT 20 STREAMS s >");
+    client.say("XREADGROUP GROUP g b STREAMS s >");
+    play(
+        &mut client,
+        "XAUTOCLAIM s g c 1000 0 COUNT 1 => *3 $4 11-0 *0 *0
+         XAUTOCLAIM s g c 1000 31 COUNT 1 => *3 $3 0-0 *0 *0
+         XAUTOCLAIM s g c 1000 30 COUNT 1 => *3 $4 40-0 *0 *0
+         XAUTOCLAIM s g c 0 39 COUNT 2 JUSTID => *3 $3 0-0 *2 $4 39-0 $4 40-0 *0
+         XAUTOCLAIM s g c 0 0 COUNT 1 JUSTID => *3 $3 2-0 *1 $3 1-0 *0
+         XPENDING s g - + 1 b => *1 *4 $4 21-0 $1 b :0 :1
+         XPENDING s g 30 + 100 c => *2 *4 $4 39-0 $1 c :0 :1 *4 $4 40-0 $1 c :0 :1
+         XPENDING s g - + 1 nobody => *0
+         XREADGROUP GROUP g c STREAMS s 39 => *1 *2 $1 s *1 *2 $4 40-0 *2 $1 f $1 v
+         XREADGROUP GROUP g c STREAMS s 18446744073709551615-18446744073709551615 => *-1
+         XCLAIM s g a 0 1-0 RETRYCOUNT 9223372036854775807 JUSTID => *1 $3 1-0
+         XREADGROUP GROUP g a COUNT 1 STREAMS s 0 => *1 *2 $1 s *1 *2 $3 1-0 *2 $1 f $1 v
+         XPENDING s g - + 1 => *1 *4 $3 1-0 $1 a :0 :-9223372036854775808
+         XGROUP DELCONSUMER s g a => :20
+         XPENDING s g => *4 :20 $4 21-0 $4 40-0 *2 *2 $1 b $2 18 *2 $1 c $1 2",
+    );
+}
+
+#[test]
 fn a_dump_brings_a_stream_back_whole() {
     let cluster = Cluster::new(1);
     let mut client = cluster.client(0, Door::Gateway);

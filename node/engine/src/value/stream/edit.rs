@@ -164,11 +164,7 @@ impl Edit {
     pub fn trim_entries(&mut self, keep: Keep, precision: Precision) -> u64 {
         let (notes, mut nodes) = (self.notes, Vec::new());
         let Some(stream) = self.stream_mut() else { return 0 };
-        let gone = stream.trim_showing(keep, precision, &mut |node| {
-            if notes {
-                nodes.push(node.clone());
-            }
-        });
+        let gone = stream.trim_keeping(keep, precision, notes.then_some(&mut nodes));
         if gone == 0 {
             return 0;
         }
@@ -206,8 +202,10 @@ impl Edit {
         self.perform(&Op::Ungroup { name }, |stream, undo| {
             let Some(group) = stream.group(name) else { return };
             group_op(name, group).encode(undo);
-            group.consumers().for_each(|(consumer, _)| consumer_op(name, group, consumer).encode(undo));
-            pending_ops(name, group, None, undo);
+            for (consumer, _) in group.consumers() {
+                consumer_op(name, group, consumer).encode(undo);
+                pending_ops(name, group, consumer, undo);
+            }
         });
         true
     }
@@ -228,11 +226,11 @@ impl Edit {
 
     /// What was pending for it; none: there is no such consumer.
     pub fn remove_consumer(&mut self, group: &[u8], name: &[u8]) -> Option<usize> {
-        let pending = self.stream().group(group)?.consumer(name)?.pending;
+        let pending = self.stream().group(group)?.consumer(name)?.pending_len();
         self.perform(&Op::Leave { group, name }, |stream, undo| {
             let Some(of) = stream.group(group) else { return };
             consumer_op(group, of, name).encode(undo);
-            pending_ops(group, of, Some(name), undo);
+            pending_ops(group, of, name, undo);
         });
         Some(pending)
     }
@@ -263,8 +261,8 @@ fn group_op<'a>(name: &'a [u8], group: &Group) -> Op<'a> {
 }
 
 fn consumer_op<'a>(group: &'a [u8], of: &Group, name: &'a [u8]) -> Op<'a> {
-    let consumer = of.consumer(name).copied().unwrap_or_default();
-    Op::Consumer { group, name, seen_ms: consumer.seen_ms, active_ms: consumer.active_ms }
+    let (seen_ms, active_ms) = of.consumer(name).map(|of| (of.seen_ms, of.active_ms)).unwrap_or_default();
+    Op::Consumer { group, name, seen_ms, active_ms }
 }
 
 /// What brings back that an entry is pending, or is not.
@@ -278,9 +276,9 @@ fn pending_op(stream: &Stream, group: &[u8], id: StreamId, undo: &mut Vec<u8>) {
     }
 }
 
-fn pending_ops(group: &[u8], of: &Group, only: Option<&[u8]>, undo: &mut Vec<u8>) {
-    for (id, pending) in of.pending(..).filter(|(_, pending)| only.is_none_or(|name| *pending.consumer == *name)) {
-        let (consumer, delivered_ms) = (&pending.consumer[..], pending.delivered_ms);
+fn pending_ops(group: &[u8], of: &Group, consumer: &[u8], undo: &mut Vec<u8>) {
+    for (id, pending) in of.pending_of(consumer, ..) {
+        let delivered_ms = pending.delivered_ms;
         Op::Pending { group, consumer, id, delivered_ms, count: pending.count }.encode(undo);
     }
 }

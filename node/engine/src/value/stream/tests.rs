@@ -294,10 +294,71 @@ fn a_walk_and_what_is_done_meanwhile_make_the_same_stream() {
             live(&mut source, &mut numbers, &mut target, seed % 12);
         }
         let (source, target) = (source.as_stream().expect("a stream"), target.as_stream().expect("a stream"));
+        [source, target, &source.clone()]
+            .iter()
+            .for_each(|of| of.groups.iter().for_each(|groups| groups.check_bytes()));
         assert!(content(target) == content(source), "seed {seed}");
         assert_eq!(target.len(), source.len());
     }
     assert!(all_steps > 150, "{all_steps}");
+}
+
+#[test]
+fn a_step_of_a_walk_tells_some_of_what_is_pending_and_all_of_them_all() {
+    let told_of = |stream: &Stream| {
+        let mut told = Vec::new();
+        for (name, group) in stream.groups() {
+            told.extend(group.pending(..).map(|(id, pending)| (name.to_vec(), id, pending.clone())));
+        }
+        told
+    };
+    for seed in 0..30 {
+        let mut numbers = Numbers(seed * 19 + 11);
+        let mut edit = edit_of(&Large::of_nothing());
+        for group in [b"a", b"b", b"c"] {
+            edit.put_group(group, StreamId::MIN, None);
+            (0..2000).for_each(|n| edit.put_pending(group, StreamId::new(1, n * 3), b"one", 1, 1));
+        }
+        let (mut source, mut target) = (large_of(edit), Large::of_nothing());
+        let (mut place, mut steps) = (0, 0);
+        loop {
+            let (mut ops, mut count) = (Vec::new(), 0);
+            place = source.walk(place, 2000, &mut |op| {
+                count += 1;
+                op.encode(&mut ops);
+            });
+            assert!(count < 2000 / 30 + 64 + 5, "{count}");
+            crate::ops_in(&ops).for_each(|op| target.apply(&op));
+            steps += 1;
+            if place == 0 {
+                break;
+            }
+            let mut edit = edit_of(&source);
+            for _ in 0..seed * 4 % 50 {
+                let group: &[u8] = [b"a", b"b", b"c"][numbers.below(3) as usize];
+                let first = edit.stream().group(group).and_then(|group| Some(group.pending(..).next()?.0));
+                let id = StreamId::new(1, numbers.below(6000));
+                match numbers.below(900) {
+                    0 => _ = edit.remove_group(group),
+                    1 => _ = edit.remove_consumer(group, b"two"),
+                    2..300 => _ = edit.remove_pending(group, first.unwrap_or(id)),
+                    300..600 => _ = edit.remove_pending(group, id),
+                    _ if edit.stream().group(group).is_some() => {
+                        edit.put_pending(group, id, b"two", 2, numbers.below(9))
+                    }
+                    _ => edit.put_group(group, id, None),
+                }
+            }
+            if let Told::Ops(ops) = edit.told() {
+                crate::ops_in(ops).for_each(|op| target.apply(&op));
+            }
+            source = large_of(edit);
+        }
+        let (source, target) = (source.as_stream().expect("a stream"), target.as_stream().expect("a stream"));
+        assert!(told_of(source) == told_of(target), "seed {seed}");
+        assert!((30..500).contains(&steps), "{steps}");
+        target.groups.iter().for_each(|groups| groups.check_bytes());
+    }
 }
 
 #[test]
@@ -315,7 +376,43 @@ fn what_was_refused_is_taken_back() {
         assert!(content(after) == content(before), "seed {seed}");
         let blocks: usize = after.nodes.iter().map(|node| allocated(node.capacity())).sum();
         assert_eq!((after.blocks, after.len()), (blocks, before.len()));
+        after.groups.iter().for_each(|groups| groups.check_bytes());
     }
+}
+
+#[test]
+fn a_consumer_knows_what_is_pending_for_it() {
+    for seed in 0..20 {
+        let mut numbers = Numbers(seed * 13 + 3);
+        let mut edit = edit_of(&Large::of_nothing());
+        for _ in 0..60 {
+            (0..30).for_each(|_| any_change(&mut edit, &mut numbers));
+            for (_, group) in edit.stream().groups() {
+                for (consumer, of) in group.consumers() {
+                    let from = StreamId::new(1, numbers.below(200));
+                    let mine = group.pending_of(consumer, from..).collect::<Vec<_>>();
+                    let looked_for = group.pending(from..).filter(|(_, pending)| *pending.consumer == *consumer);
+                    assert_eq!(mine, looked_for.collect::<Vec<_>>(), "seed {seed}");
+                    assert_eq!(of.pending_len(), group.pending_of(consumer, ..).count());
+                }
+                assert_eq!(group.pending_of(b"nobody", ..).count(), 0);
+            }
+            edit.stream().groups.iter().for_each(|groups| groups.check_bytes());
+        }
+    }
+}
+
+#[test]
+fn counts_end_at_the_highest_number() {
+    let mut stream = Stream::default();
+    stream.set(StreamId::new(1, 1), Some(u64::MAX), None);
+    assert!(stream.append(StreamId::MAX, &[(b"f", b"v")]));
+    assert_eq!((stream.entries_added(), stream.last_id(), stream.next_id(9)), (u64::MAX, StreamId::MAX, None));
+    assert_eq!(stream.entries_up_to(StreamId::MAX), Some(u64::MAX));
+    assert!(!stream.append(StreamId::MAX, &[(b"f", b"v")]));
+    assert_eq!(stream.range(StreamId::MAX..=StreamId::MAX).count(), 1);
+    assert_eq!(stream.trim(Keep::From(StreamId::MAX), Precision::Exact), 0);
+    assert!(stream.delete(StreamId::MAX));
 }
 
 #[test]
