@@ -106,6 +106,7 @@ impl Session {
         let client = node.clients().register(remote, local, door, node.now(), wake);
         let mut state = ClientState::of_peer(0, Version::Resp2);
         (state.id, state.client, state.may_wait) = (client.id, Some(Arc::clone(&client)), true);
+        state.open_scripts = Some(Arc::default());
         Session {
             node: Arc::clone(node),
             door,

@@ -26,6 +26,7 @@ use dcache_protocol::error::WireError;
 use dcache_protocol::resp::parse::{Args, Limits, Parser, Progress};
 use dcache_protocol::resp::reply::{Reply, Version};
 use dcache_protocol::slot_in;
+use mlua::state::{GcIncParams, GcMode};
 use mlua::{Error, Function, HookTriggers, Lua, LuaOptions, MultiValue, Result, StdLib, Table, Value, VmState};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -48,6 +49,14 @@ const COMPILED_MAX: usize = 1000;
 
 /// Larger buffers are not kept.
 const BUFFER_BYTES_KEPT: usize = 64 << 10;
+
+/// Between two collections of garbage the state of a short script may grow to so many percent of what is alive in it, and that of a
+/// longer one to Lua's usual ones: short ones leave little.
+const GC_PAUSE_SHORT: i32 = 1000;
+const GC_PAUSE: i32 = 200;
+
+/// Lua's own.
+const GC_STEP_MULTIPLIER: i32 = 200;
 
 /// Between two looks whether a slot is free at last.
 const LOOK_AGAIN: Duration = Duration::from_micros(50);
@@ -103,6 +112,10 @@ pub(super) struct Host {
     pub loading: RefCell<Option<Loading>>,
     pub abort: RefCell<Option<Abort>>,
     is_ending: Cell<bool>,
+    /// The script takes longer than a worker's do, and garbage is collected as for those.
+    is_gc_changed: Cell<bool>,
+    /// Unix milliseconds at which the script began: for what it calls no time passes.
+    now_ms: Cell<u64>,
     version: Cell<Version>,
     parser: RefCell<Parser>,
     buffers: RefCell<Vec<Vec<u8>>>,
@@ -309,7 +322,8 @@ impl Host {
         let database = running.state.database;
         let first_key = command.first_key(args).map(|key| (key, KeyPlace::new(node, database, key)));
         let place = first_key.as_ref().map(|(_, place)| *place);
-        let guarded = guard::Request { node, view: &view, now: node.now(), command, args, database, place };
+        let now = if view.has_copies() { node.now() } else { Duration::ZERO };
+        let guarded = guard::Request { node, view: &view, now, command, args, database, place };
         let begun = if view.has_copies() { Some(guarded.begin()?) } else { None };
         let had_written = running.job.set_written(running.job.has_written() || command.is_write());
         let mark = reply.len();
@@ -319,7 +333,7 @@ impl Host {
             client: &mut running.state,
             door: if running.is_one_slot { Door::Cluster } else { Door::Gateway },
             database,
-            now_ms: node.unix_ms(),
+            now_ms: self.now_ms.get(),
             args,
             first_key: first_key.as_ref().map(|(key, place)| (*key, place)),
             reply: Reply::new(reply, self.version.get()),
@@ -348,6 +362,10 @@ impl Host {
         reply_error("ERR the script is to run again")
     }
 
+    fn gc_pause(&self) -> i32 {
+        if self.is_worker() { GC_PAUSE_SHORT } else { GC_PAUSE }
+    }
+
     fn is_worker(&self) -> bool {
         self.thread >= THREADS_MAX
     }
@@ -366,6 +384,9 @@ impl Host {
         }
         // This script takes longer than most.
         self.wake_answered();
+        if self.is_worker() && !self.is_gc_changed.replace(true) {
+            collect_at(lua, GC_PAUSE);
+        }
         let is_late = self.loading.borrow().as_ref().is_some_and(|loading| self.node.now() > loading.until);
         let why = match self.running.borrow().as_ref() {
             Some(running) if running.job.end() != End::Not => stopped(&running.job),
@@ -423,6 +444,13 @@ fn install(lua: &Lua, triggers: HookTriggers) {
     debug_assert!(hooked.is_ok());
 }
 
+/// Has garbage be collected once the state has grown to so many percent, and from now on.
+fn collect_at(lua: &Lua, pause: i32) {
+    let usual = GcIncParams::default().pause(pause).step_multiplier(GC_STEP_MULTIPLIER);
+    lua.gc_set_mode(GcMode::Incremental(usual));
+    lua.gc_restart();
+}
+
 fn tighten(lua: &Lua) {
     install(lua, HookTriggers::new().every_line().every_nth_instruction(1));
 }
@@ -462,6 +490,8 @@ pub struct Machine {
     pub(super) host: Rc<Host>,
     pub(super) thread: usize,
     state: Option<State>,
+    /// Of the jobs' requests.
+    pub(super) parser: Parser,
     pub(super) has_met_workers: bool,
 }
 
@@ -502,12 +532,20 @@ impl Machine {
             loading: RefCell::default(),
             abort: RefCell::default(),
             is_ending: Cell::new(false),
+            is_gc_changed: Cell::new(false),
+            now_ms: Cell::new(0),
             version: Cell::new(Version::Resp2),
             parser: RefCell::new(Parser::new(Limits::default())),
             buffers: RefCell::default(),
             ready: RefCell::default(),
         };
-        Machine { host: Rc::new(host), thread, state: None, has_met_workers: false }
+        Machine {
+            host: Rc::new(host),
+            thread,
+            state: None,
+            parser: Parser::new(Limits::default()),
+            has_met_workers: false,
+        }
     }
 
     pub(super) fn state_if_any(&mut self) -> Option<&mut State> {
@@ -553,6 +591,7 @@ impl Machine {
         let host = Rc::clone(&self.host);
         *host.running.borrow_mut() = Some(running);
         host.version.set(Version::Resp2);
+        host.now_ms.set(host.node.unix_ms());
         host.is_ending.set(false);
         let ended = self.run_in_state(what, name, keys, arguments, version);
         let holds = host.running.borrow_mut().take().map(|running| running.holds).unwrap_or_default();
@@ -628,7 +667,10 @@ impl Machine {
         self.calm();
         let Some(state) = &self.state else { return };
         json::reset(&state.lua);
-        state.lua.gc_restart();
+        // It begins to collect at once, so not where no script can have changed it.
+        if self.host.is_gc_changed.replace(false) || !self.host.is_worker() {
+            collect_at(&state.lua, self.host.gc_pause());
+        }
         let mut used = state.lua.used_memory();
         if used > STATE_BYTES_KEPT {
             let is_collected = state.lua.gc_collect().is_ok();
@@ -681,6 +723,7 @@ impl State {
         let (environment, run, library_environment, load, run_function) =
             prelude.call((ours, revealed, is_compiled, place, loading))?;
         lua.set_memory_limit(STATE_BYTES_MAX)?;
+        collect_at(&lua, host.gc_pause());
         install(&lua, HookTriggers::new().every_nth_instruction(HOOK_EVERY));
         Ok(State {
             lua,

@@ -166,8 +166,15 @@ impl Machine {
     }
 
     fn run_job(&mut self, node: &Arc<Node>, job: &Arc<Job>, request: &Request) -> Came {
-        let mut parser = Parser::new(Limits::default());
+        let mut parser = std::mem::replace(&mut self.parser, Parser::new(Limits::default()));
+        let came = self.run_parsed(node, job, request, &mut parser);
+        self.parser = parser;
+        came
+    }
+
+    fn run_parsed(&mut self, node: &Arc<Node>, job: &Arc<Job>, request: &Request, parser: &mut Parser) -> Came {
         if !matches!(parser.parse(&request.bytes), Ok(Progress::Request { .. })) {
+            *parser = Parser::new(Limits::default());
             return Came::Refused(WireError::Other("ERR Protocol error: a script's request is not whole".into()));
         }
         let args = parser.args(&request.bytes);
@@ -176,7 +183,7 @@ impl Machine {
         }
         match command::resolve(args) {
             Ok(command) if command.gateway == command::Gateway::Script => {
-                let started = node.now();
+                let started = job.began();
                 let came = self.run_script(node, job, request, command, args);
                 self.count(node, job, command, args, started, &came);
                 came

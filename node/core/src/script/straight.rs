@@ -4,8 +4,9 @@
 //! once, so the script takes about as long as the commands it calls. A name that is put together while it runs is not seen; what
 //! else keeps a script off the workers is how long it has taken ([`super::cache::Script::runs_here`]).
 
-/// Words that no such script has: what runs statements again, what makes code of text, and what may look at a text many times over.
-const LONG: [&str; 20] = [
+/// Words that no such script has: what runs statements again, what makes code of text, what may look at a text many times over, and
+/// what changes how garbage is collected.
+const LONG: [&str; 21] = [
     "while",
     "for",
     "repeat",
@@ -26,6 +27,7 @@ const LONG: [&str; 20] = [
     "sort",
     "foreach",
     "foreachi",
+    "collectgarbage",
 ];
 
 /// Whether nothing in a text of Lua may run long.

@@ -52,8 +52,8 @@ pub struct ClientState {
     pub(crate) written: Written,
     /// The next request's place behind scripts.
     pub(crate) ticket: Option<Ticket>,
-    /// Scripts that are not answered yet.
-    pub(crate) open_scripts: Arc<AtomicUsize>,
+    /// Scripts that are not answered yet. None for a request of another node.
+    pub(crate) open_scripts: Option<Arc<AtomicUsize>>,
 }
 
 /// Which replies a client wants: `CLIENT REPLY`.
@@ -105,7 +105,7 @@ impl ClientState {
             client: None,
             written: Written::default(),
             ticket: None,
-            open_scripts: Arc::default(),
+            open_scripts: None,
         }
     }
 

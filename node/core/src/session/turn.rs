@@ -52,7 +52,9 @@ impl Request<'_> {
         let (one, many);
         let slots = match self.needs(state) {
             Needs::Nothing => return self.execute_now(state, out, holds),
-            Needs::OwnScripts if state.open_scripts.load(Relaxed) > 0 => return Executed::Behind,
+            Needs::OwnScripts if state.open_scripts.as_ref().is_some_and(|open| open.load(Relaxed) > 0) => {
+                return Executed::Behind;
+            }
             Needs::OwnScripts => return self.execute_now(state, out, holds),
             Needs::Slot(slot) => {
                 one = [slot];
@@ -118,7 +120,7 @@ impl Request<'_> {
         encode_request(&words, &mut bytes);
         let job = job_of(self.node, self.script_request(bytes, state), command, self.args);
         let has_keys = command.first_key(self.args).is_some();
-        Fanout::script(self.origin(command, state), job, Some(Open::new(&state.open_scripts)), !has_keys)
+        Fanout::script(self.origin(command, state), job, state.open_scripts.as_ref().map(Open::new), !has_keys)
     }
 
     fn script_request(&self, bytes: Vec<u8>, state: &ClientState) -> Script {
@@ -148,7 +150,7 @@ impl Request<'_> {
             _ => Vec::new(),
         };
         let job = Job::new(Work::Request(self.script_request(bytes, state)), slots, self.node.now());
-        Fanout::script(self.origin(command, state), job, Some(Open::new(&state.open_scripts)), true)
+        Fanout::script(self.origin(command, state), job, state.open_scripts.as_ref().map(Open::new), true)
     }
 }
 
