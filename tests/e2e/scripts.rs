@@ -213,7 +213,7 @@ fn answers_in_order(door: &str, keys: &[String; 3]) {
             }
             3 => format!("${}\r\n{text}\r\n", text.len()),
             4 => format!("*2\r\n${}\r\n{key}\r\n${}\r\n{text}\r\n", key.len(), text.len()),
-            5 => "-ERR Wrong number of args".into(),
+            5 => "-ERR Lua redis lib command arguments must be strings or integers".into(),
             6 => "-NOSCRIPT".into(),
             _ => "-WRONGTYPE".into(),
         };

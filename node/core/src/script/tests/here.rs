@@ -2,11 +2,12 @@
 
 use super::{begin, eval};
 use crate::Door;
-use crate::fixture::Cluster;
+use crate::fixture::{Cluster, pass};
 use crate::script::job::{Job, Ticket};
 use crate::script::{Machine, Outside};
 use crate::session::Step;
 use std::sync::Arc;
+use std::time::Duration;
 
 const OUTSIDE: Outside = Outside { pause: |_| panic!("a worker does not wait"), log: |_, _| () };
 
@@ -29,10 +30,11 @@ fn run_here(cluster: &Cluster, job: &Arc<Job>) -> Option<String> {
     })
 }
 
-/// As a thread does it.
+/// As a thread does it, with time that passes at each line it logs.
 fn run_on_a_thread(cluster: &Cluster, job: &Arc<Job>) -> String {
     cluster.nodes[0].scripts().submit(job, Arc::new(|| {}));
-    let mut machine = Machine::new(&cluster.nodes[0], 0, Outside { pause: |_| (), log: |_, _| () });
+    let outside = Outside { pause: |_| (), log: |_, _| pass(Duration::from_secs(5)) };
+    let mut machine = Machine::new(&cluster.nodes[0], 0, outside);
     while machine.run_next() {}
     match cluster.nodes[0].settled(job) {
         crate::Settled::Answered(_, reply, _) => String::from_utf8_lossy(&reply).into_owned(),
@@ -117,4 +119,13 @@ fn a_worker_waits_for_no_key_that_was_not_declared() {
         Ticket::new(&node.scripts, vec![dcache_protocol::slot_of(b"taken").number()], node.now(), Arc::new(|| {}));
     let reply = run_here(&cluster, &job("taken"));
     assert!(reply.as_deref().is_some_and(|reply| reply.contains("did not declare")), "{reply:?}");
+}
+
+#[test]
+fn no_time_passes_for_what_a_script_calls() {
+    let cluster = Cluster::new(1);
+    let script = "redis.call('set', KEYS[1], 'v', 'px', 1000) redis.log(redis.LOG_WARNING, 'slow') return redis.call('get', KEYS[1])";
+    let job = job_of(&cluster, &["EVAL", script, "1", "k"]);
+    assert_eq!(run_on_a_thread(&cluster, &job), "$1\r\nv\r\n");
+    assert_eq!(cluster.client(0, Door::Gateway).ask("GET k"), "$-1|");
 }
