@@ -429,6 +429,11 @@ impl Command {
         self.flags.has(Flags::WRITE)
     }
 
+    /// Whether a request may change something: a write, or a script that may do any.
+    pub fn may_write(&self) -> bool {
+        self.is_write() || self.gateway == Gateway::Script && !self.is_read()
+    }
+
     /// Whether a request of `count` arguments, the name included, is one of this command: its arity, and whole pairs.
     fn takes(&self, count: usize) -> bool {
         let wanted = usize::from(self.arity.unsigned_abs());

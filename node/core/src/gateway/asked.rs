@@ -156,7 +156,7 @@ impl Asked<'_> {
             ForwardError::NotOwner => true,
             ForwardError::Unreachable => self.is_replicated(part),
             ForwardError::LinkLost | ForwardError::TimedOut => {
-                let is_safe = !self.origin.command.is_write() || is_broken(Rule::WritesRunOnce);
+                let is_safe = !self.origin.command.may_write() || is_broken(Rule::WritesRunOnce);
                 (is_safe || self.may_run_twice(part)) && self.is_replicated(part)
             }
             ForwardError::Overloaded => false,
@@ -215,10 +215,10 @@ impl Asked<'_> {
                     "Hash slot not served: node {name} cannot be reached and did not run the request{others}"
                 ),
             },
-            ForwardError::LinkLost if self.origin.command.is_write() => WireError::NotConfirmed {
+            ForwardError::LinkLost if self.origin.command.may_write() => WireError::NotConfirmed {
                 reason: format!("the link to node {name} broke before its answer came{others}"),
             },
-            ForwardError::TimedOut if self.origin.command.is_write() => {
+            ForwardError::TimedOut if self.origin.command.may_write() => {
                 WireError::NotConfirmed { reason: format!("node {name} did not answer in time{others}") }
             }
             ForwardError::LinkLost => WireError::ClusterDown {

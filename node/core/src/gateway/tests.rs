@@ -619,6 +619,10 @@ fn what_another_node_may_take_over_is_waited_for_unless_a_write_may_have_run_and
             (format!("INCR {key}"), false),
             (format!("APPEND {key} v"), false),
             (format!("DEL {key}"), false),
+            (format!("EVAL return(1) 1 {key}"), false),
+            (format!("EVALSHA e0e1f9fabfc9d4800c877a703b823ac0578ff8db 1 {key}"), false),
+            (format!("FCALL name 1 {key}"), false),
+            (format!("EVAL_RO return(1) 1 {key}"), true),
         ] {
             assert_eq!(asks_again(&request, ForwardError::Unreachable), copies, "{request}");
             assert!(!asks_again(&request, ForwardError::Overloaded), "{request}");

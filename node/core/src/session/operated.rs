@@ -1,6 +1,7 @@
 //! What operators do with requests: they pause them, put the node to sleep, look on (MONITOR), and read of the large ones.
 
 use super::request::Request;
+use super::span::shown_args;
 use super::state::ClientState;
 use crate::clients::Client;
 use crate::command::{self, Command};
@@ -15,7 +16,7 @@ impl Request<'_> {
     pub(super) fn is_paused(&self) -> bool {
         let Some(command) = self.ahead.command else { return false };
         let is_about_pausing = matches!(command.name, "client|pause" | "client|unpause");
-        let is_write = command.is_write() || matches!(command.name, "publish" | "spublish" | "exec");
+        let is_write = command.may_write() || matches!(command.name, "publish" | "spublish" | "exec");
         self.node.events.has(Reason::PAUSED) && !is_about_pausing && self.node.is_paused(is_write)
     }
 
@@ -62,7 +63,8 @@ impl Request<'_> {
         let name = client.names.lock().name.clone();
         let note = |log, bytes: usize| {
             let unix_seconds = self.now_ms / 1000;
-            self.node.slow.note(log, bytes as u64, unix_seconds, self.args.iter(), &client.remote, &name);
+            let args: Vec<&[u8]> = self.args.iter().take(self.ahead.command.map_or(1, shown_args)).collect();
+            self.node.slow.note(log, bytes as u64, unix_seconds, args.into_iter(), &client.remote, &name);
         };
         note(Log::LargeRequest, request_bytes);
         note(Log::LargeReply, reply_bytes);

@@ -123,8 +123,7 @@ impl Request<'_> {
                 _ => return self.reject(command, &error, state, out),
             },
         };
-        let may_write = command.is_write() || command.gateway == Gateway::Script && !command.is_read();
-        if may_write && self.view.has_copies() {
+        if command.may_write() && self.view.has_copies() {
             let slots = command::keys_of(command, self.args).skip(1).map(|key| slot_in(state.database, key));
             first.into_iter().chain(slots).for_each(|slot| state.written.note(self.view.partition_of(slot)));
         }

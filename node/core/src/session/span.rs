@@ -65,13 +65,16 @@ impl<'a> Span<'a> {
 
     /// A request of this command has run.
     pub(super) fn after(&mut self, command: &'static Command, outcome: Outcome, at: Range<usize>) {
-        self.at = at;
         if outcome != Outcome::Answered {
             let took = self.look() / (self.count + 1);
             self.stats.record(usize::from(command.id), took, outcome, 1);
             self.record(took);
+            if took >= self.slow_from {
+                self.slowest = Some((command, took, at));
+            }
             return;
         }
+        self.at = at;
         self.command = Some(command);
         self.count += 1;
         if command.gateway != Gateway::Single || self.count >= self.count_max || !command.is_steady() {
@@ -112,6 +115,15 @@ impl<'a> Span<'a> {
     }
 }
 
+/// How many arguments of a command logs may show: of some the rest is secret.
+pub(super) fn shown_args(command: &Command) -> usize {
+    match command.name {
+        "auth" | "hello" => 1,
+        "config|set" | "acl|setuser" => 2,
+        _ => usize::MAX,
+    }
+}
+
 /// Keeps a request that took long.
 #[cold]
 pub(super) fn note_slow(node: &Node, client: &Client, (command, took, at): Slowest, input: &[u8]) {
@@ -123,9 +135,8 @@ pub(super) fn note_slow(node: &Node, client: &Client, (command, took, at): Slowe
     while let Ok(Progress::Empty { consumed }) = parser.parse(request) {
         request = &request[consumed..];
     }
-    let is_secret = matches!(command.name, "auth" | "hello");
     let args = parser.args(request);
-    let args: Vec<&[u8]> = args.iter().take(if is_secret { 1 } else { usize::MAX }).collect();
+    let args: Vec<&[u8]> = args.iter().take(shown_args(command)).collect();
     let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
     let name = client.names.lock().name.clone();
     node.slow.note(Log::Slow, us, unix_seconds, args.into_iter(), &client.remote, &name);

@@ -268,3 +268,19 @@ fn what_passes_is_counted() {
     assert_eq!(client.node.partition_figures().ops.iter().sum::<u64>(), 2);
     assert_eq!(cluster.nodes[1].partition_figures().ops.iter().sum::<u64>(), 2);
 }
+
+#[test]
+fn what_takes_long_and_fails_is_in_the_slow_log_and_no_secret_is() {
+    let cluster = Cluster::new(1);
+    let mut client = cluster.client(0, Door::Gateway);
+    client.say("CONFIG SET slowlog-log-slower-than 0");
+    client.say("CONFIG SET commandlog-request-larger-than 0");
+    client.say("SET text words");
+    assert_eq!(client.ask("INCR text"), "-ERR value is not an integer or out of range|");
+    client.say("AUTH name secret");
+    let slow = client.ask("SLOWLOG GET 10");
+    assert!(slow.contains("|$4|INCR|$4|text|"), "{slow}");
+    let large = client.ask("COMMANDLOG GET 10 large-request");
+    assert!(large.contains("|$4|AUTH|"), "{large}");
+    assert!(!format!("{slow}{large}").contains("secret"), "{slow}{large}");
+}
