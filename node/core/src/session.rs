@@ -16,8 +16,6 @@
 
 mod blocking;
 mod copy_read;
-#[cfg(test)]
-mod held;
 mod memcached;
 mod operated;
 mod request;

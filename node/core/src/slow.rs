@@ -4,6 +4,7 @@
 //! looked at only once it passed a bound, and the bounds are read once a batch. Requests that are timed together
 //! ([`crate::session`]) count with what each took on average, unless the bound is below a millisecond: then each is timed by itself.
 
+use crate::command::Command;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
@@ -39,6 +40,15 @@ impl Log {
             Log::LargeRequest => "large-request",
             Log::LargeReply => "large-reply",
         }
+    }
+}
+
+/// How many arguments of a command logs may show: of some the rest is secret.
+pub(crate) fn shown_args(command: &Command) -> usize {
+    match command.name {
+        "auth" | "hello" => 1,
+        "config|set" | "acl|setuser" => 2,
+        _ => usize::MAX,
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Told by the words of the text alone. Without loops, functions of its own and what takes long in Lua's libraries, each statement runs
 //! once, so the script takes about as long as the commands it calls. A name that is put together while it runs is not seen; what
-//! else keeps a script off the workers is how long it has taken ([`super::cache::Script::runs_here`]).
+//! else keeps a script off the workers is how long it has taken ([`super::cache::Script::is_short`]).
 
 /// Words that no such script has: what runs statements again, what makes code of text, what may look at a text many times over, and
 /// what changes how garbage is collected.

@@ -1,12 +1,11 @@
 //! What operators do with requests: they pause them, put the node to sleep, look on (MONITOR), and read of the large ones.
 
 use super::request::Request;
-use super::span::shown_args;
 use super::state::ClientState;
 use crate::clients::Client;
 use crate::command::{self, Command};
 use crate::events::Reason;
-use crate::slow::Log;
+use crate::slow::{self, Log};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
@@ -63,7 +62,7 @@ impl Request<'_> {
         let name = client.names.lock().name.clone();
         let note = |log, bytes: usize| {
             let unix_seconds = self.now_ms / 1000;
-            let args: Vec<&[u8]> = self.args.iter().take(self.ahead.command.map_or(1, shown_args)).collect();
+            let args: Vec<&[u8]> = self.args.iter().take(self.ahead.command.map_or(1, slow::shown_args)).collect();
             self.node.slow.note(log, bytes as u64, unix_seconds, args.into_iter(), &client.remote, &name);
         };
         note(Log::LargeRequest, request_bytes);

@@ -3,7 +3,7 @@
 use crate::Node;
 use crate::clients::{Client, millis};
 use crate::command::{self, Command, Gateway};
-use crate::slow::{Bounds, Log};
+use crate::slow::{self, Bounds, Log};
 use crate::stats::{Outcome, WorkerStats};
 use dcache_protocol::resp::parse::{Limits, Parser, Progress};
 use std::ops::Range;
@@ -115,15 +115,6 @@ impl<'a> Span<'a> {
     }
 }
 
-/// How many arguments of a command logs may show: of some the rest is secret.
-pub(super) fn shown_args(command: &Command) -> usize {
-    match command.name {
-        "auth" | "hello" => 1,
-        "config|set" | "acl|setuser" => 2,
-        _ => usize::MAX,
-    }
-}
-
 /// Keeps a request that took long.
 #[cold]
 pub(super) fn note_slow(node: &Node, client: &Client, (command, took, at): Slowest, input: &[u8]) {
@@ -136,7 +127,7 @@ pub(super) fn note_slow(node: &Node, client: &Client, (command, took, at): Slowe
         request = &request[consumed..];
     }
     let args = parser.args(request);
-    let args: Vec<&[u8]> = args.iter().take(shown_args(command)).collect();
+    let args: Vec<&[u8]> = args.iter().take(slow::shown_args(command)).collect();
     let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
     let name = client.names.lock().name.clone();
     node.slow.note(Log::Slow, us, unix_seconds, args.into_iter(), &client.remote, &name);

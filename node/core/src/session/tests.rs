@@ -1,5 +1,7 @@
 //! What one client's bytes are answered, however they are cut.
 
+mod held;
+
 use super::*;
 use crate::fixture::{self, Cluster};
 use crate::stats::Outcome;

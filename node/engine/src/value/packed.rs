@@ -140,30 +140,10 @@ pub fn splice(block: &mut Vec<u8>, range: Range<usize>, new: &[u8]) {
 
 /// Puts an item before what is at a place.
 pub fn insert_item(block: &mut Vec<u8>, at: usize, item: &[u8]) {
-    let (end, head) = (block.len(), length_bytes(item.len()));
+    let end = block.len();
     put_item(item, block);
-    if at < end {
-        // It was appended, and changes places with what it goes before.
-        block.copy_within(at..end, at + head + item.len());
-        let length = head + item.len();
-        put_length_at(item.len(), &mut block[at..at + length]);
-        block[at + head..at + length].copy_from_slice(item);
-    }
-}
-
-/// Writes a length at the start of bytes that have room for it.
-fn put_length_at(length: usize, to: &mut [u8]) {
-    match length {
-        0..0xfe => to[0] = length as u8,
-        0xfe..=0xffff => {
-            to[0] = MIDDLE;
-            to[1..3].copy_from_slice(&(length as u16).to_le_bytes());
-        }
-        _ => {
-            to[0] = LONG;
-            to[1..5].copy_from_slice(&(length as u32).to_le_bytes());
-        }
-    }
+    let length = block.len() - end;
+    block[at..].rotate_right(length);
 }
 
 /// The element of a member of a sorted set's block.

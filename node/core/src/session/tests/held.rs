@@ -1,10 +1,10 @@
 //! Replies that wait for copies: what takes their place when that is never confirmed stands where they stood.
 
-use super::{Session, Step};
 use crate::Node;
 use crate::command::Door;
 use crate::fixture::{self, id, key_of, member, pass};
 use crate::replication::hold::Held;
+use crate::session::{Session, Step};
 use dcache_cluster::failover::Configuration;
 use dcache_cluster::metadata::Metadata;
 use dcache_protocol::namespace::{Consistency, NamespaceSpec};
