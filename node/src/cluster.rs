@@ -140,9 +140,7 @@ impl Cluster {
         if metadata.is_formed() && !has_me(&metadata) && has_me(&self.metadata()) {
             self.note_removed();
         }
-        for node in metadata.nodes.values().filter(|node| node.id != self.shared.id) {
-            self.shared.book.learn(node.id, &node.addresses);
-        }
+        self.shared.book.follow(self.shared.id, &self.metadata().nodes, &metadata.nodes);
         self.acting.send_replace(metadata);
     }
 
@@ -375,7 +373,14 @@ impl Cluster {
     pub fn own_partitions(&self) -> PartitionColumns {
         let figures = self.shared.core.partition_figures();
         let PartitionFigures { ops, items, memory_bytes, uncopied_bytes, ops_a_second } = figures;
-        PartitionColumns { ops, items, memory_bytes, uncopied_bytes, ops_a_second }
+        PartitionColumns {
+            incarnation: self.me.read().incarnation,
+            ops,
+            items,
+            memory_bytes,
+            uncopied_bytes,
+            ops_a_second,
+        }
     }
 
     /// Keeps the addresses known now for the next start.

@@ -12,7 +12,7 @@ use dcache_protocol::control::{
     NodeStatus, OperationBrief, PartitionTable,
 };
 use dcache_protocol::operation::{MoveState, Operation};
-use dcache_protocol::{NodeId, NodeRecord, NodeState, PartitionId, Slot, SlotRange, slot_in};
+use dcache_protocol::{Incarnation, NodeId, NodeRecord, NodeState, PartitionId, Slot, SlotRange, slot_in};
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -68,7 +68,7 @@ impl Cluster {
             let sight = Sight { nodes: &nodes, quorum: lead.quorum, unowned: &unowned, copies, operation };
             health::assess(sight)
         };
-        let served: Vec<NodeId> = nodes.iter().filter(|node| health::is_served(node)).map(|node| node.id).collect();
+        let served: Vec<NodeId> = nodes.iter().filter(|node| node.serves()).map(|node| node.id).collect();
         let slots_unserved = slots_where(&metadata, |node| node.is_none_or(|node| !served.contains(&node.id)));
         let primary = |p: &PartitionId| metadata.table[p.index()].primary;
         let is_served = |p: &PartitionId| primary(p).is_some_and(|primary| served.contains(&primary.node));
@@ -133,11 +133,14 @@ impl Cluster {
             let owner = partition.holder().and_then(|id| index.get(&id).copied());
             let figures = owner.and_then(|i| columns[i].as_ref());
             let is_up = partition.primary.is_some() && owner.is_some_and(|i| records[i].state == NodeState::Up);
+            let is_same = |figures: &PartitionColumns| {
+                owner.is_some_and(|i| !is_other_process(figures.incarnation, records[i].incarnation))
+            };
             let at = |column: fn(&PartitionColumns) -> &Vec<u64>| {
                 figures.and_then(|f| column(f).get(number)).copied().unwrap_or_default()
             };
             table.primary.push(owner.map(|i| i as u16));
-            table.served.push(is_up && figures.is_some());
+            table.served.push(is_up && figures.is_some_and(is_same));
             table.ops.push(at(|c| &c.ops));
             table.items.push(at(|c| &c.items));
             table.memory_bytes.push(at(|c| &c.memory_bytes));
@@ -197,6 +200,11 @@ impl Cluster {
     }
 }
 
+/// Whether the process that says it is this one is another one than the process that was agreed on. 0: it does not say.
+fn is_other_process(says: Incarnation, agreed: Incarnation) -> bool {
+    says != Incarnation::default() && says != agreed
+}
+
 fn node_status(
     metadata: &Metadata,
     node: &NodeRecord,
@@ -216,6 +224,7 @@ fn node_status(
         addresses: node.addresses.clone(),
         state: node.state,
         reachable: report.is_ok(),
+        restarted: report.as_ref().is_ok_and(|report| is_other_process(report.incarnation, node.incarnation)),
         share: node.share,
         maintenance_until_unix_ms: node.maintenance_until_unix_ms,
         leader,

@@ -10,7 +10,7 @@ use crate::worker::{Arrival, Hands};
 use dcache_cluster::metadata::{Command, Metadata, Refusal};
 use dcache_protocol::control::{ApiError, ErrorCode, FailoverResult, NodeReport};
 use dcache_protocol::peer::{Hello, LinkKind};
-use dcache_protocol::{Addresses, Epoch, NodeId, NodeRecord};
+use dcache_protocol::{Addresses, Epoch, Incarnation, NodeId, NodeRecord};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
@@ -114,6 +114,9 @@ pub enum Answer {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PartitionColumns {
+    /// Of the process that says so; 0: it does not say.
+    #[serde(default)]
+    pub incarnation: Incarnation,
     pub ops: Vec<u64>,
     pub items: Vec<u64>,
     pub memory_bytes: Vec<u64>,

@@ -2,7 +2,7 @@
 //! Everything here is read often and changed seldom, or is one atomic number.
 
 use crate::copies::CopyLinks;
-use dcache_protocol::{Addresses, NodeId};
+use dcache_protocol::{Addresses, NodeId, NodeRecord};
 use parking_lot::RwLock;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,7 +29,11 @@ pub enum Stop {
     Orderly,
 }
 
-/// Where each node was last heard of: hints, corrected by every committed record and every heartbeat.
+/// Where each node was last heard of: hints, corrected by what nodes say of themselves and by what is agreed on.
+///
+/// A record that is agreed on tells where its node was when it registered. When all nodes come back at other addresses at once, they
+/// find each other by what they say; the first agreement among them may be that somebody is down, and its records are old ones still.
+/// So what is agreed on counts where it has changed.
 #[derive(Debug, Default)]
 pub struct AddressBook {
     entries: RwLock<BTreeMap<NodeId, Addresses>>,
@@ -47,6 +51,22 @@ impl AddressBook {
         }
         self.entries.write().insert(node, addresses.clone());
         true
+    }
+
+    /// Another state of the metadata is agreed on. This node's own addresses are no hints.
+    pub fn follow(&self, me: NodeId, before: &BTreeMap<NodeId, NodeRecord>, next: &BTreeMap<NodeId, NodeRecord>) {
+        for (id, node) in next.iter().filter(|(id, _)| **id != me) {
+            let is_news = match before.get(id) {
+                Some(known) => known.addresses != node.addresses,
+                None => !self.entries.read().contains_key(id),
+            };
+            if is_news {
+                self.learn(*id, &node.addresses);
+            }
+        }
+        if before.keys().any(|id| !next.contains_key(id)) {
+            self.entries.write().retain(|id, _| next.contains_key(id) || !before.contains_key(id));
+        }
     }
 
     pub fn all(&self) -> BTreeMap<NodeId, Addresses> {
@@ -120,4 +140,59 @@ pub struct CutCounters {
     pub buffers_full: AtomicU64,
     /// More clients than allowed.
     pub refused: AtomicU64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dcache_protocol::{Incarnation, NodeState, Share};
+
+    fn record(id: u64, port: u16) -> NodeRecord {
+        NodeRecord {
+            id: NodeId(id),
+            name: format!("n{id}"),
+            zone: String::new(),
+            weight: NodeRecord::WEIGHT_DEFAULT,
+            addresses: addresses(port),
+            incarnation: Incarnation(id),
+            state: NodeState::Up,
+            version: String::new(),
+            level: dcache_protocol::LEVEL,
+            memory_bytes: 0,
+            share: Share::default(),
+            maintenance_until_unix_ms: 0,
+            is_stopping: false,
+        }
+    }
+
+    fn addresses(port: u16) -> Addresses {
+        Addresses { peers: format!("10.0.0.1:{port}"), ..Addresses::default() }
+    }
+
+    fn nodes(records: &[NodeRecord]) -> BTreeMap<NodeId, NodeRecord> {
+        records.iter().map(|record| (record.id, record.clone())).collect()
+    }
+
+    #[test]
+    fn what_nodes_say_of_themselves_outlives_what_was_agreed_on_before() {
+        let (book, me, other) = (AddressBook::default(), NodeId(1), NodeId(2));
+        let at = || book.peers_door(other);
+        let agreed = nodes(&[record(1, 1), record(2, 2)]);
+        book.follow(me, &BTreeMap::new(), &agreed);
+        assert_eq!((book.peers_door(me), at()), (None, Some("10.0.0.1:2".into())), "the only hint there is");
+        // It is at another place by now, and has said so.
+        book.learn(other, &addresses(3));
+        let mut down = agreed.clone();
+        down.values_mut().for_each(|node| node.state = NodeState::Down);
+        book.follow(me, &agreed, &down);
+        assert_eq!(at(), Some("10.0.0.1:3".into()), "nothing new is agreed on about where it is");
+        // As a node that starts again sees its log for the first time.
+        book.follow(me, &BTreeMap::new(), &down);
+        assert_eq!(at(), Some("10.0.0.1:3".into()));
+        let moved = nodes(&[record(1, 1), record(2, 4)]);
+        book.follow(me, &down, &moved);
+        assert_eq!(at(), Some("10.0.0.1:4".into()));
+        book.follow(me, &moved, &nodes(&[record(1, 1)]));
+        assert_eq!(at(), None, "it is a node of this cluster no more");
+    }
 }

@@ -548,9 +548,13 @@ impl App {
                 self.see(Meaning::Plain, format!("{name} joined"));
                 continue;
             };
-            match (is_served(old), is_served(node)) {
+            match (old.serves(), node.serves()) {
                 (true, false) => {
-                    let why = if node.state == NodeState::Down { "is down" } else { "does not answer" };
+                    let why = match node.state {
+                        NodeState::Down => "is down",
+                        NodeState::Up if node.restarted => "started again and has not taken its place yet",
+                        NodeState::Up => "does not answer",
+                    };
                     self.see(Meaning::Act, format!("{name} {why}: {} slots not served", node.slots));
                 }
                 (false, true) => self.see(Meaning::Good, format!("{name} is back")),
@@ -584,11 +588,6 @@ pub fn memory_share(report: &dcache_protocol::control::NodeReport) -> f64 {
         0 => 0.0,
         limit => report.memory_used_bytes as f64 / limit as f64,
     }
-}
-
-/// Up and answering: the only state in which figures are shown.
-pub fn is_served(node: &NodeStatus) -> bool {
-    node.state == NodeState::Up && node.reachable
 }
 
 fn partitions(before: Option<Partitions>, table: PartitionTable, at: Duration) -> Partitions {

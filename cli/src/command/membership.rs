@@ -295,7 +295,7 @@ async fn maintenance_on(app: &App, control: &Control, node: &NodeStatus, args: &
     let name = clean(&node.name);
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
     let until = now_ms + args.time.unwrap_or(MAINTENANCE).as_millis() as u64;
-    let serves = if node.state == NodeState::Up && node.reachable { node.partitions } else { 0 };
+    let serves = if node.serves() { node.partitions } else { 0 };
     if args.dry_run {
         app.out.say(&format!(
             "would say that {name} is being worked on until {}, and hand over the {serves} partitions it serves",

@@ -131,6 +131,7 @@ fn state(node: &NodeStatus, now_ms: u64) -> String {
     let role = role(node, now_ms);
     let beside = role.map(|role| format!(",{role}")).unwrap_or_default();
     match (node.state, node.reachable, role) {
+        (NodeState::Up, true, _) if node.restarted => paint(Style::Yellow, &format!("starting{beside}{star}")),
         (NodeState::Up, true, None) => paint(Style::Green, &format!("up{star}")),
         (NodeState::Up, true, Some(role)) => paint(Style::Yellow, &format!("{role}{star}")),
         (NodeState::Up, false, _) => paint(Style::Yellow, &format!("silent{beside}{star}")),
@@ -178,6 +179,7 @@ const NODE_FIELDS: &[&str] = &[
     "addresses",
     "state",
     "reachable",
+    "restarted",
     "share",
     "maintenanceUntilUnixMs",
     "leader",

@@ -3,8 +3,8 @@
 //!
 //! | check | level | when |
 //! |---|---|---|
-//! | NODE-01 | critical | a node with slots is down or does not answer: its slots are not served |
-//! | NODE-02 | warning | a node without slots is down or does not answer |
+//! | NODE-01 | critical | a node with slots is down, does not answer or started again just now: its slots are not served |
+//! | NODE-02 | warning | the same of a node without slots |
 //! | META-01 | critical | no quorum: namespaces and nodes cannot be changed, failures not noticed |
 //! | META-02 | warning | one more lost voter would cost the quorum |
 //! | META-03 | warning | a node's metadata log stopped: it serves, but takes no part in agreeing |
@@ -19,7 +19,7 @@
 use dcache_cluster::metadata::Metadata;
 use dcache_protocol::control::{Finding, Health, Level, NodeStatus, OperationBrief};
 use dcache_protocol::operation::OperationState;
-use dcache_protocol::{Share, SlotRange};
+use dcache_protocol::{NodeState, Share, SlotRange};
 use std::collections::BTreeSet;
 
 /// What the cluster looks like from one node.
@@ -100,7 +100,7 @@ impl Copies {
 /// Findings, worst first, and the health they add up to.
 pub fn assess(sight: Sight<'_>) -> (Health, Vec<Finding>) {
     let mut findings = Vec::new();
-    for node in sight.nodes.iter().filter(|node| !is_served(node)) {
+    for node in sight.nodes.iter().filter(|node| !node.serves()) {
         findings.push(lost(node));
     }
     if !sight.unowned.is_empty() {
@@ -134,11 +134,6 @@ pub fn assess(sight: Sight<'_>) -> (Health, Vec<Finding>) {
         _ => Health::Healthy,
     };
     (health, findings)
-}
-
-/// Whether a node serves its slots as far as the collection could see.
-pub fn is_served(node: &NodeStatus) -> bool {
-    node.state == dcache_protocol::NodeState::Up && node.reachable
 }
 
 fn unfinished(operation: &OperationBrief) -> Finding {
@@ -175,8 +170,9 @@ fn stopped(node: &NodeStatus) -> Option<Finding> {
 
 fn lost(node: &NodeStatus) -> Finding {
     let what = match node.state {
-        dcache_protocol::NodeState::Down => "is down",
-        dcache_protocol::NodeState::Up => "does not answer",
+        NodeState::Down => "is down",
+        NodeState::Up if node.restarted => "started again and has not taken its place yet",
+        NodeState::Up => "does not answer",
     };
     let (level, check, slots) = match node.slots {
         0 => (Level::Warning, "NODE-02", String::new()),
@@ -190,7 +186,8 @@ fn lost(node: &NodeStatus) -> Finding {
         level,
         check: check.into(),
         message: format!("{} {what}{slots}", node.name),
-        hint: Some(format!("start it again with its data directory; it was at {}", node.addresses.cluster)),
+        hint: (!node.restarted)
+            .then(|| format!("start it again with its data directory; it was at {}", node.addresses.cluster)),
         node: Some(node.name.clone()),
     }
 }
@@ -198,7 +195,7 @@ fn lost(node: &NodeStatus) -> Finding {
 fn metadata(sight: Sight<'_>) -> Option<Finding> {
     let voters: Vec<&NodeStatus> = sight.nodes.iter().filter(|node| node.voter).collect();
     let has_log = |node: &NodeStatus| node.report.as_ref().is_none_or(|report| report.log_stopped.is_none());
-    let up = voters.iter().filter(|node| is_served(node) && has_log(node)).count();
+    let up = voters.iter().filter(|node| node.reachable && has_log(node)).count();
     if !sight.quorum {
         return Some(Finding {
             level: Level::Critical,
@@ -253,7 +250,7 @@ mod tests {
     use super::*;
     use dcache_protocol::Share;
     use dcache_protocol::control::NodeReport;
-    use dcache_protocol::{Addresses, NodeId, NodeState, Slot};
+    use dcache_protocol::{Addresses, NodeId, Slot};
 
     fn node(name: &str, state: NodeState, reachable: bool, slots: u16) -> NodeStatus {
         let slot = |n| Slot::new(n).expect("below 16384");
@@ -266,6 +263,7 @@ mod tests {
             addresses: Addresses::default(),
             state,
             reachable,
+            restarted: false,
             share: Share::Full,
             maintenance_until_unix_ms: 0,
             leader: false,
@@ -325,6 +323,17 @@ mod tests {
         assert_eq!(found(Copies { partitions: 9, in_sync: 9, waiting: 0 }), (Health::Healthy, vec![]));
         assert_eq!(found(Copies { partitions: 9, in_sync: 7, waiting: 0 }), (Health::Degraded, vec!["COPY-02".into()]));
         assert_eq!(found(Copies { partitions: 9, in_sync: 7, waiting: 2 }), (Health::Critical, vec!["COPY-01".into()]));
+    }
+
+    #[test]
+    fn a_node_that_started_again_serves_nothing_before_it_took_its_place() {
+        let mut nodes = ["n1", "n2", "n3"].map(|name| node(name, NodeState::Up, true, 100));
+        nodes[1].restarted = true;
+        let (health, findings) =
+            assess(Sight { nodes: &nodes, quorum: true, unowned: &[], copies: Copies::default(), operation: None });
+        let checks: Vec<&str> = findings.iter().map(|finding| finding.check.as_str()).collect();
+        assert_eq!((health, checks), (Health::Critical, vec!["NODE-01"]), "it votes all the same");
+        assert!(findings[0].message.starts_with("n2 started again"), "{}", findings[0].message);
     }
 
     #[test]

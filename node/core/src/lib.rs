@@ -356,6 +356,7 @@ impl Node {
         };
         NodeReport {
             id: self.config.id,
+            incarnation: self.config.incarnation,
             name: view.my_node().map(|node| node.name.clone()).unwrap_or_default(),
             at_unix_ms: self.unix_ms(),
             uptime_ms: clients::millis(self.uptime()),

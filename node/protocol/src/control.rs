@@ -6,7 +6,7 @@
 
 use crate::level::level_first;
 use crate::operation::{MoveProgress, OperationId, OperationKind, OperationState, UpgradeStatus};
-use crate::{Addresses, Epoch, Eviction, NamespaceSpec, NodeId, NodeState, Share, SlotRange};
+use crate::{Addresses, Epoch, Eviction, Incarnation, NamespaceSpec, NodeId, NodeState, Share, SlotRange};
 use serde::{Deserialize, Serialize};
 
 pub const API_VERSION: &str = "dcache/v1";
@@ -191,6 +191,9 @@ pub struct NodeStatus {
     pub state: NodeState,
     /// Whether it answered this collection; `state` up and not reachable means: look.
     pub reachable: bool,
+    /// It answers as a process that is not agreed on yet: it started again a moment ago, empty, and serves nothing until then.
+    #[serde(default)]
+    pub restarted: bool,
     /// Whether it is to hold partitions.
     #[serde(default)]
     pub share: Share,
@@ -220,11 +223,20 @@ pub struct NodeStatus {
     pub error: Option<String>,
 }
 
+impl NodeStatus {
+    /// Whether it serves its slots, as far as the collection could see.
+    pub fn serves(&self) -> bool {
+        self.state == NodeState::Up && self.reachable && !self.restarted
+    }
+}
+
 /// One node's own figures. Kind `NodeReport` at `GET /v1/report` of that node.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NodeReport {
     pub id: NodeId,
+    /// Of the process that reports; 0: it does not say.
+    pub incarnation: Incarnation,
     pub name: String,
     pub at_unix_ms: u64,
     pub uptime_ms: u64,

@@ -82,6 +82,7 @@ fn node(number: u64, second: u64) -> NodeStatus {
         },
         state: NodeState::Up,
         reachable: true,
+        restarted: false,
         share: Share::Full,
         maintenance_until_unix_ms: 0,
         leader: number == 1,

@@ -131,7 +131,7 @@ fn header(app: &App, width: u16) -> Line<'static> {
         Span::styled(format!("{} {word}", app.theme.mark(meaning)), style),
     ];
     if let Some(status) = &app.status {
-        let served = status.nodes.iter().filter(|node| crate::app::is_served(node)).count();
+        let served = status.nodes.iter().filter(|node| node.serves()).count();
         spans.push(Span::raw(format!("  {served}/{} nodes", status.nodes.len())));
         if width >= 100 {
             let level = |level: Level| status.findings.iter().filter(|finding| finding.level == level).count();
@@ -220,7 +220,7 @@ fn small(app: &App, frame: &mut Frame<'_>, area: Rect) {
     lines.extend(app.notice.iter().map(|notice| Line::styled(notice.clone(), app.theme.style(Meaning::Look))));
     for node in app.listed() {
         let (state, meaning) = table::state(node);
-        let ops = match crate::app::is_served(node) {
+        let ops = match node.serves() {
             true => app
                 .nodes
                 .get(&node.name)

@@ -1,7 +1,7 @@
 //! Nodes: the table over the whole screen, or one node opened: throughput, latency by command, memory, traffic.
 
 use super::{ms, percent, table, uptime};
-use crate::app::{App, is_served, memory_share};
+use crate::app::{App, memory_share};
 use crate::theme::Meaning;
 use crate::widget::bars::{gauge, rows};
 use dcache_protocol::control::{NamespaceFigures, NodeReport, NodeStatus};
@@ -16,7 +16,7 @@ pub fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let identity = identity(app, node);
     let [head, body] = Layout::vertical([Constraint::Length(identity.len() as u16), Constraint::Min(1)]).areas(area);
     frame.render_widget(Paragraph::new(identity), head);
-    let Some(report) = node.report.as_ref().filter(|_| is_served(node)) else {
+    let Some(report) = node.report.as_ref().filter(|_| node.serves()) else {
         frame.render_widget(Paragraph::new(lost(app, node)).block(app.theme.block("No figures")), body);
         return;
     };

@@ -1,7 +1,7 @@
 //! Overview: the cluster at a glance. Tiles shrink to two lines before the table of nodes does.
 
 use super::{clock, ms, percent, table};
-use crate::app::{App, is_served};
+use crate::app::App;
 use crate::history::Sample;
 use crate::theme::Meaning;
 use crate::widget::bars::{rows, sparkline};
@@ -67,7 +67,7 @@ fn tile_texts(app: &App, status: &ClusterStatus) -> [Tile; 4] {
     let sample = app.cluster.latest();
     let of = |figure: fn(&Sample) -> Option<f64>| app.cluster.last(600, figure);
     let rate = |figure: fn(&Sample) -> f64| sample.as_ref().map_or("-".into(), |s| format_count(figure(s)));
-    let reports = || status.nodes.iter().filter(|node| is_served(node)).filter_map(|node| node.report.as_ref());
+    let reports = || status.nodes.iter().filter(|node| node.serves()).filter_map(|node| node.report.as_ref());
     // A cluster of which nobody answers has no figures, rather than zeros.
     let known = |text: String| if reports().next().is_some() { text } else { "-".into() };
     let (used, limit) = reports().fold((0, 0), |(u, l), r| (u + r.memory_used_bytes, l + r.memory_limit_bytes));

@@ -1,7 +1,7 @@
 //! Replication: how far the copies on each node are behind each other node, how many copies are there, and what last became of
 //! them.
 
-use crate::app::{App, is_served};
+use crate::app::App;
 use crate::theme::Meaning;
 use dcache_protocol::control::{ClusterEvent, ClusterStatus, EventKind, Level, LinkLag, NodeStatus};
 use dcache_protocol::size::{format_count, format_size};
@@ -75,14 +75,14 @@ fn draw_matrix(app: &App, status: &ClusterStatus, frame: &mut Frame<'_>, area: R
     let head: String = shown.iter().map(|node| format!("{:>11}", name(node, 10))).collect();
     let mut lines = vec![Line::from(format!(" {:<12}{head}", "FROM \\ TO"))];
     for from in &status.nodes {
-        let cell = |to: &NodeStatus| match (is_served(from), lag(from, &to.name)) {
+        let cell = |to: &NodeStatus| match (from.serves(), lag(from, &to.name)) {
             (false, _) => "?".to_string(),
             (true, None) => "-".to_string(),
             (true, Some(link)) => format!("{}{}", link.lag_ms, if link.lag_ms >= LATE_MS { "!" } else { "" }),
         };
         let cells: String = shown.iter().map(|to| format!("{:>11}", cell(to))).collect();
         let is_late = shown.iter().any(|to| lag(from, &to.name).is_some_and(|link| link.lag_ms >= LATE_MS));
-        let meaning = match (is_served(from), is_late) {
+        let meaning = match (from.serves(), is_late) {
             (false, _) => Meaning::Act,
             (true, true) => Meaning::Look,
             (true, false) => Meaning::Plain,
@@ -119,7 +119,7 @@ fn draw_copies(app: &App, status: &ClusterStatus, frame: &mut Frame<'_>, area: R
 }
 
 fn draw_counters(app: &App, status: &ClusterStatus, frame: &mut Frame<'_>, area: Rect) {
-    let reports = || status.nodes.iter().filter(|node| is_served(node)).filter_map(|node| node.report.as_ref());
+    let reports = || status.nodes.iter().filter(|node| node.serves()).filter_map(|node| node.report.as_ref());
     let sum = |figure: fn(&dcache_protocol::control::ReplicationFigures) -> u64| -> u64 {
         reports().map(|report| figure(&report.replication)).sum()
     };

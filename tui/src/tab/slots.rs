@@ -200,14 +200,14 @@ fn draw_owners(app: &App, status: &ClusterStatus, partitions: &Partitions, frame
         let ops = by_owner.get(node.name.as_str()).copied();
         let (state, meaning) = super::table::state(node);
         let share = match ops {
-            _ if !crate::app::is_served(node) => state.to_string(),
+            _ if !node.serves() => state.to_string(),
             None => "-".into(),
             Some(ops) if total > 0.0 => format!("ops share {:.1} %", ops / total * 100.0),
             Some(_) => "no requests now".into(),
         };
         let bar = gauge(&app.theme, f64::from(node.partitions) / f64::from(most), 22);
         let text = format!(" {:<12} {:>5} partitions {bar}  {share}", node.name, node.partitions);
-        Line::styled(text, app.theme.style(if crate::app::is_served(node) { Meaning::Plain } else { meaning }))
+        Line::styled(text, app.theme.style(if node.serves() { Meaning::Plain } else { meaning }))
     };
     let lines: Vec<Line<'_>> = status.nodes.iter().map(line).collect();
     let held: Vec<u16> = status.nodes.iter().map(|node| node.partitions).filter(|held| *held > 0).collect();

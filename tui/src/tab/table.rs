@@ -2,7 +2,7 @@
 //! important survive longest; a node that does not answer shows dashes.
 
 use super::{ms, percent};
-use crate::app::{App, Sort, is_served, memory_share};
+use crate::app::{App, Sort, memory_share};
 use crate::history::Sample;
 use crate::theme::Meaning;
 use crate::widget::bars::{gauge, sparkline};
@@ -135,7 +135,7 @@ const COLUMNS: [Column; 14] = [
         right: false,
         priority: 5,
         sort: None,
-        text: |app, node| match node.report.as_ref().filter(|_| is_served(node)) {
+        text: |app, node| match node.report.as_ref().filter(|_| node.serves()) {
             Some(report) => {
                 let share = memory_share(report);
                 format!("{}{:>4.0}%", gauge(&app.theme, share, 4), share * 100.0)
@@ -168,6 +168,7 @@ pub fn state(node: &NodeStatus) -> (&'static str, Meaning) {
         (NodeState::Down, _) if is_worked_on => ("away", Meaning::Look),
         (NodeState::Down, _) => ("lost", Meaning::Act),
         (NodeState::Up, false) => ("silent", Meaning::Act),
+        (NodeState::Up, true) if node.restarted => ("starts", Meaning::Look),
         (NodeState::Up, true) if is_worked_on => ("maint.", Meaning::Look),
         (NodeState::Up, true) => match node.share {
             Share::Full => ("up", Meaning::Good),
@@ -199,7 +200,7 @@ fn or_dash(text: &str) -> String {
 }
 
 fn reported(node: &NodeStatus, figure: fn(&dcache_protocol::control::NodeReport) -> String) -> String {
-    node.report.as_ref().filter(|_| is_served(node)).map_or("-".into(), figure)
+    node.report.as_ref().filter(|_| node.serves()).map_or("-".into(), figure)
 }
 
 /// A node that had no request in the last 10 s has no latency.
@@ -208,7 +209,7 @@ fn latency(report: &dcache_protocol::control::NodeReport, us: f64) -> String {
 }
 
 fn sampled(app: &App, node: &NodeStatus, figure: fn(&Sample) -> Option<String>) -> String {
-    let sample = app.nodes.get(&node.name).and_then(|history| history.latest()).filter(|_| is_served(node));
+    let sample = app.nodes.get(&node.name).and_then(|history| history.latest()).filter(|_| node.serves());
     sample.as_ref().and_then(figure).unwrap_or_else(|| "-".into())
 }
 
@@ -260,7 +261,7 @@ pub fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         let is_selected = index == app.selected;
         let mut text = String::from(if is_selected { ">" } else { " " });
         columns.iter().for_each(|(column, width)| text.push_str(&cell(column, *width, (column.text)(app, node))));
-        let meaning = match (is_served(node), is_selected) {
+        let meaning = match (node.serves(), is_selected) {
             (false, _) => Meaning::Act,
             (true, true) => Meaning::Selected,
             (true, false) => Meaning::Plain,
