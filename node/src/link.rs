@@ -155,7 +155,11 @@ impl Links {
             worker.run_script(job, wake);
         }
         for (index, part) in fanout.parts.iter().enumerate() {
-            self.link(part.to, worker).send(part, index, open);
+            match part.to == worker.shared.id {
+                // It is planned anew: it may serve it by now.
+                true => open.borrow_mut().answer(index, Err(ForwardError::NotOwner)),
+                false => self.link(part.to, worker).send(part, index, open),
+            }
         }
     }
 

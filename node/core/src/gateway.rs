@@ -61,8 +61,9 @@ const ASK_AGAIN_EVERY: Duration = Duration::from_millis(10);
 /// A request under way at other nodes.
 #[derive(Debug)]
 pub struct Fanout {
-    /// What to send where. Never to this node itself: what is its own already ran. Leave them in place: a part that reached
-    /// the wrong node is planned anew from its request.
+    /// What to send where. What is this node's own already ran, but a part that is for this node itself, which did not serve it
+    /// at that moment: answer it with [`ForwardError::NotOwner`], after the delay. Leave them in place: a part that reached the
+    /// wrong node is planned anew from its request.
     pub parts: Vec<Part>,
     /// The caller must not advance the session again before this is finished.
     pub barrier: bool,

@@ -313,6 +313,9 @@ impl Process {
 
     async fn forward(self: &Rc<Self>, world: &Rc<World>, part: Part) -> Result<Vec<u8>, ForwardError> {
         let Some(to) = world.index_of(part.to) else { return Err(ForwardError::Unreachable) };
+        if to == self.index {
+            return Err(ForwardError::NotOwner);
+        }
         if world.net.is_cut(self.index, to) && world.net.dice.borrow_mut().chance(500) {
             return Err(ForwardError::Unreachable);
         }

@@ -4,7 +4,8 @@
 use super::serve::serve;
 use super::split::Split;
 use super::{
-    ASK_AGAIN_EVERY, ASK_AGAIN_WITHIN, Answer, Fanout, ForwardError, Origin, Part, Piece, merge, own_request, scripts,
+    ASK_AGAIN_EVERY, ASK_AGAIN_WITHIN, Answer, Fanout, ForwardError, Origin, Part, Piece, Plan, merge, own_request,
+    scripts,
 };
 use crate::Node;
 use crate::command::{self, Door, Merge};
@@ -61,14 +62,17 @@ impl Asked<'_> {
         let Origin { command, worker, database, version, .. } = origin;
         let among = (database, command.first_key(args).map(|key| slot_in(database, key)));
         match route::route(self.view, Door::Gateway, command, args, among, self.node.now())? {
-            Route::There(to) => Ok(Some(Fanout::whole(origin, to, args).with_barrier(self.delay()))),
+            Route::There(to) => {
+                let takes_long = !self.parts[0].patience.is_zero();
+                Ok(Some(Fanout::whole(origin, to, args).may_take_long(takes_long).with_barrier(self.delay())))
+            }
             _ => {
                 // As part of the worker's batches, which a transaction waits for.
                 let _turn = self.node.view_of_worker(worker);
                 let header = DataHeader { id: 0, database, resp: version.number() };
                 let has_entered = match scripts::turn_of(self.node, self.view, worker, header, request) {
                     Turn::Later(job) => return Ok(Some(Fanout::script(origin, job, None, true))),
-                    Turn::NotOwner => return Err(WireError::NotServing),
+                    Turn::NotOwner => return Ok(Some(self.whole_in_a_moment())),
                     Turn::Now(has_entered) => has_entered,
                 };
                 let status = serve(self.node, self.view, worker, database, version, request, out, holds);
@@ -77,10 +81,26 @@ impl Asked<'_> {
                 }
                 match status {
                     DataStatus::Answered => Ok(None),
-                    DataStatus::NotOwner => Err(WireError::NotServing),
+                    DataStatus::NotOwner => Ok(Some(self.whole_in_a_moment())),
                 }
             }
         }
+    }
+
+    fn whole_in_a_moment(&self) -> Fanout {
+        Fanout {
+            parts: vec![self.in_a_moment(0)],
+            barrier: true,
+            delay: ASK_AGAIN_EVERY,
+            holds: Vec::new(),
+            plan: Plan::Whole,
+            origin: self.retried(),
+        }
+    }
+
+    /// The same part for this node itself, which is to serve it and does not at this moment.
+    pub(super) fn in_a_moment(&self, part: usize) -> Part {
+        Part { to: self.view.me, ..self.parts[part].clone() }
     }
 
     pub(super) fn settle_split(
@@ -93,7 +113,9 @@ impl Asked<'_> {
     ) -> Result<Option<Fanout>, WireError> {
         let mut replies: Vec<Option<Result<Vec<u8>, ForwardError>>> = replies.into_iter().map(Some).collect();
         let held = std::mem::take(holds);
-        let mut again = Split { origin: self.retried(), parts: Vec::new(), pieces: Vec::new(), holds: held };
+        let origin = self.retried();
+        let mut again = Split { origin, is_again: true, parts: Vec::new(), pieces: Vec::new(), holds: held };
+        let mut delay = self.delay();
         for piece in pieces {
             let index = match piece.answer {
                 Answer::Have(reply) => {
@@ -112,13 +134,16 @@ impl Asked<'_> {
                     let _turn = self.node.view_of_worker(worker);
                     let slots = route::slots_of(command, args, database);
                     let Some(_within) = self.node.scripts.queue.enter_within(worker, &slots) else {
-                        // Scripts are before it here, if it is here: in a moment.
-                        again.parts.push(self.parts[index].clone());
+                        // Scripts are before it here, if it is here.
+                        again.parts.push(self.in_a_moment(index));
                         let answer = Answer::OfPart(again.parts.len() - 1);
                         again.pieces.push(Piece { places: piece.places, answer });
+                        delay = ASK_AGAIN_EVERY;
                         continue;
                     };
-                    again.add(self.node, self.view, args, &piece.places)?;
+                    if again.add(self.node, self.view, args, &piece.places)? {
+                        delay = ASK_AGAIN_EVERY;
+                    }
                 }
                 Err(error) => return Err(self.explain(index, error)),
             }
@@ -129,7 +154,7 @@ impl Asked<'_> {
             *holds = again.holds;
             return Ok(None);
         }
-        Ok(Some(again.into_fanout(merge).with_barrier(self.delay())))
+        Ok(Some(again.into_fanout(merge).with_barrier(delay)))
     }
 
     /// The request of the one part, as a script's.

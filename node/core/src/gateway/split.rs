@@ -25,7 +25,7 @@ pub(crate) fn split(
     if !(args.len() - 1).is_multiple_of(keys.max(1)) {
         return Err(command::wrong_arity(origin.command));
     }
-    let mut split = Split { origin, parts: Vec::new(), pieces: Vec::new(), holds: Vec::new() };
+    let mut split = Split { origin, is_again: false, parts: Vec::new(), pieces: Vec::new(), holds: Vec::new() };
     split.add(node, view, args, &(0..keys).collect::<Vec<usize>>())?;
     Ok(split.into_fanout(merge))
 }
@@ -33,6 +33,8 @@ pub(crate) fn split(
 /// A split request while it is being planned.
 pub(super) struct Split {
     pub(super) origin: Origin,
+    /// Some of it was asked already.
+    pub(super) is_again: bool,
     pub(super) parts: Vec<Part>,
     pub(super) pieces: Vec<Piece>,
     pub(super) holds: Vec<Hold>,
@@ -40,8 +42,16 @@ pub(super) struct Split {
 
 impl Split {
     /// Adds a request's keys, each in the piece of its owner. `places` are the keys' places in the client's request. Refused
-    /// as a whole, before anything runs, when nobody serves one of them.
-    pub(super) fn add(&mut self, node: &Node, view: &View, args: Args<'_>, places: &[usize]) -> Result<(), WireError> {
+    /// as a whole, before anything runs, when nobody serves one of them. Whether some are this node's, which does not serve them
+    /// at this moment: then they are parts for itself, unless nothing was asked yet.
+    pub(super) fn add(
+        &mut self,
+        node: &Node,
+        view: &View,
+        args: Args<'_>,
+        places: &[usize],
+    ) -> Result<bool, WireError> {
+        let mut is_late = false;
         let width = (args.len() - 1) / places.len().max(1);
         let mut groups: Vec<(Target, Vec<usize>)> = Vec::new();
         for index in 0..places.len() {
@@ -66,7 +76,12 @@ impl Split {
                     let is_first = self.pieces.iter().all(|piece| piece.answered().is_none());
                     match self.origin.run_here(node, view, &request, &mut self.holds) {
                         Ok(reply) => Answer::Have(reply),
-                        Err(error) if is_first => return Err(error),
+                        Err(WireError::NotServing | WireError::NoLease) if self.is_again => {
+                            is_late = true;
+                            self.parts.push(self.origin.part(view.me, &request));
+                            Answer::OfPart(self.parts.len() - 1)
+                        }
+                        Err(error) if is_first && !self.origin.is_shared => return Err(error),
                         Err(error) => {
                             let reason = format!("{}; other nodes may have run their share", brief(&error));
                             return Err(WireError::TryAgain { reason });
@@ -80,7 +95,7 @@ impl Split {
             };
             self.pieces.push(Piece { places: indexes.iter().map(|&index| places[index]).collect(), answer });
         }
-        Ok(())
+        Ok(is_late)
     }
 
     pub(super) fn into_fanout(self, merge: Merge) -> Fanout {

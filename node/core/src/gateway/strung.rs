@@ -103,6 +103,10 @@ impl Fanout {
                 match self.origin.run_here(node, view, request, &mut self.holds) {
                     Ok(reply) => Ok(Piece::Have(reply)),
                     Err(error) if is_first => Err(error),
+                    Err(WireError::NotServing | WireError::NoLease) => {
+                        self.parts.push(self.origin.part(view.me, request));
+                        Ok(Piece::OfPart(self.parts.len() - 1))
+                    }
                     Err(error) => Ok(Piece::Have(memcached::error_line(&error).into_bytes())),
                 }
             }
@@ -178,15 +182,17 @@ impl Asked<'_> {
                     let _turn = self.node.view_of_worker(self.origin.worker);
                     let slot = slot_of(args[1]).number();
                     let Some(_within) = self.node.scripts.queue.enter_within(self.origin.worker, &[slot]) else {
-                        // Scripts are before it here, if it is here: in a moment.
-                        again.parts.push(self.parts[index].clone());
+                        // Scripts are before it here, if it is here.
+                        again.parts.push(self.in_a_moment(index));
                         answers.push(Piece::OfPart(again.parts.len() - 1));
                         continue;
                     };
                     match again.place(self.node, self.view, &args) {
                         Ok(piece) => answers.push(piece),
-                        // It is this node's, which does not serve it at this moment: it is asked as another would be.
-                        Err(WireError::NotServing | WireError::NoLease) => failure = Some(ForwardError::NotOwner),
+                        Err(WireError::NotServing | WireError::NoLease) => {
+                            again.parts.push(self.in_a_moment(index));
+                            answers.push(Piece::OfPart(again.parts.len() - 1));
+                        }
                         Err(error) => {
                             out.extend_from_slice(memcached::error_line(&error).as_bytes());
                             return None;

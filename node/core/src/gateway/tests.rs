@@ -7,6 +7,7 @@ use crate::command::Door;
 use crate::fixture::{self, Caller, Cluster, id, key_of};
 use crate::session::Step;
 use crate::view::TAG_MAX;
+use dcache_cluster::failover::Configuration;
 use dcache_protocol::namespace::PINNED;
 use dcache_protocol::peer::DataHeader;
 use dcache_protocol::resp::parse::Limits;
@@ -570,6 +571,51 @@ fn a_request_that_did_not_run_is_asked_again_for_as_long_as_a_failover_takes() {
     fixture::pass(ASK_AGAIN_WITHIN);
     assert!(again(fanout, ForwardError::NotOwner, &mut out).is_none());
     assert_eq!(text(&out), "-TRYAGAIN Hash slot is changing hands: node n3 did not run the request\r\n");
+}
+
+/// What node 1 had is node 0's, which does not serve it yet: it has no lease at this moment.
+fn promised_to_me(cluster: &Cluster) {
+    let mut metadata = moved(0);
+    let all = NamespaceSpec { consistency: Consistency::Strong, ..NamespaceSpec::default_namespace() };
+    metadata.namespaces.insert(all.name.clone(), all);
+    for partition in metadata.table.iter_mut().filter(|partition| partition.holder() == Some(id(0))) {
+        let agreed = Configuration::new(vec![id(0), id(2)]);
+        let in_sync = vec![fixture::member(0), fixture::member(2)];
+        let primary = Some(fixture::member(0));
+        *partition = Configuration { generation: 2, term: 2, version: 2, primary, in_sync, ..agreed };
+    }
+    cluster.publish(&metadata);
+}
+
+#[test]
+fn a_request_that_comes_back_to_a_node_that_does_not_serve_its_slot_yet_waits_for_that() {
+    let (mine, theirs) = (key_of(1, 3, 0), key_of(2, 3, 0));
+    let lines = [
+        (vec!["SET", &mine, "v"], "+OK\r\n"),
+        (vec!["GET", &mine], "$-1\r\n"),
+        (vec!["MSET", &mine, "v", &theirs, "w"], "+OK\r\n"),
+        (vec!["MGET", &theirs, &mine], "*2\r\n$-1\r\n$-1\r\n"),
+    ];
+    for (line, reply) in lines {
+        let cluster = Cluster::new(3);
+        let client = gateway(&cluster);
+        let mut out = Vec::new();
+        let mut fanout = open(&mut cluster.client(0, Door::Gateway), &line);
+        promised_to_me(&cluster);
+        for attempt in 0..3 {
+            let replies: Vec<_> = fanout.parts.iter().map(|part| cluster.carry(part)).collect();
+            fanout = match fanout.finish(&client.node, replies, &mut out) {
+                Outcome::Again(again) => again,
+                _ => panic!("{line:?}, attempt {attempt}: {}", String::from_utf8_lossy(&out)),
+            };
+            assert!(fanout.barrier, "{line:?}");
+            assert!(attempt == 0 || fanout.delay == ASK_AGAIN_EVERY, "{line:?}: nothing is new");
+        }
+        client.node.renew_lease(client.node.monotonic() + Duration::from_secs(600));
+        client.node.tick_copies(0, 1);
+        assert!(cluster.finish(&client.node, fanout, &mut out).is_none());
+        assert_eq!(String::from_utf8_lossy(&out), reply, "{line:?}");
+    }
 }
 
 /// The metadata in which every partition has a second copy on the next node.
