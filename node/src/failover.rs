@@ -5,8 +5,9 @@ use crate::cluster::{Cluster, unavailable};
 use crate::peer::{Answer, Call};
 use dcache_cluster::failover::{Configuration, Member};
 use dcache_cluster::metadata::{Command, Metadata};
-use dcache_protocol::PartitionId;
 use dcache_protocol::control::{ApiError, ErrorCode, FailoverResult};
+use dcache_protocol::{Epoch, NodeState, PartitionId};
+use futures_util::future::join_all;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -16,6 +17,9 @@ const HAND_OVER_WITHIN: Duration = Duration::from_secs(20);
 
 /// How long it is waited for word that other copies are in sync.
 const NEWS_WITHIN: Duration = Duration::from_millis(500);
+
+/// How long a node that is gone for the others waits until they know.
+const HEARD_WITHIN: Duration = Duration::from_secs(2);
 
 /// Partitions that are being handed over at once: while one is, its writes wait.
 const AT_ONCE: usize = 64;
@@ -67,13 +71,34 @@ impl Cluster {
             // From here on it neither serves nor asks for a lease.
             self.is_leaving.store(true, Ordering::Release);
             let expire = Command::Expire { node: me.node, incarnation: me.incarnation };
-            self.propose(expire).await.map_err(|error| error.message).map(drop)
+            if let Ok(epoch) = self.propose(expire).await.map_err(|error| error.message)? {
+                self.until_others_act_on(epoch).await;
+            }
+            Ok::<(), String>(())
         };
         match tokio::time::timeout(within, leaving).await {
             Ok(Ok(())) => {}
             Ok(Err(why)) => tracing::warn!("stopping without a hand-over: {why}"),
             Err(_) => tracing::warn!("stopping with a part handed over: it took longer than {within:?}"),
         }
+    }
+
+    /// Gateways ask this node for what it served until they hear that it is gone: so long it stays, to say that it serves nothing.
+    /// A follower of a metadata leader that goes hears of the last change from the next leader only.
+    async fn until_others_act_on(self: &Arc<Cluster>, epoch: Epoch) {
+        let metadata = self.metadata();
+        let others = metadata
+            .nodes
+            .values()
+            .filter(|node| node.id != self.shared.id && node.state == NodeState::Up && !node.is_stopping);
+        let before = Call::Metadata { epoch: Epoch(epoch.0.saturating_sub(1)) };
+        let each = others.map(|node| async {
+            while let Ok(Answer::Metadata { metadata: None, .. }) = self.call(node.id, &before, HEARD_WITHIN).await {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        });
+        // Who has not heard by then hears later.
+        let _ = tokio::time::timeout(HEARD_WITHIN, join_all(each)).await;
     }
 
     async fn hand_over_within(self: &Arc<Cluster>, within: Duration) -> FailoverResult {
