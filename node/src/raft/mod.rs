@@ -103,6 +103,9 @@ const SNAPSHOT_EVERY: u64 = if cfg!(test) { 20 } else { 500 };
 /// Entries kept before a snapshot: for nodes that lag, and for a restart from the snapshot before it.
 const ENTRIES_KEPT: u64 = 2 * SNAPSHOT_EVERY;
 
+/// Entries that one message takes. A member that cannot take so many within [`HEARTBEAT`] is sent fewer.
+const ENTRIES_AT_ONCE: u64 = 64;
+
 /// Largest command; it must fit the frames between nodes. Forming 1000 nodes takes some 400 KB.
 const COMMAND_BYTES_MAX: usize = 4 << 20;
 
@@ -221,6 +224,7 @@ impl MetadataLog {
             snapshot_policy: SnapshotPolicy::LogsSinceLast(SNAPSHOT_EVERY),
             enable_elect: false,
             max_in_snapshot_log_to_keep: ENTRIES_KEPT,
+            max_payload_entries: ENTRIES_AT_ONCE,
             ..Config::default()
         };
         let stopped = |error: &dyn std::fmt::Display| OpenError::Raft(error.to_string());

@@ -16,7 +16,8 @@ use super::state_machine::State;
 use super::{Answered, Entry, LogId, RaftId, RaftNode, TypeConfig, Vote};
 use dcache_protocol::NodeId;
 use openraft::error::{
-    Fatal, InstallSnapshotError, NetworkError, RPCError, RaftError, ReplicationClosed, StreamingError, Unreachable,
+    Fatal, InstallSnapshotError, NetworkError, PayloadTooLarge, RPCError, RaftError, ReplicationClosed, StreamingError,
+    Unreachable,
 };
 use openraft::network::{Backoff, RPCOption, RaftNetwork, RaftNetworkFactory};
 use openraft::raft::{
@@ -157,7 +158,17 @@ impl RaftNetwork<TypeConfig> for Connection {
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<RaftId>, RPCError<RaftId, RaftNode, RaftError<RaftId>>> {
         let sent = cut(&mut rpc.entries).map_err(|error| RPCError::Network(NetworkError::new(&error)))?;
-        let answer = self.call(Message::Append(rpc), b"", option.hard_ttl()).await?;
+        let count = rpc.entries.len() as u64;
+        // openraft gives up by its own clock, which is not to be first.
+        let within = option.hard_ttl() * 19 / 20;
+        let begun = Instant::now();
+        let answer = match self.call(Message::Append(rpc), b"", within).await {
+            // So many may be too much for a member in so short a time: again and again, without an end.
+            Err(_) if count > 1 && begun.elapsed() >= within => {
+                return Err(PayloadTooLarge::new_entries_hint((count / 4).max(1)).into());
+            }
+            answer => answer?,
+        };
         self.answered.lock().insert(self.target.0, Instant::now());
         Ok(match (answer, sent) {
             (AppendEntriesResponse::Success, Some(last)) => AppendEntriesResponse::PartialSuccess(Some(last)),

@@ -52,6 +52,8 @@ struct Wires {
     still: Mutex<BTreeSet<NodeId>>,
     /// Who answers at a node's address, if not the node.
     moved: Mutex<BTreeMap<NodeId, NodeId>>,
+    /// How long a node takes for each entry of the log.
+    slow: Mutex<BTreeMap<NodeId, Duration>>,
 }
 
 struct Wire {
@@ -75,6 +77,14 @@ impl Transport for Wire {
             if [from, to].iter().any(|node| wires.still.lock().contains(node)) {
                 tokio::time::sleep(deadline).await;
                 return Err(unreachable());
+            }
+            let slow = wires.slow.lock().get(&to).copied();
+            if let Some(each) = slow {
+                let head: serde_json::Value = serde_json::from_slice(&rpc).expect("JSON");
+                let entries = head["message"]["append"]["entries"].as_array().map_or(0, Vec::len);
+                tokio::time::timeout(deadline, tokio::time::sleep(each * entries as u32))
+                    .await
+                    .map_err(|_| unreachable())?;
             }
             let log = wires.running.lock().get(&to).cloned().filter(|_| !is_cut).ok_or_else(unreachable)?;
             tokio::time::timeout(deadline, log.handle(&rpc)).await.map_err(|_| unreachable())
@@ -298,6 +308,24 @@ fn a_log_whose_disk_is_full_stops_and_says_so_and_goes_on_when_it_is_started_aga
             nodes.propose(set("c")).await.expect("it votes again");
         });
     }
+}
+
+#[test]
+fn a_member_that_is_slow_receives_what_it_lacks_in_parts_that_it_can_take() {
+    run(async {
+        let nodes = Nodes::voting(3).await;
+        let leader = nodes.leader().await;
+        let [slow, _] = others(leader);
+        nodes.wires.cut.lock().insert(NodeId(slow));
+        for number in 0..ENTRIES_KEPT - 5 {
+            nodes.propose(set(&format!("a{number}"))).await.expect("two of three agree");
+        }
+        // All of it takes longer than any message may.
+        let each = HEARTBEAT / 10;
+        nodes.wires.slow.lock().insert(NodeId(slow), each);
+        nodes.wires.cut.lock().clear();
+        nodes.sees(slow, &format!("a{}", ENTRIES_KEPT - 6)).await;
+    });
 }
 
 #[test]
