@@ -194,7 +194,7 @@ impl Session {
                 self.batch.put_back();
                 break Step::Pause;
             }
-            if is_watched && self.state.ticket.is_none() {
+            if is_watched && self.state.ticket.is_none() && self.paused_since.is_none() {
                 request.show(&self.state);
             }
             let reply_at = out.len();

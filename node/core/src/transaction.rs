@@ -18,7 +18,8 @@ use crate::gateway::watched::Ask;
 use crate::view::View;
 use crate::{Door, Node, route};
 use dcache_protocol::error::WireError;
-use dcache_protocol::resp::parse::{Args, Limits, Parser, Progress};
+use dcache_protocol::namespace::DATABASES;
+use dcache_protocol::resp::parse::{Args, Limits, Parser, Progress, parse_integer};
 use dcache_protocol::slot_in;
 use parking_lot::Mutex;
 use std::sync::atomic::Ordering::Relaxed;
@@ -229,21 +230,29 @@ pub(crate) enum Place {
 pub(crate) fn place_of(view: &View, door: Door, database: u16, transaction: &Transaction) -> Result<Place, WireError> {
     use crate::view::Owner;
     let watched = transaction.watched.lock();
-    let mut keys: Vec<Box<[u8]>> = watched.iter().map(|(key, _)| key.clone()).collect();
+    // SELECT among them has those behind it be of another database.
+    let mut among = database;
+    let mut keys: Vec<(u16, Box<[u8]>)> = watched.iter().map(|(key, _)| (database, key.clone())).collect();
     let (mut has_local, mut is_everywhere) = (false, false);
     for request in &transaction.requests {
         with_request(request, |command, args| {
-            is_everywhere |= route::is_everywhere(view, command, database);
+            is_everywhere |= route::is_everywhere(view, command, among);
             let before = keys.len();
-            if route::implied_slot(command, database).is_some() {
-                keys.push(Box::default());
+            if route::implied_slot(command, among).is_some() {
+                keys.push((among, Box::default()));
             } else if command.gateway != Gateway::Told {
-                keys.extend(command::keys_of(command, args).map(Box::from));
+                keys.extend(command::keys_of(command, args).map(|key| (among, Box::from(key))));
+            }
+            if command.name == "select"
+                && let Some(number) = args.get(1).and_then(parse_integer).and_then(|number| u16::try_from(number).ok())
+                && number < DATABASES
+            {
+                among = view.database(number);
             }
             has_local |= keys.len() == before;
         });
     }
-    let slots = || keys.iter().map(|key| slot_in(database, key));
+    let slots = || keys.iter().map(|(database, key)| slot_in(*database, key));
     if door == Door::Cluster {
         let first = slots().next();
         if slots().any(|slot| Some(slot) != first) {
@@ -262,11 +271,11 @@ pub(crate) fn place_of(view: &View, door: Door, database: u16, transaction: &Tra
         _ => None,
     };
     let is_here = slots().all(|slot| view.is_mine(slot));
-    let first = keys.first().map(|key| owner_of(slot_in(database, key)));
+    let first = slots().next().map(owner_of);
     let is_there = !has_local && first.flatten().is_some() && slots().all(|slot| Some(owner_of(slot)) == first);
     match keys.first() {
         _ if is_here && !is_everywhere => Ok(Place::Here),
-        Some(key) if is_there && !is_everywhere => Ok(Place::There(key.clone())),
+        Some((_, key)) if is_there && !is_everywhere => Ok(Place::There(key.clone())),
         _ if watched.is_empty() => Ok(Place::Split),
         _ => Err(other(
             "EXECABORT Transaction discarded because of: watched keys and requests are of several nodes; give the keys one hash tag",

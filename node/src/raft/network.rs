@@ -16,8 +16,7 @@ use super::state_machine::State;
 use super::{Answered, Entry, LogId, RaftId, RaftNode, TypeConfig, Vote};
 use dcache_protocol::NodeId;
 use openraft::error::{
-    Fatal, InstallSnapshotError, NetworkError, PayloadTooLarge, RPCError, RaftError, ReplicationClosed, StreamingError,
-    Unreachable,
+    Fatal, InstallSnapshotError, NetworkError, RPCError, RaftError, ReplicationClosed, StreamingError, Unreachable,
 };
 use openraft::network::{Backoff, RPCOption, RaftNetwork, RaftNetworkFactory};
 use openraft::raft::{
@@ -32,6 +31,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
+
+/// Entries in one message at most, and in the first ones to a member.
+const ENTRIES_AT_ONCE: usize = 64;
+const FIRST_AT_ONCE: usize = 8;
 
 /// Entries sent in one message have at most this many bytes, or are one.
 const APPEND_BYTES_MAX: usize = 1 << 20;
@@ -107,6 +110,11 @@ pub struct Connection {
     standing: Arc<Standing>,
     answered: Answered,
     target: NodeId,
+    /// Entries that one message takes: what the member cannot take in time, here or there, would be sent again and again. Fewer
+    /// after each message without an answer, more after each with one.
+    at_once: usize,
+    /// The last message with entries has no answer; openraft may have given it up.
+    is_unanswered: bool,
 }
 
 impl RaftNetworkFactory<TypeConfig> for Network {
@@ -114,7 +122,14 @@ impl RaftNetworkFactory<TypeConfig> for Network {
 
     async fn new_client(&mut self, target: RaftId, _node: &RaftNode) -> Connection {
         let (transport, standing, answered) = (self.transport.clone(), self.standing.clone(), self.answered.clone());
-        Connection { transport, standing, answered, target: NodeId(target) }
+        Connection {
+            transport,
+            standing,
+            answered,
+            target: NodeId(target),
+            at_once: FIRST_AT_ONCE,
+            is_unanswered: false,
+        }
     }
 }
 
@@ -157,18 +172,15 @@ impl RaftNetwork<TypeConfig> for Connection {
         mut rpc: AppendEntriesRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<RaftId>, RPCError<RaftId, RaftNode, RaftError<RaftId>>> {
-        let sent = cut(&mut rpc.entries).map_err(|error| RPCError::Network(NetworkError::new(&error)))?;
-        let count = rpc.entries.len() as u64;
-        // openraft gives up by its own clock, which is not to be first.
-        let within = option.hard_ttl() * 19 / 20;
-        let begun = Instant::now();
-        let answer = match self.call(Message::Append(rpc), b"", within).await {
-            // So many may be too much for a member in so short a time: again and again, without an end.
-            Err(_) if count > 1 && begun.elapsed() >= within => {
-                return Err(PayloadTooLarge::new_entries_hint((count / 4).max(1)).into());
-            }
-            answer => answer?,
-        };
+        let has_entries = !rpc.entries.is_empty();
+        if has_entries && std::mem::replace(&mut self.is_unanswered, true) {
+            self.at_once = (self.at_once / 4).max(1);
+        }
+        let sent = cut(&mut rpc.entries, self.at_once).map_err(|error| RPCError::Network(NetworkError::new(&error)))?;
+        let answer = self.call(Message::Append(rpc), b"", option.hard_ttl()).await?;
+        if has_entries {
+            (self.is_unanswered, self.at_once) = (false, (self.at_once * 2).min(ENTRIES_AT_ONCE));
+        }
         self.answered.lock().insert(self.target.0, Instant::now());
         Ok(match (answer, sent) {
             (AppendEntriesResponse::Success, Some(last)) => AppendEntriesResponse::PartialSuccess(Some(last)),
@@ -221,7 +233,9 @@ impl RaftNetwork<TypeConfig> for Connection {
 }
 
 /// Leaves only as many entries as one message takes; gives the last one left when others were cut off.
-fn cut(entries: &mut Vec<Entry>) -> serde_json::Result<Option<LogId>> {
+fn cut(entries: &mut Vec<Entry>, most: usize) -> serde_json::Result<Option<LogId>> {
+    let is_cut = entries.len() > most;
+    entries.truncate(most);
     let mut bytes = 0;
     // One goes alone, whatever its size; most messages have one or none.
     for index in 0..if entries.len() > 1 { entries.len() } else { 0 } {
@@ -231,7 +245,7 @@ fn cut(entries: &mut Vec<Entry>) -> serde_json::Result<Option<LogId>> {
             return Ok(Some(entries[index - 1].log_id));
         }
     }
-    Ok(None)
+    Ok(entries.last().filter(|_| is_cut).map(|entry| entry.log_id))
 }
 
 /// Answers another node's message to `me`. Gives the answer and, when it was the leader who spoke and was heard, who that is.
@@ -310,11 +324,12 @@ mod tests {
     fn messages_are_cut_to_size_but_one_entry_always_goes() {
         let cut_to = |sizes: &[usize]| {
             let mut entries: Vec<Entry> = sizes.iter().zip(1..).map(|(bytes, index)| entry(index, *bytes)).collect();
-            let last = cut(&mut entries).expect("entries are JSON");
+            let last = cut(&mut entries, 3).expect("entries are JSON");
             (entries.len(), last.map(|id| id.index))
         };
         assert_eq!(cut_to(&[]), (0, None));
         assert_eq!(cut_to(&[10, 20, 30]), (3, None));
+        assert_eq!(cut_to(&[10, 20, 30, 40]), (3, Some(3)));
         assert_eq!(cut_to(&[3 * APPEND_BYTES_MAX]), (1, None));
         assert_eq!(cut_to(&[3 * APPEND_BYTES_MAX, 1]), (1, Some(1)));
         assert_eq!(cut_to(&[APPEND_BYTES_MAX / 2, APPEND_BYTES_MAX / 3, APPEND_BYTES_MAX / 3]), (2, Some(2)));

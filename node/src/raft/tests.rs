@@ -321,7 +321,7 @@ fn a_member_that_is_slow_receives_what_it_lacks_in_parts_that_it_can_take() {
             nodes.propose(set(&format!("a{number}"))).await.expect("two of three agree");
         }
         // All of it takes longer than any message may.
-        let each = HEARTBEAT / 10;
+        let each = APPEND_WITHIN / 10;
         nodes.wires.slow.lock().insert(NodeId(slow), each);
         nodes.wires.cut.lock().clear();
         nodes.sees(slow, &format!("a{}", ENTRIES_KEPT - 6)).await;

@@ -4,7 +4,7 @@ BINARY is dcache, or a Redis server, from which nothing is taken away: there the
 Redis does not do. Databases of the cluster, each with one further copy:
 
     0    `default`, eventual: no wrong value is ever read; what a dying node's last moments wrote may be lost
-    1    `queues`, strong and pinned to one slot: no job is lost
+    1    `queues`, strong and pinned to one slot: no job is lost, but by Celery one whose answer was under way (celery_queue.py)
     2    `caches`, strong, spread over the nodes: nothing acknowledged is lost
 
 The cluster doors have database 0 alone; there what begins with `strong:` is strong.

@@ -226,6 +226,30 @@ fn a_pinned_database_is_as_one_server_behind_every_gateway() {
 }
 
 #[test]
+fn a_transaction_that_selects_a_pinned_database_reaches_it_wherever_it_is() {
+    let cluster = Cluster::new(3);
+    cluster.publish(&pinning());
+    for database in ["3", "9"] {
+        for number in 0..3 {
+            let mut client = cluster.client(number, Door::Gateway);
+            // Before SELECT all is this node's.
+            let key = key_of(number, 3, 0);
+            client.call(&["MULTI"]);
+            client.call(&["SET", &key, "here"]);
+            client.call(&["SELECT", database]);
+            client.call(&["SET", &key, "there"]);
+            client.call(&["GET", &key]);
+            client.call(&["SELECT", "0"]);
+            client.call(&["GET", &key]);
+            let replies = "*6\r\n+OK\r\n+OK\r\n+OK\r\n$5\r\nthere\r\n+OK\r\n$4\r\nhere\r\n";
+            assert_eq!(client.call(&["EXEC"]), replies, "database {database} from node {number}");
+            client.call(&["SELECT", database]);
+            assert_eq!(client.call(&["GET", &key]), "$5\r\nthere\r\n");
+        }
+    }
+}
+
+#[test]
 fn what_is_not_known_of_a_pinned_database_ends_the_connection() {
     let cluster = Cluster::new(3);
     cluster.publish(&pinning());

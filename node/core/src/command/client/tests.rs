@@ -1,7 +1,8 @@
 //! Clients listed, ended, paused, looked on at and told what changed.
 
 use crate::Door;
-use crate::fixture::{Caller, Cluster, key_of};
+use crate::fixture::{self, Caller, Cluster, id, key_of, member};
+use dcache_cluster::failover::Configuration;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Three clients, and which of them are alive after the first one said `line`.
@@ -139,6 +140,25 @@ fn a_monitor_is_shown_what_others_run_and_no_secrets() {
     client.say("GET k");
     assert_eq!(monitor.news(), "");
     assert!(!client.node.events.are_requests_watched());
+}
+
+#[test]
+fn a_monitor_is_shown_a_request_once_however_often_it_is_tried() {
+    let cluster = Cluster::new(2);
+    let mut metadata = fixture::metadata(2);
+    metadata.epoch.0 += 1;
+    for partition in metadata.table.iter_mut() {
+        let agreed = Configuration::new(vec![id(0), id(1)]);
+        let in_sync = vec![member(0), member(1)];
+        *partition = Configuration { generation: 2, term: 2, version: 2, primary: Some(member(0)), in_sync, ..agreed };
+    }
+    // It has no lease yet.
+    cluster.publish(&metadata);
+    let mut monitor = cluster.client(0, Door::Gateway);
+    let mut client = cluster.client(0, Door::Gateway);
+    assert_eq!(monitor.ask("MONITOR"), "+OK|");
+    assert!(client.ask("SET k v").starts_with('-'), "its patience ends");
+    assert_eq!(monitor.news().matches("\"SET\" \"k\" \"v\"").count(), 1);
 }
 
 fn invalidated(key: &str) -> String {
