@@ -34,7 +34,7 @@ fn nothing_acknowledged_under_strong_is_lost_when_nodes_stand_still() {
 
 #[test]
 fn an_eventual_namespace_loses_no_more_than_was_shown_when_nodes_are_killed() {
-    let home = Home::new();
+    let home = Home::of_busy_cluster();
     let nodes = cluster(&home);
     lose_no_more_than_was_shown(
         "eventual, killed",
@@ -50,7 +50,7 @@ fn an_eventual_namespace_loses_no_more_than_was_shown_when_nodes_are_killed() {
 
 #[test]
 fn an_eventual_namespace_loses_no_more_than_was_shown_when_nodes_stand_still() {
-    let home = Home::new();
+    let home = Home::of_busy_cluster();
     let nodes = cluster(&home);
     lose_no_more_than_was_shown(
         "eventual, stopped",
@@ -66,7 +66,7 @@ fn an_eventual_namespace_loses_no_more_than_was_shown_when_nodes_stand_still() {
 
 #[test]
 fn a_planned_failover_loses_nothing_in_either_mode_and_no_client_sees_an_error() {
-    let home = Home::new();
+    let home = Home::of_busy_cluster();
     let nodes = cluster(&home);
     // One after the other, in both modes: who has just handed everything over has nothing left.
     let mut turns = (0..3).cycle();

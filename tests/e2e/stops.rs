@@ -11,7 +11,7 @@ use std::time::Instant;
 
 #[test]
 fn a_node_that_is_asked_to_stop_hands_over_and_no_client_of_the_others_notices() {
-    let home = Home::new();
+    let home = Home::of_busy_cluster();
     let mut nodes = cluster(&home);
     let mut turns = (0..3).cycle();
     for prefix in ["s:", "e:"] {

@@ -319,7 +319,7 @@ pub fn print_times(what: &str, mut times: Vec<Duration>) {
 /// Clients of the strong namespace go on while `fault` comes to a node, each time to the busiest: it is told which, and times
 /// writes to a key of it through a node that stays.
 pub fn survive(what: &str, fault: impl Fn(&Home, &mut Node, &dyn Fn())) {
-    let home = Home::new();
+    let home = Home::of_busy_cluster();
     let nodes = cluster(&home);
     survive_with(what, &home, nodes, fault);
 }

@@ -19,6 +19,7 @@ use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -28,11 +29,22 @@ pub const DEADLINE: Duration = Duration::from_secs(60);
 /// A user's folders, empty at first. Processes of two homes know nothing of each other.
 pub struct Home {
     dir: TempDir,
+    _alone: Option<MutexGuard<'static, ()>>,
 }
+
+/// Held by a test that keeps a cluster busy all the time.
+static ALONE: Mutex<()> = Mutex::new(());
 
 impl Home {
     pub fn new() -> Home {
-        Home { dir: tempfile::tempdir().unwrap() }
+        Home { dir: tempfile::tempdir().unwrap(), _alone: None }
+    }
+
+    /// For a test that keeps a cluster busy: no other such one runs meanwhile in this process. Two of them on two cores would show
+    /// how the machine shares its time.
+    pub fn of_busy_cluster() -> Home {
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        Home { _alone: Some(alone), ..Home::new() }
     }
 
     pub fn path(&self) -> &Path {
