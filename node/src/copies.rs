@@ -142,6 +142,8 @@ async fn carry(node: NodeId, shared: Arc<Shared>) {
 async fn carry_once(node: NodeId, link: &CopyLink, shared: &Shared) -> io::Result<()> {
     let address = shared.book.peers_door(node).ok_or_else(|| io::Error::other("no address is known"))?;
     let me = shared.core.config().member();
+    let process = || shared.core.view().process_of(node);
+    let known = process();
     let connecting = async {
         let mut stream = TcpStream::connect(&address).await?;
         sockets::tune_link(&stream)?;
@@ -152,8 +154,16 @@ async fn carry_once(node: NodeId, link: &CopyLink, shared: &Shared) -> io::Resul
     let stream = Arc::new(tokio::time::timeout(CONNECT_DEADLINE, connecting).await??);
     link.connect(Some(stream.clone()));
     let mut nothing = [0; 16];
+    let mut look = tokio::time::interval(TEND_EVERY);
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
+            _ = look.tick() => {
+                // The node started again, maybe elsewhere: what listens where it was may be another one, which would end nothing.
+                if process().is_some_and(|now| known != Some(now)) {
+                    return Ok(());
+                }
+            }
             ready = stream.ready(Interest::READABLE) => {
                 ready?;
                 // The other side sends nothing here; it can only end the stream.
