@@ -33,23 +33,37 @@ pub enum Stop {
 ///
 /// A record that is agreed on tells where its node was when it registered. When all nodes come back at other addresses at once, they
 /// find each other by what they say; the first agreement among them may be that somebody is down, and its records are old ones still.
-/// So what is agreed on counts where it has changed.
+/// So what is agreed on counts where it has changed, and where there is only what this node remembers of its last life.
 #[derive(Debug, Default)]
 pub struct AddressBook {
-    entries: RwLock<BTreeMap<NodeId, Addresses>>,
+    entries: RwLock<BTreeMap<NodeId, Entry>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    addresses: Addresses,
+    /// Of an earlier life of this process: what is agreed on may be newer.
+    is_remembered: bool,
 }
 
 impl AddressBook {
     pub fn peers_door(&self, node: NodeId) -> Option<String> {
-        self.entries.read().get(&node).map(|addresses| addresses.peers.clone())
+        self.entries.read().get(&node).map(|entry| entry.addresses.peers.clone())
+    }
+
+    /// What this node knew when it ran last.
+    pub fn remember(&self, node: NodeId, addresses: &Addresses) {
+        let entry = Entry { addresses: addresses.clone(), is_remembered: true };
+        self.entries.write().entry(node).or_insert(entry);
     }
 
     /// True when this is news.
     pub fn learn(&self, node: NodeId, addresses: &Addresses) -> bool {
-        if self.entries.read().get(&node) == Some(addresses) {
+        let is_known = |entry: &Entry| entry.addresses == *addresses && !entry.is_remembered;
+        if self.entries.read().get(&node).is_some_and(is_known) {
             return false;
         }
-        self.entries.write().insert(node, addresses.clone());
+        self.entries.write().insert(node, Entry { addresses: addresses.clone(), is_remembered: false });
         true
     }
 
@@ -58,7 +72,7 @@ impl AddressBook {
         for (id, node) in next.iter().filter(|(id, _)| **id != me) {
             let is_news = match before.get(id) {
                 Some(known) => known.addresses != node.addresses,
-                None => !self.entries.read().contains_key(id),
+                None => self.entries.read().get(id).is_none_or(|entry| entry.is_remembered),
             };
             if is_news {
                 self.learn(*id, &node.addresses);
@@ -70,7 +84,7 @@ impl AddressBook {
     }
 
     pub fn all(&self) -> BTreeMap<NodeId, Addresses> {
-        self.entries.read().clone()
+        self.entries.read().iter().map(|(node, entry)| (*node, entry.addresses.clone())).collect()
     }
 }
 
@@ -189,6 +203,11 @@ mod tests {
         // As a node that starts again sees its log for the first time.
         book.follow(me, &BTreeMap::new(), &down);
         assert_eq!(at(), Some("10.0.0.1:3".into()));
+        let again = AddressBook::default();
+        again.remember(other, &addresses(9));
+        assert_eq!(again.peers_door(other), Some("10.0.0.1:9".into()), "the only hint there is");
+        again.follow(me, &BTreeMap::new(), &down);
+        assert_eq!(again.peers_door(other), Some("10.0.0.1:2".into()), "it moved while this node did not run");
         let moved = nodes(&[record(1, 1), record(2, 4)]);
         book.follow(me, &down, &moved);
         assert_eq!(at(), Some("10.0.0.1:4".into()));
