@@ -140,7 +140,8 @@ impl Cluster {
         if metadata.is_formed() && !has_me(&metadata) && has_me(&self.metadata()) {
             self.note_removed();
         }
-        self.shared.book.follow(self.shared.id, &self.metadata().nodes, &metadata.nodes);
+        let others = metadata.nodes.values().filter(|node| node.id != self.shared.id);
+        self.shared.book.follow(others.map(|node| (node.id, &node.addresses)));
         self.acting.send_replace(metadata);
     }
 
@@ -292,7 +293,11 @@ impl Cluster {
     /// Asks a node by its id.
     pub async fn call(&self, node: NodeId, call: &Call, deadline: Duration) -> Result<Answer, CallError> {
         let address = self.shared.book.peers_door(node).ok_or(CallError::NoAddress)?;
-        self.peers.call(&address, call, deadline).await
+        let answer = self.peers.call(&address, call, deadline).await;
+        if answer.is_err() {
+            self.shared.book.missed(node, &address);
+        }
+        answer
     }
 
     /// Answers another node's call.
@@ -422,12 +427,14 @@ impl Transport for RaftTransport {
             let failed = |why: String| TransportError { why };
             let address = shared.book.peers_door(to).ok_or_else(|| failed("no address is known".into()))?;
             let rpc = String::from_utf8(rpc).map_err(|error| failed(error.to_string()))?;
-            match peers.call(&address, &Call::Raft { rpc }, deadline).await {
-                Ok(Answer::Raft { rpc }) => Ok(rpc.into_bytes()),
-                Ok(Answer::Failed(error)) => Err(failed(error.message)),
-                Ok(_) => Err(failed("not an answer of a metadata log".into())),
-                Err(error) => Err(failed(error.to_string())),
-            }
+            let why = match peers.call(&address, &Call::Raft { rpc }, deadline).await {
+                Ok(Answer::Raft { rpc }) => return Ok(rpc.into_bytes()),
+                Ok(Answer::Failed(error)) => error.message,
+                Ok(_) => "not an answer of a metadata log".into(),
+                Err(error) => error.to_string(),
+            };
+            shared.book.missed(to, &address);
+            Err(failed(why))
         })
     }
 }

@@ -151,7 +151,8 @@ async fn carry_once(node: NodeId, link: &CopyLink, shared: &Shared) -> io::Resul
         stream.write_all(&CopiesHello { node: me.node, incarnation: me.incarnation }.encode()).await?;
         io::Result::Ok(stream)
     };
-    let stream = Arc::new(tokio::time::timeout(CONNECT_DEADLINE, connecting).await??);
+    let connected = tokio::time::timeout(CONNECT_DEADLINE, connecting).await.map_err(io::Error::from).flatten();
+    let stream = Arc::new(connected.inspect_err(|_| shared.book.missed(node, &address))?);
     link.connect(Some(stream.clone()));
     let mut nothing = [0; 16];
     let mut look = tokio::time::interval(TEND_EVERY);

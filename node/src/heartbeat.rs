@@ -108,11 +108,16 @@ async fn send(cluster: Arc<Cluster>, peers: Arc<Peers>, to: NodeId) {
     let call = Call::Heartbeat { cluster_id, node: cluster.me.read().clone() };
     // The lease counts from before the heartbeat is on its way.
     let sent = process::monotonic();
-    if let Ok(Answer::Heartbeat { leader, known, lease }) = peers.call(&address, &call, ANSWER_WITHIN).await {
+    let answer = peers.call(&address, &call, ANSWER_WITHIN).await;
+    if let Ok(Answer::Heartbeat { leader, known, lease }) = answer
+        && known.contains_key(&to)
+    {
         for (node, addresses) in known.iter().filter(|(node, _)| **node != cluster.shared.id) {
             cluster.shared.book.learn(*node, addresses);
         }
         cluster.beat(Input::Answered { sent, leads: leader == Some(to), lease });
+    } else {
+        cluster.shared.book.missed(to, &address);
     }
 }
 

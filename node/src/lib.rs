@@ -160,7 +160,7 @@ fn serve(config: Config, doors: Doors, identity: Identity, files: u64, begun: In
     );
     let book = AddressBook::default();
     for (id, addresses) in identity.state.known.iter().filter(|(id, _)| **id != me.id) {
-        book.remember(*id, addresses);
+        book.learn(*id, addresses);
     }
     let shared = Arc::new(Shared {
         core: Arc::new(core),

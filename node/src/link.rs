@@ -301,7 +301,8 @@ async fn carry(link: &Link, to: NodeId, address: &str, worker: &Rc<Worker>) -> i
         stream.write_all(&Hello { kind: LinkKind::Data }.encode()).await?;
         io::Result::Ok(stream)
     };
-    let stream = tokio::time::timeout(CONNECT_DEADLINE, connecting).await??;
+    let connected = tokio::time::timeout(CONNECT_DEADLINE, connecting).await.map_err(io::Error::from).flatten();
+    let stream = connected.inspect_err(|_| worker.shared.book.missed(to, address))?;
     crate::sockets::tune_link(&stream)?;
     let mut input = Frames::default();
     let mut timer = tokio::time::interval(DEADLINE_STEP);

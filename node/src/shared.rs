@@ -2,7 +2,7 @@
 //! Everything here is read often and changed seldom, or is one atomic number.
 
 use crate::copies::CopyLinks;
-use dcache_protocol::{Addresses, NodeId, NodeRecord};
+use dcache_protocol::{Addresses, NodeId};
 use parking_lot::RwLock;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,62 +29,82 @@ pub enum Stop {
     Orderly,
 }
 
-/// Where each node was last heard of: hints, corrected by what nodes say of themselves and by what is agreed on.
+/// Where each node may be: hints, of which the newest is tried first.
 ///
-/// A record that is agreed on tells where its node was when it registered. When all nodes come back at other addresses at once, they
-/// find each other by what they say; the first agreement among them may be that somebody is down, and its records are old ones still.
-/// So what is agreed on counts where it has changed, and where there is only what this node remembers of its last life.
+/// A record that is agreed on tells where its node was when it registered; what nodes say of each other may be newer, or older, as
+/// what this node remembers of its last life. When all nodes come back at other addresses at once, they agree on something before
+/// their records are new; a node that was away remembers what has changed since. So who is not reached at one place is looked for
+/// at the other.
 #[derive(Debug, Default)]
 pub struct AddressBook {
     entries: RwLock<BTreeMap<NodeId, Entry>>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Entry {
-    addresses: Addresses,
-    /// Of an earlier life of this process: what is agreed on may be newer.
-    is_remembered: bool,
+    said: Option<Addresses>,
+    agreed: Option<Addresses>,
+    /// Which of the two is tried.
+    is_agreed_first: bool,
+}
+
+impl Entry {
+    fn first(&self) -> Option<&Addresses> {
+        match self.is_agreed_first {
+            true => self.agreed.as_ref().or(self.said.as_ref()),
+            false => self.said.as_ref().or(self.agreed.as_ref()),
+        }
+    }
 }
 
 impl AddressBook {
     pub fn peers_door(&self, node: NodeId) -> Option<String> {
-        self.entries.read().get(&node).map(|entry| entry.addresses.peers.clone())
+        self.entries.read().get(&node)?.first().map(|addresses| addresses.peers.clone())
     }
 
-    /// What this node knew when it ran last.
-    pub fn remember(&self, node: NodeId, addresses: &Addresses) {
-        let entry = Entry { addresses: addresses.clone(), is_remembered: true };
-        self.entries.write().entry(node).or_insert(entry);
-    }
-
-    /// True when this is news.
-    pub fn learn(&self, node: NodeId, addresses: &Addresses) -> bool {
-        let is_known = |entry: &Entry| entry.addresses == *addresses && !entry.is_remembered;
-        if self.entries.read().get(&node).is_some_and(is_known) {
-            return false;
+    /// A node says where it or another one is, or this one remembers it.
+    pub fn learn(&self, node: NodeId, addresses: &Addresses) {
+        if self.entries.read().get(&node).is_some_and(|entry| entry.said.as_ref() == Some(addresses)) {
+            return;
         }
-        self.entries.write().insert(node, Entry { addresses: addresses.clone(), is_remembered: false });
-        true
+        let mut entries = self.entries.write();
+        let entry = entries.entry(node).or_default();
+        (entry.said, entry.is_agreed_first) = (Some(addresses.clone()), false);
     }
 
-    /// Another state of the metadata is agreed on. This node's own addresses are no hints.
-    pub fn follow(&self, me: NodeId, before: &BTreeMap<NodeId, NodeRecord>, next: &BTreeMap<NodeId, NodeRecord>) {
-        for (id, node) in next.iter().filter(|(id, _)| **id != me) {
-            let is_news = match before.get(id) {
-                Some(known) => known.addresses != node.addresses,
-                None => self.entries.read().get(id).is_none_or(|entry| entry.is_remembered),
-            };
-            if is_news {
-                self.learn(*id, &node.addresses);
+    /// The other nodes of the cluster, as is agreed on now.
+    pub fn follow<'a>(&self, others: impl Iterator<Item = (NodeId, &'a Addresses)>) {
+        let others: BTreeMap<NodeId, &Addresses> = others.collect();
+        let mut entries = self.entries.write();
+        entries.retain(|node, entry| entry.agreed.is_none() || others.contains_key(node));
+        for (node, addresses) in others {
+            let entry = entries.entry(node).or_default();
+            if entry.agreed.as_ref() != Some(addresses) {
+                (entry.agreed, entry.is_agreed_first) = (Some(addresses.clone()), true);
             }
         }
-        if before.keys().any(|id| !next.contains_key(id)) {
-            self.entries.write().retain(|id, _| next.contains_key(id) || !before.contains_key(id));
+    }
+
+    /// The node was not reached there.
+    pub fn missed(&self, node: NodeId, peers_door: &str) {
+        let is_there = |addresses: &Option<Addresses>| addresses.as_ref().is_none_or(|known| known.peers == peers_door);
+        let may_turn = |entry: &Entry| {
+            let (first, other) = match entry.is_agreed_first {
+                true => (&entry.agreed, &entry.said),
+                false => (&entry.said, &entry.agreed),
+            };
+            is_there(first) && !is_there(other)
+        };
+        if self.entries.read().get(&node).is_some_and(may_turn)
+            && let Some(entry) = self.entries.write().get_mut(&node).filter(|entry| may_turn(entry))
+        {
+            entry.is_agreed_first = !entry.is_agreed_first;
         }
     }
 
     pub fn all(&self) -> BTreeMap<NodeId, Addresses> {
-        self.entries.read().iter().map(|(node, entry)| (*node, entry.addresses.clone())).collect()
+        let entries = self.entries.read();
+        entries.iter().filter_map(|(node, entry)| Some((*node, entry.first()?.clone()))).collect()
     }
 }
 
@@ -159,59 +179,55 @@ pub struct CutCounters {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dcache_protocol::{Incarnation, NodeState, Share};
 
-    fn record(id: u64, port: u16) -> NodeRecord {
-        NodeRecord {
-            id: NodeId(id),
-            name: format!("n{id}"),
-            zone: String::new(),
-            weight: NodeRecord::WEIGHT_DEFAULT,
-            addresses: addresses(port),
-            incarnation: Incarnation(id),
-            state: NodeState::Up,
-            version: String::new(),
-            level: dcache_protocol::LEVEL,
-            memory_bytes: 0,
-            share: Share::default(),
-            maintenance_until_unix_ms: 0,
-            is_stopping: false,
-        }
-    }
+    const OTHER: NodeId = NodeId(2);
 
-    fn addresses(port: u16) -> Addresses {
+    fn at(port: u16) -> Addresses {
         Addresses { peers: format!("10.0.0.1:{port}"), ..Addresses::default() }
     }
 
-    fn nodes(records: &[NodeRecord]) -> BTreeMap<NodeId, NodeRecord> {
-        records.iter().map(|record| (record.id, record.clone())).collect()
+    fn door(book: &AddressBook) -> Option<String> {
+        book.peers_door(OTHER)
+    }
+
+    fn agree(book: &AddressBook, port: u16) {
+        book.follow([(OTHER, &at(port))].into_iter());
     }
 
     #[test]
     fn what_nodes_say_of_themselves_outlives_what_was_agreed_on_before() {
-        let (book, me, other) = (AddressBook::default(), NodeId(1), NodeId(2));
-        let at = || book.peers_door(other);
-        let agreed = nodes(&[record(1, 1), record(2, 2)]);
-        book.follow(me, &BTreeMap::new(), &agreed);
-        assert_eq!((book.peers_door(me), at()), (None, Some("10.0.0.1:2".into())), "the only hint there is");
-        // It is at another place by now, and has said so.
-        book.learn(other, &addresses(3));
-        let mut down = agreed.clone();
-        down.values_mut().for_each(|node| node.state = NodeState::Down);
-        book.follow(me, &agreed, &down);
-        assert_eq!(at(), Some("10.0.0.1:3".into()), "nothing new is agreed on about where it is");
-        // As a node that starts again sees its log for the first time.
-        book.follow(me, &BTreeMap::new(), &down);
-        assert_eq!(at(), Some("10.0.0.1:3".into()));
-        let again = AddressBook::default();
-        again.remember(other, &addresses(9));
-        assert_eq!(again.peers_door(other), Some("10.0.0.1:9".into()), "the only hint there is");
-        again.follow(me, &BTreeMap::new(), &down);
-        assert_eq!(again.peers_door(other), Some("10.0.0.1:2".into()), "it moved while this node did not run");
-        let moved = nodes(&[record(1, 1), record(2, 4)]);
-        book.follow(me, &down, &moved);
-        assert_eq!(at(), Some("10.0.0.1:4".into()));
-        book.follow(me, &moved, &nodes(&[record(1, 1)]));
-        assert_eq!(at(), None, "it is a node of this cluster no more");
+        let book = AddressBook::default();
+        agree(&book, 2);
+        assert_eq!(door(&book), Some(at(2).peers), "the only hint there is");
+        book.learn(OTHER, &at(3));
+        agree(&book, 2);
+        assert_eq!(door(&book), Some(at(3).peers), "nothing new is agreed on about where it is");
+        agree(&book, 4);
+        assert_eq!(door(&book), Some(at(4).peers));
+        book.follow(std::iter::empty());
+        assert_eq!(door(&book), None, "it is a node of this cluster no more");
+        book.learn(OTHER, &at(5));
+        book.follow(std::iter::empty());
+        assert_eq!(door(&book), Some(at(5).peers), "it never was one: it may become one");
+    }
+
+    #[test]
+    fn who_is_not_reached_is_looked_for_where_else_it_may_be() {
+        let book = AddressBook::default();
+        // From its last life.
+        book.learn(OTHER, &at(1));
+        book.missed(OTHER, &at(1).peers);
+        assert_eq!(door(&book), Some(at(1).peers), "there is nothing else");
+        agree(&book, 2);
+        assert_eq!(door(&book), Some(at(2).peers), "it moved meanwhile");
+        // Who remembers too says so.
+        book.learn(OTHER, &at(9));
+        book.missed(OTHER, &at(2).peers);
+        assert_eq!(door(&book), Some(at(9).peers), "that was not the place that is tried");
+        book.missed(OTHER, &at(9).peers);
+        assert_eq!(door(&book), Some(at(2).peers));
+        book.missed(OTHER, &at(2).peers);
+        assert_eq!(door(&book), Some(at(9).peers), "in turn");
+        assert_eq!(book.all(), BTreeMap::from([(OTHER, at(9))]));
     }
 }

@@ -104,6 +104,7 @@ impl Fanout {
                     Ok(reply) => Ok(Piece::Have(reply)),
                     Err(error) if is_first => Err(error),
                     Err(WireError::NotServing | WireError::NoLease) => {
+                        (self.barrier, self.delay) = (true, ASK_AGAIN_EVERY);
                         self.parts.push(self.origin.part(view.me, request));
                         Ok(Piece::OfPart(self.parts.len() - 1))
                     }
